@@ -1,0 +1,123 @@
+/**
+ * An installation of an app in a Pleo company, as the App Marketplace API shows it.
+ *
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import { Metadata } from "./Metadata.ts"
+
+/**
+ * The status an installation can be given.
+ *
+ * - `ACTIVATED`: it works.
+ * - `INACTIVE`: it is not in use at present.
+ * - `AUTHORIZED`: the user has let the app in, but it cannot be used yet.
+ * - `PENDING_INTEGRATION`: the integration synchronises (tags, tax codes, vendors) or does other background work.
+ * - `ERROR`: it does not work; the error code says why.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const InstallationStatus = Schema.Literal(
+  "ACTIVATED",
+  "INACTIVE",
+  "AUTHORIZED",
+  "PENDING_INTEGRATION",
+  "ERROR"
+).annotations({
+  identifier: "InstallationStatus",
+  description: [
+    "ACTIVATED: it works.",
+    "INACTIVE: it is not in use at present.",
+    "AUTHORIZED: the user has let the app in, but it cannot be used yet.",
+    "PENDING_INTEGRATION: the integration synchronises or does other background work.",
+    "ERROR: it does not work; the error code says why."
+  ].join(" ")
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type InstallationStatus = typeof InstallationStatus.Type
+
+/**
+ * Why an installation does not work.
+ *
+ * - `NOT_ENTITLED`: this installation may not use the app.
+ * - `AUTH_ERROR`: authentication failed while it was being installed.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const InstallationErrorCode = Schema.Literal("NOT_ENTITLED", "AUTH_ERROR").annotations({
+  identifier: "InstallationErrorCode",
+  description: [
+    "NOT_ENTITLED: this installation may not use the app.",
+    "AUTH_ERROR: authentication failed while it was being installed."
+  ].join(" ")
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type InstallationErrorCode = typeof InstallationErrorCode.Type
+
+// The contract types both as plain strings in a response: a value added there later is no error here.
+const OpenStatus: Schema.Schema<InstallationStatus | (string & {}), string> = Schema.String
+const OpenErrorCode: Schema.Schema<InstallationErrorCode | (string & {}), string> = Schema.String
+
+// RFC 3339 section 5.6, but seconds may be left out, as Java's OffsetDateTime does. An offset may not:
+// without one, JavaScript would read the time in the zone of the machine.
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i
+
+const Timestamp = Schema.transformOrFail(
+  Schema.String.pipe(
+    Schema.pattern(rfc3339, { title: "an RFC 3339 date-time", jsonSchema: { format: "date-time" } })
+  ),
+  Schema.DateTimeUtcFromSelf.annotations({
+    arbitrary: () => (fc) =>
+      fc
+        .date({ min: new Date("0001-01-01"), max: new Date("9999-12-31"), noInvalidDate: true })
+        .map((date) => DateTime.unsafeFromDate(date))
+  }),
+  {
+    strict: true,
+    decode: (text, _, ast) =>
+      Option.match(DateTime.make(text), {
+        onNone: () => ParseResult.fail(new ParseResult.Type(ast, text)),
+        onSome: (at) => ParseResult.succeed(DateTime.toUtc(at))
+      }),
+    encode: (at) => ParseResult.succeed(DateTime.formatIso(at))
+  }
+).annotations({ title: "an RFC 3339 date-time" })
+
+/**
+ * An installation, decoded from the contract's `InstallationResponse`. Fields the contract does not name
+ * are ignored. `status` and `errorCode` are open: a value this version does not know is kept as it is.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Installation = Schema.Struct({
+  id: Schema.UUID,
+  applicationId: Schema.UUID,
+  /** A URN, such as `urn:pleo:company:123e4567-e89b-12d3-a456-426614174000`. */
+  resource: Schema.String,
+  status: OpenStatus,
+  /** `null` reads as absent. */
+  errorCode: Schema.optionalWith(OpenErrorCode, { exact: true, nullable: true }),
+  metadata: Metadata,
+  createdAt: Timestamp,
+  updatedAt: Timestamp
+}).annotations({ identifier: "InstallationResponse" })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Installation extends Schema.Schema.Type<typeof Installation> {}

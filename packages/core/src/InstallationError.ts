@@ -1,0 +1,278 @@
+/**
+ * The three ways in which an update fails. Each says who has to act, whether trying again can help and
+ * whether the update may have been applied all the same. None holds a credential, the request or the
+ * transport's own error.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+
+/**
+ * One thing that is wrong with a value: where (an empty path is the value itself) and what was expected
+ * there. Never the value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Issue = Schema.Struct({
+  path: Schema.Array(Schema.Union(Schema.String, Schema.Number)),
+  message: Schema.String
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Issue extends Schema.Schema.Type<typeof Issue> {}
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+const answerFields = {
+  /** The HTTP status of the answer. Absent when there was none. */
+  status: optional(Schema.Number),
+  /** The start of the answer's body, at most 2 KiB, the credential scrubbed out of it. */
+  body: optional(Schema.String),
+  /** The answer's `x-request-id`: what Pleo's support will ask for. */
+  requestId: optional(Schema.String)
+}
+
+const issuesField = Schema.optionalWith(Schema.Array(Issue), { exact: true })
+
+interface Described {
+  readonly message: string
+  readonly isRetryable: boolean
+  readonly mayHaveBeenApplied: boolean
+}
+
+const toJSON = (error: Described): unknown => ({
+  ...error,
+  message: error.message,
+  isRetryable: error.isRetryable,
+  mayHaveBeenApplied: error.mayHaveBeenApplied
+})
+
+const formatPath = (path: Issue["path"]): string =>
+  path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`))
+    .join("")
+    .replace(/^\./, "")
+
+const formatIssues = (issues: ReadonlyArray<Issue> | undefined): string =>
+  issues === undefined || issues.length === 0
+    ? ""
+    : ` (${issues.map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`)).join("; ")})`
+
+/**
+ * The caller has to change something: the request, or an option of the client. `status` is absent when it
+ * was refused before anything was sent. Trying the same again cannot help; nothing was applied.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BadRequest extends Schema.TaggedError<BadRequest>("@effect-pleo/core/BadRequest")("BadRequest", {
+  ...answerFields,
+  /** What is wrong, where this side knows it. Pleo describes no body for a 400. */
+  issues: issuesField
+}) {
+  get isRetryable(): boolean {
+    return false
+  }
+  get mayHaveBeenApplied(): boolean {
+    return false
+  }
+  override get message(): string {
+    return this.status === undefined
+      ? `The update was refused before it was sent${formatIssues(this.issues)}. Nothing was applied. Correct it and send it again.`
+      : `Pleo refused the update with status ${this.status}. Nothing was applied. Correct the request and send it again.`
+  }
+  override toJSON(): unknown {
+    return toJSON(this)
+  }
+}
+
+/**
+ * The credential has to change. Trying the same again cannot help; nothing was applied.
+ *
+ * - `Unauthenticated`: it is missing, malformed, expired or unknown (401, or refused before sending).
+ * - `Forbidden`: it is known and may not do this (403).
+ * - `ReauthorizationRequired`: its grant is gone; the customer has to authorise the app again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>("@effect-pleo/core/Unauthorized")(
+  "Unauthorized",
+  {
+    reason: Schema.Literal("Unauthenticated", "Forbidden", "ReauthorizationRequired"),
+    ...answerFields,
+    /** What is wrong with a credential that cannot even be sent. */
+    issues: issuesField
+  }
+) {
+  get isRetryable(): boolean {
+    return false
+  }
+  get mayHaveBeenApplied(): boolean {
+    return false
+  }
+  override get message(): string {
+    switch (this.reason) {
+      case "Unauthenticated":
+        return this.status === undefined
+          ? `The credential cannot be sent${formatIssues(this.issues)}. Nothing was applied. Provide another credential.`
+          : `Pleo did not accept the credential (status ${this.status}). Nothing was applied. Provide another credential.`
+      case "Forbidden":
+        return `The credential may not update this installation (status ${this.status ?? 403}). Nothing was applied. Check what the app was authorised to do.`
+      case "ReauthorizationRequired":
+        return "The authorisation is no longer valid. Nothing was applied. Ask the customer to authorise the app again."
+    }
+  }
+  override toJSON(): unknown {
+    return toJSON(this)
+  }
+}
+
+// Failures before the first byte of the request was written. Any other transport failure may have come after.
+const unsentCodes: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_CLOSED"
+])
+
+// The certificate or the TLS handshake was refused, or this side is shutting down: the next try ends the same.
+const isPermanent = (code: string): boolean =>
+  /CERT|^ERR_(TLS|SSL)_|^EPROTO$|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH|^UND_ERR_(CLOSED|DESTROYED)$/.test(
+    code
+  )
+
+const isTlsRefusal = (code: string): boolean => isPermanent(code) && !code.startsWith("UND_ERR_")
+
+const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
+
+/**
+ * Nobody's fault on this side: the network, a proxy or Pleo.
+ *
+ * - `Transport`: no answer came; `code` says why (`ECONNREFUSED`, `UND_ERR_SOCKET`, ...).
+ * - `Timeout`: no complete answer came in time, or the server gave up waiting (408).
+ * - `RateLimited`: too many requests (429); `retryAfter` is how long the server asks to wait.
+ * - `ServerError`: 5xx, or a status outside HTTP's five classes.
+ * - `InvalidResponse`: an answer that is not HTTP, not JSON, too large, or not an installation.
+ * - `Redirect`: 3xx. Redirects are not followed, since they would carry the credential elsewhere.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-pleo/core/Infrastructure")(
+  "Infrastructure",
+  {
+    reason: Schema.Literal(
+      "Transport",
+      "Timeout",
+      "RateLimited",
+      "ServerError",
+      "InvalidResponse",
+      "Redirect"
+    ),
+    ...answerFields,
+    /** The transport's own code, such as `ECONNRESET`. */
+    code: optional(Schema.String),
+    /** How long the server asks to wait before the next request (`Retry-After`). */
+    retryAfter: Schema.optionalWith(Schema.DurationFromMillis, { exact: true }),
+    /** With `InvalidResponse`: what was expected of the answer, and where. */
+    issues: issuesField
+  }
+) {
+  get isRetryable(): boolean {
+    switch (this.reason) {
+      case "Timeout":
+      case "RateLimited":
+        return true
+      case "Transport":
+        return this.code === undefined || !isPermanent(this.code)
+      case "ServerError":
+        return this.status !== undefined && retryableServerErrors.has(this.status)
+      case "InvalidResponse":
+      case "Redirect":
+        return false
+    }
+  }
+  get mayHaveBeenApplied(): boolean {
+    switch (this.reason) {
+      case "Transport":
+        return this.code === undefined || !(unsentCodes.has(this.code) || isTlsRefusal(this.code))
+      case "Timeout":
+        // RFC 9110 section 15.5.9: with a 408 the request never arrived whole.
+        return this.status !== 408
+      case "RateLimited":
+        return false
+      case "ServerError":
+      case "InvalidResponse":
+        return true
+      case "Redirect":
+        // RFC 9110 section 15.4.4: a 303 may answer a request that was carried out.
+        return this.status === 303
+    }
+  }
+  override get message(): string {
+    const applied = this.mayHaveBeenApplied ? "The update may have been applied." : "Nothing was applied."
+    return `${this.#whatHappened}. ${applied} ${this.#whatToDo}`
+  }
+  get #whatHappened(): string {
+    const withStatus = this.status === undefined ? "" : ` (status ${this.status})`
+    switch (this.reason) {
+      case "Transport":
+        return `No answer came from Pleo${this.code === undefined ? "" : ` (${this.code})`}`
+      case "Timeout":
+        return `No complete answer came from Pleo in time${withStatus}`
+      case "RateLimited":
+        return `Pleo is receiving too many requests${withStatus}`
+      case "ServerError":
+        return `Pleo could not process the update${withStatus}`
+      case "InvalidResponse":
+        return `Pleo's answer could not be understood${withStatus}${formatIssues(this.issues)}`
+      case "Redirect":
+        return `The server answered with a redirect${withStatus}, which is not followed`
+    }
+  }
+  get #whatToDo(): string {
+    if (!this.isRetryable) {
+      return this.reason === "Redirect"
+        ? "Check the configured server."
+        : "Trying again will not help by itself: look at what stands between this program and Pleo."
+    }
+    return this.retryAfter === undefined
+      ? "Try again later."
+      : `Try again after ${Duration.format(this.retryAfter)}.`
+  }
+  override toJSON(): unknown {
+    return toJSON(this)
+  }
+}
+
+/**
+ * Everything an update can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type InstallationError = BadRequest | Unauthorized | Infrastructure
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const InstallationError: Schema.Schema<
+  InstallationError,
+  typeof BadRequest.Encoded | typeof Unauthorized.Encoded | typeof Infrastructure.Encoded
+> = Schema.Union(BadRequest, Unauthorized, Infrastructure)
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isInstallationError: (u: unknown) => u is InstallationError = Schema.is(InstallationError)

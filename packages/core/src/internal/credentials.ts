@@ -1,0 +1,41 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { Credentials } from "../Credentials.ts"
+
+export const TypeId: unique symbol = Symbol.for("@effect-pleo/core/Credentials")
+
+export interface Secrets {
+  /** The value of the `Authorization` header. */
+  readonly authorization: Redacted.Redacted
+  /** Every form in which the secret could be quoted back: itself, and what follows the scheme. */
+  readonly forms: ReadonlyArray<Redacted.Redacted>
+}
+
+export const make = (authorization: string, secret: string): Credentials => {
+  const encoded = authorization.slice(authorization.indexOf(" ") + 1)
+  return {
+    [TypeId]: {
+      authorization: Redacted.make(authorization),
+      forms: [...new Set([encoded, secret])].map((form) => Redacted.make(form))
+    }
+  }
+}
+
+export const authorization = (self: Credentials): string => Redacted.value(self[TypeId].authorization)
+
+/** `text` with every form of the secret taken out. */
+export const scrub = (self: Credentials, text: string): string =>
+  self[TypeId].forms.reduce((scrubbed, form) => scrubbed.replaceAll(Redacted.value(form), "<redacted>"), text)
+
+/** The credentials that `Credentials.use` chose for a region, if any. */
+export class Chosen extends Context.Reference<Chosen>()("@effect-pleo/core/Credentials/Chosen", {
+  defaultValue: () => Option.none<Credentials>()
+}) {}
+
+export const current = (fallback: Credentials): Effect.Effect<Credentials> =>
+  Effect.map(
+    Chosen,
+    Option.getOrElse(() => fallback)
+  )

@@ -1,0 +1,2 @@
+export * as NodeHttpClient from "./NodeHttpClient.ts"
+export * as NodeInstallationService from "./NodeInstallationService.ts"
