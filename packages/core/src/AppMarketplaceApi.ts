@@ -60,6 +60,14 @@ export class Authentication extends HttpApiMiddleware.Tag<Authentication>()(
 
 const json = { kind: "Json", contentType: "application/json;charset=UTF-8" } as const
 
+// Encoding a schema makes it another one, which has to be named again.
+const payload = UpdateInstallation.pipe(HttpApiSchema.withEncoding(json)).annotations({
+  identifier: "UpdateInstallationRequest"
+})
+const success = Installation.pipe(HttpApiSchema.withEncoding(json)).annotations({
+  identifier: "InstallationResponse"
+})
+
 /**
  * `PUT /v1/installations/me`. There is no id in the path: the credential is the identity.
  *
@@ -70,8 +78,8 @@ export const updateClientInstallation = HttpApiEndpoint.put(
   "updateClientInstallation",
   "/v1/installations/me"
 )
-  .setPayload(UpdateInstallation.pipe(HttpApiSchema.withEncoding(json)))
-  .addSuccess(Installation.pipe(HttpApiSchema.withEncoding(json)))
+  .setPayload(payload)
+  .addSuccess(success)
   .addError(HttpApiError.BadRequest)
   .addError(HttpApiError.InternalServerError)
   .annotate(OpenApi.Identifier, "updateClientInstallation")
@@ -83,7 +91,8 @@ const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unkn
   for (const operations of Object.values(paths)) {
     for (const operation of Object.values(operations)) delete operation.responses[400]?.content
   }
-  for (const name of ["HttpApiDecodeError", "Issue", "PropertyKey"]) delete components.schemas[name]
+  for (const name of ["HttpApiDecodeError", "Issue", "PropertyKey", "BadRequest"])
+    delete components.schemas[name]
   return { ...spec, components, paths }
 }
 
@@ -100,3 +109,13 @@ export const AppMarketplaceApi = HttpApi.make("AppMarketplaceApi")
     { url: servers.staging, description: "staging" }
   ])
   .annotate(OpenApi.Transform, withoutDecodeErrors)
+
+/**
+ * The OpenAPI document of the contract as it stands here. Properties that it does not name are allowed,
+ * as they are ignored.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const openApi = (): OpenApi.OpenAPISpec =>
+  OpenApi.fromApi(AppMarketplaceApi, { additionalPropertiesStrategy: "allow" })

@@ -77,7 +77,11 @@ const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{
 
 const Timestamp = Schema.transformOrFail(
   Schema.String.pipe(
-    Schema.pattern(rfc3339, { title: "an RFC 3339 date-time", jsonSchema: { format: "date-time" } })
+    Schema.pattern(rfc3339, {
+      title: "an RFC 3339 date-time",
+      description: "RFC 3339",
+      jsonSchema: { format: "date-time" }
+    })
   ),
   Schema.DateTimeUtcFromSelf.annotations({
     arbitrary: () => (fc) =>

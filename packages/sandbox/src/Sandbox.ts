@@ -156,6 +156,7 @@ const recordAndMeetFaults = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<
       onSome: (it) => meet(it, answered)
     })
     yield* noteStatus(response.status)
+    yield* Effect.logDebug(`${request.method} ${request.url} ${response.status}`)
     return response
   })
 

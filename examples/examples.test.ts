@@ -1,0 +1,123 @@
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "@effect/vitest"
+import { Sandbox } from "@effect-pleo/sandbox"
+import * as Effect from "effect/Effect"
+
+interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const folder = fileURLToPath(new URL(".", import.meta.url))
+
+/** Runs an example as a process of its own, with nothing configured but `environment`. */
+const run = (
+  name: string,
+  options: { readonly environment?: Record<string, string>; readonly argument?: string } = {}
+): Effect.Effect<Outcome> =>
+  Effect.async((resume) => {
+    const { PLEO_ACCESS_TOKEN: _, PLEO_API_KEY: __, PLEO_SERVER: ___, ...inherited } = process.env
+    const child = execFile(
+      process.execPath,
+      ["--import", "tsx", name, ...(options.argument === undefined ? [] : [options.argument])],
+      { cwd: folder, env: { ...inherited, NO_COLOR: "1", ...options.environment } },
+      (error, stdout, stderr) =>
+        resume(
+          Effect.succeed({
+            code: typeof error?.code === "number" ? error.code : error === null ? 0 : -1,
+            stdout,
+            stderr
+          })
+        )
+    )
+    return Effect.sync(() => child.kill())
+  })
+
+const lines = (text: string) => text.trim().split("\n")
+
+describe("update-installation.ts", () => {
+  it.live("updates an installation of the sandbox with the contract's example", () =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* run("update-installation.ts")
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+      expect(stdout).toMatch(/No credential is configured.*sandbox at http:\/\/127\.0\.0\.1:\d+/)
+      expect(stdout).toMatch(/^ {2}PUT \/v1\/installations\/me {2}200 {2}\d+ ms$/m)
+      expect(stdout).toContain("The installation is ACTIVATED")
+      expect(stdout).toContain('{"externalApplicationId":"123456789"}')
+    })
+  )
+
+  it.live("updates with the request it is given", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* run("update-installation.ts", {
+        argument: '{"status":"ERROR","errorCode":"AUTH_ERROR"}'
+      })
+      expect(code).toBe(0)
+      expect(stdout).toContain("The installation is ERROR")
+      expect(stdout).toContain("AUTH_ERROR")
+    })
+  )
+
+  it.live.each([
+    ["a request that the contract does not know", { argument: '{"status":"BROKEN"}' }, "status: expected"],
+    ["an argument that is not JSON", { argument: "{" }, "not JSON"],
+    ["a server without a credential", { environment: { PLEO_SERVER: "staging" } }, "PLEO_ACCESS_TOKEN"],
+    [
+      "a server that refuses the connection",
+      { environment: { PLEO_SERVER: "http://127.0.0.1:1", PLEO_API_KEY: "canary-key" } },
+      "ECONNREFUSED"
+    ]
+  ] as const)("ends with exit code 1 and one clear line after %s", ([, options, expected]) =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* run("update-installation.ts", options)
+      expect(code).toBe(1)
+      expect(lines(stderr)).toEqual([expect.stringContaining(expected)])
+      expect(stdout + stderr).not.toContain("canary-key")
+    })
+  )
+})
+
+it.live("retry-and-timeout.ts gets through at the third attempt", () =>
+  Effect.gen(function* () {
+    const { code, stderr, stdout } = yield* run("retry-and-timeout.ts")
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    expect(
+      Array.from(stdout.matchAll(/installations\/me {2}(\d+|no answer) /g), ([, outcome]) => outcome)
+    ).toEqual(["503", "no answer", "200", "500", "500", "200"])
+  })
+)
+
+describe("the README's code", () => {
+  const withSandbox = <A>(body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A>) =>
+    Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))
+
+  it.live("readme.ts updates the installation of the configured API key", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const { code, stdout } = yield* run("readme.ts", {
+          environment: { PLEO_SERVER: sandbox.url, PLEO_API_KEY: "key" }
+        })
+        expect(code).toBe(0)
+        expect(stdout).toContain("is ACTIVATED")
+        expect(yield* sandbox.requests).toMatchObject([{ scheme: "Basic", status: 200 }])
+      })
+    )
+  )
+
+  it.live("many-customers.ts updates each customer's installation over one layer", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const { code } = yield* run("many-customers.ts", {
+          environment: { PLEO_SERVER: sandbox.url, PLEO_API_KEY: "key" }
+        })
+        expect(code).toBe(0)
+        expect(yield* sandbox.requests).toMatchObject([
+          { scheme: "Bearer", status: 200 },
+          { scheme: "Bearer", status: 200 }
+        ])
+      })
+    )
+  )
+})

@@ -1,0 +1,18 @@
+import { Credentials, InstallationService, UpdateInstallation } from "@effect-pleo/core"
+import { NodeInstallationService } from "@effect-pleo/node"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+
+const tokens = ["token-of-one-customer", "token-of-another"].map((token) => Redacted.make(token))
+
+const program = Effect.forEach(
+  tokens,
+  (token) =>
+    InstallationService.update(UpdateInstallation.activated()).pipe(
+      Credentials.use(Credentials.bearer(token)),
+      Effect.either // one customer's failure is not another's
+    ),
+  { concurrency: 10 }
+)
+
+await program.pipe(Effect.provide(NodeInstallationService.layerConfig()), Effect.runPromise)

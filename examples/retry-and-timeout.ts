@@ -1,0 +1,28 @@
+// The sandbox fails twice, once by staying silent; the third attempt is accepted.
+import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { describe } from "./support/describe.ts"
+import { sandboxed } from "./support/sandboxed.ts"
+
+const program = Effect.gen(function* () {
+  const sandbox = yield* Sandbox.Sandbox
+  yield* sandbox.order(Fault.status(503, { headers: { "retry-after": "1" } }))
+  yield* sandbox.order(Fault.delay("1 minute"))
+
+  yield* Console.log("One update, at most three attempts of half a second each:\n")
+  const installation = yield* InstallationService.update(UpdateInstallation.activated()).pipe(
+    RetryPolicy.retry({ attemptTimeout: "500 millis", deadline: "10 seconds" })
+  )
+  yield* Console.log(`\n${describe(installation)}`)
+
+  yield* sandbox.order(Fault.status(500), 2)
+  yield* Console.log("\nThe same with Effect's own combinators:\n")
+  yield* InstallationService.update(UpdateInstallation.inactive()).pipe(
+    Effect.timeout("5 seconds"),
+    Effect.retry({ times: 2, while: RetryPolicy.isRetryable })
+  )
+})
+
+await Effect.runPromise(Effect.provide(program, sandboxed))

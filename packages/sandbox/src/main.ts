@@ -1,0 +1,53 @@
+// The sandbox as a command: `pnpm sandbox`, or `pnpm sandbox --port 8080`. It runs until it is interrupted.
+import { parseArgs } from "node:util"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Sandbox from "./Sandbox.ts"
+import { controlPrefix } from "./SandboxApi.ts"
+
+const port = Effect.try({
+  try: () => parseArgs({ options: { port: { type: "string", short: "p", default: "0" } } }).values.port,
+  catch: () => new Error("The only option is --port <number>.")
+}).pipe(
+  Effect.map(Number),
+  Effect.filterOrFail(
+    (port) => Number.isInteger(port) && port >= 0 && port <= 65535,
+    () => new Error("The port is a number from 0 (any free one) to 65535.")
+  )
+)
+
+const usage = (url: string) => `The sandbox listens on ${url}
+
+Update an installation: any bearer token or API key is accepted, and each has an installation of its own.
+  curl -X PUT ${url}/v1/installations/me -H 'Authorization: Bearer any-token' \\
+    -H 'Content-Type: application/json' -d '{"status":"ACTIVATED"}'
+
+Order a fault for the next two requests: Respond, Delay (milliseconds) or Reset.
+  curl ${url}${controlPrefix}/faults -H 'Content-Type: application/json' \\
+    -d '{"fault":{"_tag":"Respond","status":503},"times":2}'
+  curl ${url}${controlPrefix}/faults -H 'Content-Type: application/json' \\
+    -d '{"fault":{"_tag":"Delay","duration":5000}}'
+
+Read the record of the requests it saw, which never holds a credential.
+  curl ${url}${controlPrefix}/requests
+`
+
+const run = Effect.flatMap(Sandbox.Sandbox, ({ url }) =>
+  Effect.zipRight(Console.log(usage(url)), Effect.never)
+)
+
+const program = port.pipe(
+  Effect.flatMap((port) => Effect.provide(run, Sandbox.layer({ port }))),
+  Effect.mapError((error) =>
+    error instanceof Error && "cause" in error && error.cause instanceof Error
+      ? `The sandbox cannot listen: ${error.cause.message}.`
+      : error.message
+  ),
+  Effect.tapError(Console.error),
+  Logger.withMinimumLogLevel(LogLevel.Debug)
+)
+
+NodeRuntime.runMain(program, { disableErrorReporting: true })

@@ -1,0 +1,69 @@
+// Holds the client against Prism, an independent server of the contract that validates every request strictly.
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer } from "node:net"
+
+// The last version that runs on Node.js 20.
+const prism = "@stoplight/prism-cli@5.12.0"
+const contract = "packages/core/test/contract/app-marketplace.openapi.json"
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === "object" && address !== null ? address.port : 0
+}
+
+const startPrism = async (port: number): Promise<ChildProcess> => {
+  const child = spawn("npx", ["-y", prism, "mock", "-h", "127.0.0.1", "-p", String(port), contract], {
+    detached: true,
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  for await (const chunk of child.stdout) if (String(chunk).includes("is listening")) return child
+  throw new Error("Prism did not start")
+}
+
+const update = async (environment: Record<string, string>, request: string): Promise<string> => {
+  const child = spawn("npx", ["tsx", "examples/update-installation.ts", request], {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  let output = ""
+  child.stdout.on("data", (chunk) => {
+    output += chunk
+  })
+  const [code] = await once(child, "close")
+  return `${/ {2}(\d{3}) {2}/.exec(output)?.[1] ?? "no answer"}, exit ${code}`
+}
+
+// A strict reader of the contract takes the values of metadata to be objects, as the contract declares them.
+const strict = '{"status":"ACTIVATED","metadata":{"settings":{"ledger":"7"}}}'
+const example = '{"status":"ACTIVATED","metadata":{"externalApplicationId":"123456789"}}'
+
+const port = await freePort()
+const server = { PLEO_SERVER: `http://127.0.0.1:${port}` }
+const cases = [
+  ["with a bearer token", { ...server, PLEO_ACCESS_TOKEN: "token" }, strict, "200, exit 0"],
+  ["with an API key", { ...server, PLEO_API_KEY: "key" }, strict, "200, exit 0"],
+  [
+    "the contract's own example, which Prism refuses",
+    { ...server, PLEO_API_KEY: "key" },
+    example,
+    "400, exit 1"
+  ]
+] as const
+
+const child = await startPrism(port)
+let passed = 0
+try {
+  for (const [title, environment, request, expected] of cases) {
+    const outcome = await update(environment, request)
+    if (outcome === expected) passed += 1
+    console.log(`${outcome === expected ? "ok  " : "FAIL"} ${title}: ${outcome} (expected ${expected})`)
+  }
+} finally {
+  if (child.pid !== undefined) process.kill(-child.pid)
+}
+console.log(`conformance: ${passed}/${cases.length}`)
+process.exitCode = passed === cases.length ? 0 : 1
