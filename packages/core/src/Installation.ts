@@ -73,7 +73,13 @@ const OpenErrorCode: Schema.Schema<InstallationErrorCode | (string & {}), string
 
 // RFC 3339 section 5.6, but seconds may be left out, as Java's OffsetDateTime does. An offset may not:
 // without one, JavaScript would read the time in the zone of the machine.
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i
+const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i
+
+// JavaScript takes the 30th of February for a day in March.
+const isDayOfMonth = (text: string): boolean => {
+  const [, year, month, day] = rfc3339.exec(text) ?? []
+  return Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
+}
 
 const Timestamp = Schema.transformOrFail(
   Schema.String.pipe(
@@ -92,7 +98,7 @@ const Timestamp = Schema.transformOrFail(
   {
     strict: true,
     decode: (text, _, ast) =>
-      Option.match(DateTime.make(text), {
+      Option.match(isDayOfMonth(text) ? DateTime.make(text.toUpperCase()) : Option.none(), {
         onNone: () => ParseResult.fail(new ParseResult.Type(ast, text)),
         onSome: (at) => ParseResult.succeed(DateTime.toUtc(at))
       }),

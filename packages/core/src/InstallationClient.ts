@@ -20,11 +20,15 @@ import type * as Schema from "effect/Schema"
 import { updateClientInstallation } from "./AppMarketplaceApi.ts"
 import * as Credentials from "./Credentials.ts"
 import type { Installation } from "./Installation.ts"
-import type { BadRequest, InstallationError } from "./InstallationError.ts"
+import type { BadRequest, InstallationError, Issue } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
 import { decodeInstallation, encodeUpdate } from "./internal/codec.ts"
 import * as internalCredentials from "./internal/credentials.ts"
 import { fromHttpClientError, fromInvalidBody, fromStatus } from "./internal/failure.ts"
+import * as Json from "./internal/json.ts"
+import { Ordering } from "./internal/ordering.ts"
+import { RetryBudget } from "./internal/retryBudget.ts"
+import * as RetryRegion from "./internal/retryRegion.ts"
 import * as Server from "./Server.ts"
 
 /**
@@ -58,25 +62,23 @@ const isSuccess = ({ status }: HttpClientResponse) => status >= 200 && status < 
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 
-const decodeBody = (response: HttpClientResponse, bytes: ArrayBuffer, scrub: (text: string) => string) => {
-  const invalid = (body: string, message: string) =>
-    Either.left(fromInvalidBody(response, scrub(body), [{ path: [], message }]))
-  const refuse = (message: string) => invalid(new TextDecoder().decode(bytes), message)
-  if (bytes.byteLength === 0) return refuse("expected a body")
-  let text: string
+// Enough of a body for an excerpt of it, however many bytes the credential takes there.
+const quotable = (bytes: ArrayBuffer): string => new TextDecoder().decode(bytes.slice(0, 64 * 1024))
+
+const decodeUtf8 = (bytes: ArrayBuffer): Either.Either<string, string> => {
+  if (bytes.byteLength === 0) return Either.left("expected a body")
   try {
-    text = strictUtf8.decode(bytes)
+    return Either.right(strictUtf8.decode(bytes))
   } catch {
-    return refuse("expected UTF-8")
+    return Either.left("expected UTF-8")
   }
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
-    return refuse("expected JSON")
-  }
-  return Either.mapLeft(decodeInstallation(json), (issues) => fromInvalidBody(response, scrub(text), issues))
 }
+
+const decodeBody = (bytes: ArrayBuffer): Either.Either<Installation, ReadonlyArray<Issue>> =>
+  Either.flatMap(decodeUtf8(bytes), Json.parse).pipe(
+    Either.mapLeft((message) => [{ path: [], message }]),
+    Either.flatMap(decodeInstallation)
+  )
 
 const interpret = (
   response: HttpClientResponse,
@@ -85,14 +87,16 @@ const interpret = (
   const scrub = (text: string) => internalCredentials.scrub(credentials, text)
   return isSuccess(response)
     ? Effect.flatMap(Effect.mapError(response.arrayBuffer, fromHttpClientError), (bytes) =>
-        decodeBody(response, bytes, scrub)
+        Either.mapLeft(decodeBody(bytes), (issues) =>
+          fromInvalidBody(response, quotable(bytes), issues, scrub)
+        )
       )
     : Effect.flatMap(
-        Effect.orElseSucceed(response.text, () => ""),
-        (body) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            Effect.fail(fromStatus(response, scrub(body), now))
-          )
+        Effect.zip(
+          Effect.orElseSucceed(response.arrayBuffer, () => new ArrayBuffer(0)),
+          Clock.currentTimeMillis
+        ),
+        ([bytes, now]) => Effect.fail(fromStatus(response, quotable(bytes), now, scrub))
       )
 }
 
@@ -111,7 +115,7 @@ const fromBaseUrl = (
       attributes: {
         "http.request.method": blank.method,
         "server.address": url.hostname,
-        "server.port": url.port === "" ? 443 : Number(url.port),
+        "server.port": url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
         "url.full": url.href
       }
     } as const
@@ -125,15 +129,24 @@ const fromBaseUrl = (
         Effect.tap((response) => Effect.annotateCurrentSpan("http.response.status_code", response.status)),
         Effect.flatMap((response) => interpret(response, credentials))
       )
+    const budget = new RetryBudget()
+    const ordering = new Ordering(() => budget.deposit())
+    const sendInOrder = (body: string) =>
+      Effect.flatMap(
+        Effect.zip(internalCredentials.current(credentials), RetryRegion.Current),
+        ([chosen, current]) => {
+          const region = Option.getOrUndefined(current)
+          if (region !== undefined) region.budget = budget
+          return ordering.attempt(internalCredentials.authorization(chosen), body, region, send(body, chosen))
+        }
+      )
     return InstallationService.of({
       update: (request) =>
         Effect.withSpan(
-          Effect.suspend(() => {
-            const body = encodeUpdate(request)
-            return Either.isLeft(body)
-              ? Effect.fail(body.left)
-              : Effect.flatMap(internalCredentials.current(credentials), (chosen) => send(body.right, chosen))
-          }),
+          Effect.flatMap(
+            Effect.suspend(() => encodeUpdate(request)),
+            sendInOrder
+          ),
           "InstallationService.update",
           spanOptions
         )
@@ -143,6 +156,9 @@ const fromBaseUrl = (
 /**
  * An `InstallationService` that sends its updates through the `HttpClient` of the environment, with one
  * span `InstallationService.update` an update. No trace header goes to Pleo, and no redirect is followed.
+ *
+ * Updates with the same credential are sent one at a time, in the order of their calls; updates with
+ * different credentials do not wait for each other. All share one retry budget.
  *
  * Fails with `BadRequest` when the server cannot be used.
  *

@@ -52,11 +52,13 @@ const toJSON = (error: Described): unknown => ({
   mayHaveBeenApplied: error.mayHaveBeenApplied
 })
 
-const formatPath = (path: Issue["path"]): string =>
-  path
-    .map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`))
-    .join("")
-    .replace(/^\./, "")
+// JSON leaves two of the characters that end a line as they are.
+const formatKey = (key: string | number): string =>
+  typeof key === "string" && /^[A-Za-z_$][\w$]*$/.test(key)
+    ? `.${key}`
+    : `[${JSON.stringify(key).replace(/[\u2028\u2029]/g, " ")}]`
+
+const formatPath = (path: Issue["path"]): string => path.map(formatKey).join("").replace(/^\./, "")
 
 const formatIssues = (issues: ReadonlyArray<Issue> | undefined): string =>
   issues === undefined || issues.length === 0
@@ -163,6 +165,7 @@ const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
  * - `ServerError`: 5xx, or a status outside HTTP's five classes.
  * - `InvalidResponse`: an answer that is not HTTP, not JSON, too large, or not an installation.
  * - `Redirect`: 3xx. Redirects are not followed, since they would carry the credential elsewhere.
+ * - `Superseded`: a retry was given up, since a newer update of the same installation came before it.
  *
  * @since 0.1.0
  * @category errors
@@ -176,7 +179,8 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
       "RateLimited",
       "ServerError",
       "InvalidResponse",
-      "Redirect"
+      "Redirect",
+      "Superseded"
     ),
     ...answerFields,
     /** The transport's own code, such as `ECONNRESET`. */
@@ -198,6 +202,7 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
         return this.status !== undefined && retryableServerErrors.has(this.status)
       case "InvalidResponse":
       case "Redirect":
+      case "Superseded":
         return false
     }
   }
@@ -212,10 +217,11 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
         return false
       case "ServerError":
       case "InvalidResponse":
+      case "Superseded":
         return true
       case "Redirect":
-        // RFC 9110 section 15.4.4: a 303 may answer a request that was carried out.
-        return this.status === 303
+        // RFC 9110 section 15.4.4: a 303 may answer a request that was carried out. fetch hides the status.
+        return this.status === 303 || this.status === 0
     }
   }
   override get message(): string {
@@ -237,17 +243,23 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
         return `Pleo's answer could not be understood${withStatus}${formatIssues(this.issues)}`
       case "Redirect":
         return `The server answered with a redirect${withStatus}, which is not followed`
+      case "Superseded":
+        return "A newer update of the same installation came before this one could be tried again"
     }
   }
   get #whatToDo(): string {
-    if (!this.isRetryable) {
-      return this.reason === "Redirect"
-        ? "Check the configured server."
-        : "Trying again will not help by itself: look at what stands between this program and Pleo."
+    if (this.isRetryable)
+      return this.retryAfter === undefined
+        ? "Try again later."
+        : `Try again after ${Duration.format(this.retryAfter)}.`
+    switch (this.reason) {
+      case "Redirect":
+        return "Check the configured server."
+      case "Superseded":
+        return "Nothing is left to do, unless the newer update lacks what this one said."
+      default:
+        return "Trying again will not help by itself: look at what stands between this program and Pleo."
     }
-    return this.retryAfter === undefined
-      ? "Try again later."
-      : `Try again after ${Duration.format(this.retryAfter)}.`
   }
   override toJSON(): unknown {
     return toJSON(this)

@@ -3,35 +3,57 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { Infrastructure, isInstallationError } from "./InstallationError.ts"
+import { Current, RetryRegion } from "./internal/retryRegion.ts"
 
 /**
+ * When to try again, and how long to wait before.
+ *
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  /** How many requests in all, the first included. Default: 3. */
+export interface ScheduleOptions {
+  /** How many attempts in all, the first included. Default: 3. With 1 there are no retries. */
   readonly attempts?: number | undefined
-  /** How long one attempt may take, to the last byte of the answer. Default: 10 seconds. */
-  readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** How long all attempts and the waits between them may take together. Default: 30 seconds. */
-  readonly deadline?: Duration.DurationInput | undefined
-  /** The upper bound of the first wait; it doubles with each further one. Default: 500 milliseconds. */
+  /**
+   * The upper bound of the first wait; it doubles with each further one, and is twice as long after a
+   * `RateLimited`. Default: 500 milliseconds.
+   */
   readonly baseDelay?: Duration.DurationInput | undefined
   /** No wait is longer. A server that asks for more is not waited for. Default: 20 seconds. */
   readonly maxDelay?: Duration.DurationInput | undefined
 }
 
-const defaults = {
-  attempts: 3,
-  attemptTimeout: Duration.seconds(10),
-  deadline: Duration.seconds(30),
-  baseDelay: Duration.millis(500),
-  maxDelay: Duration.seconds(20)
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends ScheduleOptions {
+  /** How long one attempt may take, to the last byte of the answer. Default: 10 seconds. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+  /** How long all attempts and the waits between them may take together. Default: 30 seconds. */
+  readonly deadline?: Duration.DurationInput | undefined
+  /**
+   * Whether to retry only as the budget allows that all updates of one client share: a retry costs 1, an
+   * update earns 0.1, at most 10 are saved. So an outage meets 1.1 requests an update instead of 3.
+   * Default: `true`.
+   */
+  readonly budget?: boolean | undefined
 }
+
+const resolve = (options: ScheduleOptions) => ({
+  attempts: options.attempts ?? 3,
+  baseDelay: Duration.toMillis(options.baseDelay ?? Duration.millis(500)),
+  maxDelay: Duration.toMillis(options.maxDelay ?? Duration.seconds(20))
+})
+
+type Settings = ReturnType<typeof resolve>
 
 /**
  * Whether the same update may be sent again with some hope.
@@ -41,34 +63,41 @@ const defaults = {
  */
 export const isRetryable = (error: unknown): boolean => isInstallationError(error) && error.isRetryable
 
-const askedToWait = (error: unknown): Duration.Duration =>
-  (error instanceof Infrastructure ? error.retryAfter : undefined) ?? Duration.zero
+const askedToWait = (error: unknown): number =>
+  error instanceof Infrastructure && error.retryAfter !== undefined ? Duration.toMillis(error.retryAfter) : 0
+
+const mayRetry = (settings: Settings, error: unknown): boolean =>
+  isRetryable(error) && askedToWait(error) <= settings.maxDelay
+
+/** Milliseconds to wait after `retries` retries: full jitter below a doubling bound, or what was asked. */
+const nextDelay = (settings: Settings, retries: number, error: unknown): Effect.Effect<number> =>
+  Effect.map(Random.next, (random) => {
+    const throttled = error instanceof Infrastructure && error.reason === "RateLimited"
+    const bound = Math.min(settings.maxDelay, settings.baseDelay * (throttled ? 2 : 1) * 2 ** retries)
+    return Math.max(Math.round(random * bound), askedToWait(error))
+  })
 
 /**
- * When to try again: exponential waits with full jitter (`random(0, 1) * min(maxDelay, baseDelay * 2^n)`),
- * never shorter than the server's `Retry-After`. It ends after `attempts` in all, at an error that is not
- * retryable, and when the server asks for more than `maxDelay`.
+ * When to try again, for those who compose `Effect.retry` by hand: exponential waits with full jitter
+ * (`random(0, 1) * min(maxDelay, baseDelay * 2^n)`), never shorter than the server's `Retry-After`. It ends
+ * after `attempts`, at an error that is not retryable, and when the server asks for more than `maxDelay`.
  *
  * @since 0.1.0
  * @category schedules
  */
-export const schedule = (options: Options = {}): Schedule.Schedule<unknown, unknown> => {
-  const maxDelay = Duration.decode(options.maxDelay ?? defaults.maxDelay)
-  return Schedule.exponential(options.baseDelay ?? defaults.baseDelay).pipe(
-    Schedule.modifyDelay((_, delay) => Duration.min(delay, maxDelay)),
-    Schedule.jitteredWith({ min: 0, max: 1 }),
-    Schedule.intersect(Schedule.recurs((options.attempts ?? defaults.attempts) - 1)),
+export const schedule = (options: ScheduleOptions = {}): Schedule.Schedule<number, unknown> => {
+  const settings = resolve(options)
+  return Schedule.recurs(settings.attempts - 1).pipe(
     Schedule.intersect(Schedule.identity<unknown>()),
-    Schedule.modifyDelay(([, error], delay) => Duration.max(delay, askedToWait(error))),
-    Schedule.whileInput(
-      (error) => isRetryable(error) && Duration.lessThanOrEqualTo(askedToWait(error), maxDelay)
-    )
+    Schedule.whileInput((error) => mayRetry(settings, error)),
+    Schedule.addDelayEffect(([retries, error]) => nextDelay(settings, retries, error)),
+    Schedule.map(([retries]) => retries + 1)
   )
 }
 
 /**
  * Fails with `Infrastructure`, reason `Timeout`, when an effect takes longer. It does not wait for the
- * effect to wind up.
+ * effect to wind up. An infinite duration is no timeout.
  *
  * @since 0.1.0
  * @category combinators
@@ -76,23 +105,61 @@ export const schedule = (options: Options = {}): Schedule.Schedule<unknown, unkn
 export const timeout =
   (duration: Duration.DurationInput) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> =>
-    Effect.timeoutFail(Effect.disconnect(self), {
-      duration,
-      onTimeout: () => new Infrastructure({ reason: "Timeout" })
-    })
+    Duration.isFinite(Duration.decode(duration))
+      ? Effect.timeoutFail(Effect.disconnect(self), {
+          duration,
+          onTimeout: () => new Infrastructure({ reason: "Timeout" })
+        })
+      : self
 
 /**
- * An attempt with its own timeout, retried by `schedule`, within a deadline. Errors that are not of an
- * update pass through at once.
+ * Attempts with a timeout each, retried as `schedule` has it, within a deadline and within the retry budget
+ * of the client. It fails with the error of the last attempt: at once where the next wait would end after
+ * the deadline. A retry is given up with the reason `Superseded` when a newer update of the same
+ * installation may have been applied meanwhile. Errors that are not of an update pass through.
+ *
+ * Put it around a single update: what else is inside is done again too.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const retry =
-  (options: Options = {}) =>
-  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> =>
-    self.pipe(
-      timeout(options.attemptTimeout ?? defaults.attemptTimeout),
-      Effect.retry(schedule(options)),
-      timeout(options.deadline ?? defaults.deadline)
-    )
+export const retry = (options: Options = {}) => {
+  const settings = resolve(options)
+  const attemptTimeout = Duration.toMillis(options.attemptTimeout ?? Duration.seconds(10))
+  const deadline = Duration.toMillis(options.deadline ?? Duration.seconds(30))
+  const isBudgeted = options.budget ?? true
+
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> => {
+    const attempt = (
+      region: RetryRegion,
+      retries: number,
+      end: number
+    ): Effect.Effect<A, E | Infrastructure, R> =>
+      Effect.flatMap(Clock.currentTimeMillis, (start) =>
+        timeout(Math.min(attemptTimeout, end - start))(self).pipe(
+          Effect.catchAll((error) =>
+            retries + 1 < settings.attempts && mayRetry(settings, error)
+              ? waitAndRetry(region, retries, end, error)
+              : Effect.fail(error)
+          )
+        )
+      )
+
+    const waitAndRetry = (region: RetryRegion, retries: number, end: number, error: E | Infrastructure) =>
+      Effect.flatMap(
+        Effect.zip(nextDelay(settings, retries, error), Clock.currentTimeMillis),
+        ([delay, start]) =>
+          start + delay < end && (!isBudgeted || (region.budget?.withdraw() ?? true))
+            ? Effect.zipRight(Effect.sleep(delay), attempt(region, retries + 1, end))
+            : Effect.fail(error)
+      )
+
+    return Effect.suspend(() => {
+      const region = new RetryRegion()
+      return Effect.flatMap(Clock.currentTimeMillis, (start) => attempt(region, 0, start + deadline)).pipe(
+        Effect.provideService(Current, Option.some(region)),
+        Effect.ensuring(Effect.sync(() => region.end()))
+      )
+    })
+  }
+}

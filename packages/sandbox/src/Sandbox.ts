@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import { createServer } from "node:http"
+import * as Headers from "@effect/platform/Headers"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiError from "@effect/platform/HttpApiError"
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -123,7 +124,7 @@ const meet = <E, R>(fault: Fault, app: HttpApp.Default<E, R>): HttpApp.Default<E
         HttpServerResponse.text(fault.body, {
           status: fault.status,
           headers: fault.headers,
-          contentType: fault.headers["content-type"] ?? "text/plain"
+          contentType: Headers.fromInput(fault.headers)["content-type"] ?? "text/plain"
         })
       )
     case "Delay":

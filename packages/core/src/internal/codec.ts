@@ -10,6 +10,13 @@ import { fromParseIssue } from "./issues.ts"
 const encode = Schema.encodeUnknownEither(UpdateInstallation, { errors: "all", onExcessProperty: "error" })
 const decode = Schema.decodeUnknownEither(Installation, { errors: "all" })
 
+const maxMetadataBytes = 256 * 1024
+
+const isTooLarge = (metadata: unknown, body: string): boolean =>
+  // A UTF-16 code unit takes at most three bytes of UTF-8: a short body needs no counting.
+  body.length * 3 > maxMetadataBytes &&
+  new TextEncoder().encode(JSON.stringify(metadata)).byteLength > maxMetadataBytes
+
 const toIssues = (error: ParseResult.ParseError) => fromParseIssue(error.issue)
 
 const refuse = (issues: ReadonlyArray<Issue>) => new BadRequest({ issues })
@@ -18,9 +25,11 @@ const refuse = (issues: ReadonlyArray<Issue>) => new BadRequest({ issues })
 export const encodeUpdate = (request: unknown): Either.Either<string, BadRequest> => {
   try {
     const encoded = encode(request)
-    return Either.isLeft(encoded)
-      ? Either.left(refuse(toIssues(encoded.left)))
-      : Either.right(JSON.stringify(encoded.right))
+    if (Either.isLeft(encoded)) return Either.left(refuse(toIssues(encoded.left)))
+    const body = JSON.stringify(encoded.right)
+    return isTooLarge(encoded.right.metadata, body)
+      ? Either.left(refuse([{ path: ["metadata"], message: "expected at most 256 KiB of JSON" }]))
+      : Either.right(body)
   } catch {
     // A getter or a proxy in the caller's metadata threw.
     return Either.left(refuse([{ path: [], message: "could not be read" }]))

@@ -10,36 +10,72 @@ import {
   Unauthorized
 } from "../InstallationError.ts"
 
-/** The first error code (`ECONNRESET`, `UND_ERR_SOCKET`, ...) along a chain of causes. */
-const findCode = (cause: unknown, depth = 0): string | undefined => {
-  if (typeof cause !== "object" || cause === null || depth === 8) return undefined
-  const { cause: next, code } = cause as { readonly cause?: unknown; readonly code?: unknown }
-  return typeof code === "string" && /^[A-Z][A-Z0-9_]+$/.test(code) ? code : findCode(next, depth + 1)
+interface ErrorLike {
+  readonly code?: unknown
+  readonly message?: unknown
+  readonly name?: unknown
 }
+
+/** The errors along a chain of causes, outermost first. */
+const causes = (error: unknown): ReadonlyArray<ErrorLike> => {
+  const found: Array<object> = []
+  for (let next = error; typeof next === "object" && next !== null && found.length < 8; ) {
+    found.push(next)
+    next = "cause" in next ? next.cause : undefined
+  }
+  return found
+}
+
+/** A code such as `ECONNRESET` or `UND_ERR_SOCKET`. */
+const isCode = (code: unknown): code is string => typeof code === "string" && /^[A-Z][A-Z0-9_]+$/.test(code)
 
 const timeoutCodes: ReadonlySet<string> = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"])
 
 const invalidResponseCodes: ReadonlySet<string> = new Set([
   "UND_ERR_HEADERS_OVERFLOW",
+  "UND_ERR_RES_CONTENT_LENGTH_MISMATCH",
   "UND_ERR_RES_EXCEEDED_MAX_SIZE"
 ])
 
-const reasonOfCode = (code: string | undefined) => {
+/** Whether a parser met bytes that are not HTTP. The error of undici's parser has no code. */
+const isNotHttp = ({ code, name }: ErrorLike): boolean =>
+  name === "HTTPParserError" || (isCode(code) && code.startsWith("HPE_"))
+
+/** Whether a parser met the end of the connection instead of the next chunk. */
+const isEndOfChunks = (error: ErrorLike): boolean =>
+  isNotHttp(error) && /EOF/.test(`${error.code} ${error.message}`)
+
+/** undici reports a body that ended before its one length in the same way as two lengths that contradict. */
+const hasOneLength = (error: HttpClientError): boolean =>
+  error._tag === "ResponseError" &&
+  error.response.headers["transfer-encoding"] === undefined &&
+  /^\d+$/.test(error.response.headers["content-length"] ?? "")
+
+const reasonOf = (error: HttpClientError, chain: ReadonlyArray<ErrorLike>, code: string | undefined) => {
+  if (chain.some(isEndOfChunks)) return "Transport"
+  if (chain.some(isNotHttp)) return "InvalidResponse"
   if (code === undefined) return "Transport"
   if (timeoutCodes.has(code)) return "Timeout"
-  // HPE_*: the HTTP parser of Node and undici met bytes that are not HTTP.
-  return invalidResponseCodes.has(code) || code.startsWith("HPE_") ? "InvalidResponse" : "Transport"
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH" && hasOneLength(error)) return "Transport"
+  return invalidResponseCodes.has(code) ? "InvalidResponse" : "Transport"
 }
 
 export const fromHttpClientError = (error: HttpClientError): InstallationError => {
   if (error._tag === "RequestError" && error.reason !== "Transport")
     return new BadRequest({ issues: [{ path: [], message: "the request could not be written" }] })
-  const code = findCode(error.cause)
-  return new Infrastructure({ reason: reasonOfCode(code), ...(code === undefined ? {} : { code }) })
+  const chain = causes(error.cause)
+  const code = chain.map(({ code }) => code).find(isCode)
+  return new Infrastructure({
+    reason: reasonOf(error, chain, code),
+    ...(code === undefined ? {} : { code })
+  })
 }
 
 // RFC 9110 section 5.6.7, the one form that senders may still generate.
 const imfFixdate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
+
+// More than any clock here can count is as good as for ever: a century.
+const maxSeconds = 100 * 365 * 24 * 60 * 60
 
 /** RFC 9110 section 10.2.3: seconds, or a date. A date is read against the server's own clock. */
 const parseRetryAfter = (
@@ -48,7 +84,7 @@ const parseRetryAfter = (
 ): Duration.Duration | undefined => {
   const value = headers["retry-after"]?.trim()
   if (value === undefined) return undefined
-  if (/^\d{1,10}$/.test(value)) return Duration.seconds(Number(value))
+  if (/^\d+$/.test(value)) return Duration.seconds(Math.min(Number(value), maxSeconds))
   if (!imfFixdate.test(value)) return undefined
   const sentAt =
     headers["date"] !== undefined && imfFixdate.test(headers["date"]) ? Date.parse(headers["date"]) : now
@@ -58,36 +94,55 @@ const parseRetryAfter = (
 
 const maxExcerptBytes = 2048
 
+// The keys are the answer's own, and so as many and as long as it likes.
+const maxIssues = 16
+const maxKeyLength = 128
+
 /** The longest start of a text that fits in 2 KiB of UTF-8. */
 const excerpt = (text: string): string =>
   text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxExcerptBytes)).read)
 
+/** Takes the credential out of what an answer says. */
+type Scrub = (text: string) => string
+
 /** What an answer tells besides its meaning. */
-const answerFacts = (response: HttpClientResponse, body: string) => {
-  const requestId = response.headers["x-request-id"]?.slice(0, 128)
+const answerFacts = (response: HttpClientResponse, body: string, scrub: Scrub) => {
+  const requestId = response.headers["x-request-id"]
   return {
     status: response.status,
-    ...(body === "" ? {} : { body: excerpt(body) }),
-    ...(requestId === undefined ? {} : { requestId })
+    ...(body === "" ? {} : { body: excerpt(scrub(body)) }),
+    ...(requestId === undefined ? {} : { requestId: scrub(requestId).slice(0, 128) })
   }
 }
+
+// Whatever its encoding: JSON in UTF-16 shows zeros between its characters, and a mark before them.
+const looksLikeJson = (body: string): boolean => /^[\s\0\ufeff\ufffd]*["[{]/.test(body)
 
 /** A success whose body is not an installation. JSON is not quoted: it may hold a customer's metadata. */
 export const fromInvalidBody = (
   response: HttpClientResponse,
   body: string,
-  issues: ReadonlyArray<Issue>
+  issues: ReadonlyArray<Issue>,
+  scrub: Scrub
 ): Infrastructure =>
   new Infrastructure({
     reason: "InvalidResponse",
-    ...answerFacts(response, /^\s*["[{]/.test(body) ? "" : body),
-    issues
+    ...answerFacts(response, looksLikeJson(body) ? "" : body, scrub),
+    issues: issues.slice(0, maxIssues).map(({ message, path }) => ({
+      path: path.map((key) => (typeof key === "string" ? scrub(key).slice(0, maxKeyLength) : key)),
+      message
+    }))
   })
 
-/** An answer that is no success. `body` is scrubbed, `now` in milliseconds since the epoch. */
-export const fromStatus = (response: HttpClientResponse, body: string, now: number): InstallationError => {
+/** An answer that is no success. `now` is in milliseconds since the epoch. */
+export const fromStatus = (
+  response: HttpClientResponse,
+  body: string,
+  now: number,
+  scrub: Scrub
+): InstallationError => {
   const { status } = response
-  const facts = answerFacts(response, body)
+  const facts = answerFacts(response, body, scrub)
   if (status === 401) return new Unauthorized({ reason: "Unauthenticated", ...facts })
   if (status === 403) return new Unauthorized({ reason: "Forbidden", ...facts })
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) return new BadRequest(facts)
