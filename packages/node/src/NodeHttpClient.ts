@@ -7,15 +7,20 @@
  */
 
 import { Readable } from "node:stream"
+import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Agent, type Dispatcher } from "undici"
+import { Client, type Dispatcher, errors, ProxyAgent } from "undici"
 import { Exchange } from "./internal/exchange.ts"
+import { type Connect, Origins } from "./internal/sockets.ts"
 
 /**
  * @since 0.1.0
@@ -30,6 +35,11 @@ export interface Options {
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
   /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
   readonly maxResponseSize?: number | undefined
+  /**
+   * The proxy to tunnel through (HTTP CONNECT), with its user and password in the URL if it wants any.
+   * Default: none, whatever `HTTPS_PROXY` says.
+   */
+  readonly proxy?: URL | undefined
 }
 
 const defaults = {
@@ -42,68 +52,99 @@ const defaults = {
 /** How long requests under way may still take when the layer is closed. */
 const drainTimeout = Duration.seconds(1)
 
-const acquireAgent = (options: Options): Effect.Effect<Agent, never, Scope.Scope> =>
+/** The largest head of an answer, in bytes: Node's own limit, whatever its command line says. */
+const maxHeaderSize = 16 * 1024
+
+const connector = (options: Options): Connect => {
+  // An explicit value, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment changes nothing.
+  const tls = {
+    rejectUnauthorized: true,
+    timeout: Duration.toMillis(options.connectTimeout ?? defaults.connectTimeout)
+  }
+  const limits = {
+    allowH2: false,
+    keepAliveTimeout: Duration.toMillis(options.keepAliveTimeout ?? defaults.keepAliveTimeout),
+    maxHeaderSize,
+    pipelining: 1
+  }
+  const uri = options.proxy?.href
+  return uri === undefined
+    ? (origin) => new Client(origin, { ...limits, connect: tls })
+    : () => new ProxyAgent({ ...limits, uri, connections: 1, proxyTls: tls, requestTls: tls })
+}
+
+const acquireOrigins = (options: Options): Effect.Effect<Origins, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(
-      () =>
-        new Agent({
-          allowH2: false,
-          connections: options.connections ?? defaults.connections,
-          // An explicit value, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment changes nothing.
-          connect: {
-            rejectUnauthorized: true,
-            timeout: Duration.toMillis(options.connectTimeout ?? defaults.connectTimeout)
-          },
-          keepAliveTimeout: Duration.toMillis(options.keepAliveTimeout ?? defaults.keepAliveTimeout),
-          pipelining: 1
-        })
-    ),
-    (agent) =>
-      Effect.promise(() => agent.close()).pipe(
+    Effect.sync(() => new Origins(options.connections ?? defaults.connections, connector(options))),
+    (origins) =>
+      origins.close.pipe(
         Effect.interruptible,
         Effect.timeout(drainTimeout),
         Effect.ignore,
-        Effect.zipRight(Effect.promise(() => agent.destroy()))
+        Effect.zipRight(origins.destroy),
+        // Sockets live in real time, also where a test has replaced the clock.
+        Effect.withClock(Clock.make())
       )
   )
 
 type RequestBody = NonNullable<Dispatcher.DispatchOptions["body"]> | null
 
-const requestBody = ({ body }: HttpClientRequest.HttpClientRequest): Effect.Effect<RequestBody> => {
-  switch (body._tag) {
-    case "Empty":
-      return Effect.succeed(null)
-    case "Raw":
-    case "Uint8Array":
-      return Effect.succeed(body.body as RequestBody)
-    case "FormData":
-      return Effect.succeed(body.formData as unknown as RequestBody)
-    case "Stream":
-      return Effect.map(Stream.toReadableStreamEffect(body.stream), (stream) =>
-        Readable.fromWeb(stream as never)
-      )
+interface Content {
+  readonly body: RequestBody
+  readonly headers: Headers.Headers
+}
+
+const encodeFormData = async (formData: FormData, headers: Headers.Headers): Promise<Content> => {
+  // undici's dispatcher knows only its own FormData, not that of Node.js.
+  const encoded = new Response(formData)
+  const contentType = encoded.headers.get("content-type") ?? ""
+  return {
+    body: new Uint8Array(await encoded.arrayBuffer()),
+    headers: Headers.set(headers, "content-type", contentType)
   }
 }
 
-const fromAgent = (agent: Agent, maxResponseSize: number): HttpClient.HttpClient =>
-  HttpClient.make((request, url) =>
-    Effect.flatMap(requestBody(request), (body) =>
-      Effect.async((resume) => {
-        const exchange = new Exchange(request, maxResponseSize, resume)
-        agent.dispatch(
-          {
-            origin: url.origin,
-            path: url.pathname + url.search,
-            method: request.method,
-            headers: request.headers,
-            body
-          },
-          exchange
-        )
-        return Effect.sync(() => exchange.cancel())
-      })
+const contentOf = ({ body, headers }: HttpClientRequest.HttpClientRequest): Effect.Effect<Content> => {
+  switch (body._tag) {
+    case "Empty":
+      return Effect.succeed({ body: null, headers })
+    case "Raw":
+    case "Uint8Array":
+      return Effect.succeed({ body: body.body as RequestBody, headers })
+    case "FormData":
+      return Effect.promise(() => encodeFormData(body.formData, headers))
+    case "Stream":
+      return Effect.map(Stream.toReadableStreamEffect(body.stream), (stream) => ({
+        body: Readable.fromWeb(stream as never),
+        headers
+      }))
+  }
+}
+
+const fromOrigins = (origins: Origins, maxResponseSize: number): HttpClient.HttpClient =>
+  HttpClient.make((request, url) => {
+    const fail = (reason: "InvalidUrl" | "Transport", cause: unknown) =>
+      Effect.fail(new HttpClientError.RequestError({ request, reason, cause }))
+    if (url.protocol !== "https:" && url.protocol !== "http:")
+      return fail("InvalidUrl", new TypeError("expected an http or https URL"))
+    const sockets = origins.to(url.origin)
+    return sockets.permits.withPermits(1)(
+      Effect.flatMap(contentOf(request), ({ body, headers }) =>
+        Effect.async<HttpClientResponse, HttpClientError.HttpClientError>((resume) => {
+          if (origins.isClosed) return resume(fail("Transport", new errors.ClientClosedError()))
+          const socket = sockets.take()
+          const exchange = new Exchange(request, maxResponseSize, (result, isReusable) => {
+            if (isReusable) sockets.giveBack(socket)
+            else sockets.discard(socket)
+            resume(result)
+          })
+          const path = url.pathname + url.search
+          socket.dispatch({ origin: url.origin, path, method: request.method, headers, body }, exchange)
+          return Effect.sync(() => exchange.cancel())
+        })
+      )
     )
-  )
+  })
 
 /**
  * A client with its own sockets, which are closed with the scope: requests under way get a second to end.
@@ -112,13 +153,14 @@ const fromAgent = (agent: Agent, maxResponseSize: number): HttpClient.HttpClient
  * answer is whole in memory: a success larger than `maxResponseSize` fails with the code
  * `UND_ERR_RES_EXCEEDED_MAX_SIZE`; of any other answer at most 64 KiB are kept. Headers and body may each
  * be 5 minutes late, undici's default: put an Effect timeout around the request.
+ * Nothing is decompressed.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> =>
-  Effect.map(acquireAgent(options), (agent) =>
-    fromAgent(agent, options.maxResponseSize ?? defaults.maxResponseSize)
+  Effect.map(acquireOrigins(options), (origins) =>
+    fromOrigins(origins, options.maxResponseSize ?? defaults.maxResponseSize)
   )
 
 /**

@@ -55,7 +55,11 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
   }
 
   get arrayBuffer(): Effect.Effect<ArrayBuffer> {
-    return Effect.sync(() => new Uint8Array(this.#body).buffer)
+    return Effect.sync(() => {
+      const { buffer, byteLength } = this.#body
+      // A small buffer may be part of a pool that others use too.
+      return buffer.byteLength === byteLength ? (buffer as ArrayBuffer) : new Uint8Array(this.#body).buffer
+    })
   }
 
   get formData(): Effect.Effect<FormData, HttpClientError.ResponseError> {

@@ -7,40 +7,38 @@ import { BufferedResponse } from "./bufferedResponse.ts"
 
 type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]
 
-type Resume = (effect: Effect.Effect<HttpClientResponse, HttpClientError.RequestError>) => void
+type Settle = (
+  result: Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError>,
+  /** Whether the socket is good for another request. */
+  isReusable: boolean
+) => void
 
 /** Of an answer that is no success, as much is kept as tells what happened. */
 const maxErrorBodySize = 64 * 1024
 
-/** One request and the whole of its answer, in the form that undici reports to. */
+/** One request and the whole of its answer, in the form that undici reports to. It settles once. */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: HttpClientRequest
   readonly #maxResponseSize: number
-  readonly #resume: Resume
+  readonly #settle: Settle
   readonly #chunks: Array<Buffer> = []
   #size = 0
   #status = 0
   #headers: ResponseHeaders = {}
-  #controller: Dispatcher.DispatchController | undefined
-  #cancelled = false
+  #isSettled = false
 
-  constructor(request: HttpClientRequest, maxResponseSize: number, resume: Resume) {
+  constructor(request: HttpClientRequest, maxResponseSize: number, settle: Settle) {
     this.#request = request
     this.#maxResponseSize = maxResponseSize
-    this.#resume = resume
+    this.#settle = settle
   }
 
-  /** Gives the socket back at once: closed, if the request had been written to it. */
+  /** Gives the answer up, if it is not there yet. */
   cancel(): void {
-    this.#cancelled = true
-    this.#controller?.abort(new errors.RequestAbortedError())
+    this.#end(Effect.interrupt, false)
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    // It was still waiting for a socket when it was cancelled.
-    if (this.#cancelled) this.cancel()
-  }
+  onRequestStart(): void {}
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
     // An interim answer (RFC 9110 section 15.2) comes before the final one, and is overwritten by it.
@@ -48,42 +46,63 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#headers = headers
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#chunks.push(chunk)
     this.#size += chunk.length
     if (this.#isSuccess) {
-      if (this.#size > this.#maxResponseSize) controller.abort(new errors.ResponseExceededMaxSizeError())
+      if (this.#size > this.#maxResponseSize) this.#fail(new errors.ResponseExceededMaxSizeError())
     } else if (this.#size > maxErrorBodySize) {
-      this.#succeed()
-      controller.abort(new errors.RequestAbortedError())
+      this.#succeed(false)
     }
   }
 
   onResponseEnd(): void {
-    this.#succeed()
+    // A request that follows at once then waits for a turn of the event loop, in which undici sees whether
+    // more has come over the socket than this answer.
+    setImmediate(() => this.#succeed(true))
   }
 
   onResponseError(_: Dispatcher.DispatchController, cause: Error): void {
-    this.#resume(
-      Effect.fail(new HttpClientError.RequestError({ request: this.#request, reason: "Transport", cause }))
-    )
+    this.#fail(cause)
   }
 
   get #isSuccess(): boolean {
     return this.#status >= 200 && this.#status < 300
   }
 
-  #succeed(): void {
+  /** The answer as far as it has come. */
+  get #response(): HttpClientResponse {
     const body = Buffer.concat(this.#chunks)
-    this.#resume(
-      Effect.succeed(
-        new BufferedResponse(
-          this.#request,
-          this.#status,
-          this.#headers,
-          this.#isSuccess ? body : body.subarray(0, maxErrorBodySize)
-        )
-      )
+    return new BufferedResponse(
+      this.#request,
+      this.#status,
+      this.#headers,
+      this.#isSuccess ? body : body.subarray(0, maxErrorBodySize)
     )
+  }
+
+  #succeed(isReusable: boolean): void {
+    this.#end(Effect.succeed(this.#response), isReusable)
+  }
+
+  #fail(cause: Error): void {
+    const request = this.#request
+    if (this.#status < 200) {
+      this.#end(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause })), false)
+    } else if (this.#isSuccess) {
+      const response = this.#response
+      const error = new HttpClientError.ResponseError({ request, response, reason: "Decode", cause })
+      this.#end(Effect.fail(error), false)
+    } else {
+      // The status has said what happened, whatever became of the rest.
+      this.#succeed(false)
+    }
+  }
+
+  // Giving up halfway closes the socket, which ends in another call from it.
+  #end(result: Parameters<Settle>[0], isReusable: boolean): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#settle(result, isReusable)
   }
 }
