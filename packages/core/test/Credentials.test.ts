@@ -1,0 +1,331 @@
+import * as HttpClient from "@effect/platform/HttpClient"
+import { describe, expect, it } from "@effect/vitest"
+import * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FastCheck from "effect/FastCheck"
+import * as Redacted from "effect/Redacted"
+import * as Credentials from "../src/Credentials.ts"
+import * as InstallationClient from "../src/InstallationClient.ts"
+import { Unauthorized } from "../src/InstallationError.ts"
+import { type InstallationService, update } from "../src/InstallationService.ts"
+import {
+  activated,
+  answering,
+  apiKey,
+  authorizationOf,
+  bearer,
+  bodyOf,
+  installation,
+  send
+} from "./support/http.ts"
+import { Leaky, leaks, probes } from "./support/probes.ts"
+
+const canary = "canary-5f1c"
+
+const base64 = (text: string) => Buffer.from(text).toString("base64")
+
+/** The Authorization header that goes out with these credentials. */
+const header = (credentials: Effect.Effect<Credentials.Credentials, Unauthorized>) =>
+  Effect.gen(function* () {
+    const { client, requests } = answering(() => installation())
+    yield* send(client, { credentials })
+    return authorizationOf(requests[0])
+  })
+
+const visibleAscii = FastCheck.string({
+  unit: FastCheck.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+  minLength: 1
+})
+
+describe("Credentials", () => {
+  it.effect.prop(
+    "a token of visible ASCII is sent as a bearer token",
+    [visibleAscii],
+    ([token]) =>
+      Effect.gen(function* () {
+        expect(yield* header(bearer(token))).toBe(`Bearer ${token}`)
+      }),
+    { fastCheck: { numRuns: 25 } }
+  )
+
+  it.effect.prop(
+    "a key of visible ASCII is sent as the user name of Basic, with an empty password",
+    [visibleAscii.map((key) => key.replaceAll(":", ";"))],
+    ([key]) =>
+      Effect.gen(function* () {
+        expect(yield* header(apiKey(key))).toBe(`Basic ${base64(`${key}:`)}`)
+      }),
+    { fastCheck: { numRuns: 25 } }
+  )
+
+  it.effect("every visible ASCII character is sent as it is", () =>
+    Effect.gen(function* () {
+      const all = String.fromCharCode(...Array.from({ length: 0x7e - 0x20 }, (_, index) => 0x21 + index))
+      expect(yield* header(bearer(all))).toBe(`Bearer ${all}`)
+    })
+  )
+
+  const unsendable: ReadonlyArray<readonly [string, string]> = [
+    ["CR", `${canary}\r`],
+    ["LF", `${canary}\nx-injected: 1`],
+    ["CR and LF", `${canary}\r\nx-injected: 1`],
+    ["NUL", `${canary}\0`],
+    ["a space", `${canary} `],
+    ["a space before it", ` ${canary}`],
+    ["a tab", `${canary}\t`],
+    ["DEL", `${canary}\x7f`],
+    ["é", `${canary}é`],
+    ["€", `${canary}€`],
+    ["a no-break space", `${canary}\u00a0`],
+    ["an emoji", `${canary}🧾`],
+    ["a lone surrogate", `${canary}\ud800`]
+  ]
+
+  const refusals = [
+    ...unsendable.flatMap(([name, secret]) => [
+      { name: `a token with ${name}`, credentials: bearer(secret), field: "accessToken" },
+      { name: `an API key with ${name}`, credentials: apiKey(secret), field: "apiKey" }
+    ]),
+    { name: "an API key with a colon", credentials: apiKey(`${canary}:password`), field: "apiKey" },
+    { name: "an empty token", credentials: bearer(""), field: "accessToken" },
+    { name: "an empty API key", credentials: apiKey(""), field: "apiKey" }
+  ]
+
+  it.effect.each(refusals)("$name is refused, and not shown", ({ credentials, field }) =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(credentials)
+      expect(leaks(exit, canary)).toEqual([])
+      const error = yield* Effect.flip(credentials)
+      expect(error).toBeInstanceOf(Unauthorized)
+      expect(error.reason).toBe("Unauthenticated")
+      expect(error.status).toBeUndefined()
+      expect(error.mayHaveBeenApplied).toBe(false)
+      expect(error.issues?.map(({ path }) => path)).toEqual([[field]])
+      expect(leaks(error, canary)).toEqual([])
+    })
+  )
+
+  it("every probe would have found the secret", () => {
+    expect(leaks(Exit.fail(new Leaky(canary)), canary)).toEqual(probes)
+  })
+
+  it.effect("a token with a colon is sent, since a token has no user name", () =>
+    Effect.gen(function* () {
+      expect(yield* header(bearer("a:b"))).toBe("Bearer a:b")
+    })
+  )
+
+  it.effect("a refused credential is refused before any request", () =>
+    Effect.gen(function* () {
+      const { client, requests } = answering(() => installation())
+      const error = yield* Effect.flip(send(client, { credentials: bearer("") }))
+      expect(error._tag).toBe("Unauthorized")
+      expect(requests).toEqual([])
+    })
+  )
+
+  describe("printed", () => {
+    it.effect.each([
+      { name: "a bearer token", credentials: bearer(canary), secrets: [canary] },
+      { name: "an API key", credentials: apiKey(canary), secrets: [canary, base64(`${canary}:`)] }
+    ])("$name does not show", ({ credentials, secrets }) =>
+      Effect.gen(function* () {
+        const made = yield* credentials
+        expect(leaks(made, ...secrets)).toEqual([])
+        expect(leaks({ options: { credentials: made } }, ...secrets)).toEqual([])
+      })
+    )
+
+    it("every probe would find a credential without this defence", () => {
+      class Naive {
+        readonly authorization = `Bearer ${canary}`
+        toString(): string {
+          return this.authorization
+        }
+      }
+      expect(leaks(new Naive(), canary)).toEqual(probes)
+    })
+  })
+
+  describe("config", () => {
+    const load = (variables: Readonly<Record<string, string>>) =>
+      Effect.withConfigProvider(
+        Credentials.config,
+        ConfigProvider.fromMap(new Map(Object.entries(variables)))
+      )
+
+    it.effect("PLEO_ACCESS_TOKEN is a bearer token", () =>
+      Effect.gen(function* () {
+        const credentials = yield* load({ PLEO_ACCESS_TOKEN: "token" })
+        expect(yield* header(Effect.succeed(credentials))).toBe("Bearer token")
+      })
+    )
+
+    it.effect("PLEO_API_KEY is an API key", () =>
+      Effect.gen(function* () {
+        const credentials = yield* load({ PLEO_API_KEY: "key" })
+        expect(yield* header(Effect.succeed(credentials))).toBe(`Basic ${base64("key:")}`)
+      })
+    )
+
+    it.effect.each<{
+      readonly name: string
+      readonly variables: Readonly<Record<string, string>>
+      readonly named: ReadonlyArray<string>
+      readonly missing: boolean
+    }>([
+      { name: "neither", variables: {}, named: ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY"], missing: true },
+      {
+        name: "both",
+        variables: { PLEO_ACCESS_TOKEN: canary, PLEO_API_KEY: canary },
+        named: ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY"],
+        missing: false
+      },
+      {
+        name: "an empty token",
+        variables: { PLEO_ACCESS_TOKEN: "" },
+        named: ["PLEO_ACCESS_TOKEN"],
+        missing: false
+      },
+      { name: "an empty key", variables: { PLEO_API_KEY: "" }, named: ["PLEO_API_KEY"], missing: false },
+      {
+        name: "a token with a line break",
+        variables: { PLEO_ACCESS_TOKEN: `${canary}\n` },
+        named: ["PLEO_ACCESS_TOKEN"],
+        missing: false
+      },
+      {
+        name: "a token with é",
+        variables: { PLEO_ACCESS_TOKEN: `${canary}é` },
+        named: ["PLEO_ACCESS_TOKEN"],
+        missing: false
+      },
+      {
+        name: "a key with a colon",
+        variables: { PLEO_API_KEY: `${canary}:x` },
+        named: ["PLEO_API_KEY"],
+        missing: false
+      },
+      {
+        name: "a key with a space",
+        variables: { PLEO_API_KEY: `${canary} x` },
+        named: ["PLEO_API_KEY"],
+        missing: false
+      }
+    ])(
+      "$name is a ConfigError that names the variable and shows no secret",
+      ({ missing, named, variables }) =>
+        Effect.gen(function* () {
+          const exit = yield* Effect.exit(load(variables))
+          expect(leaks(exit, canary)).toEqual([])
+          const error = yield* Effect.flip(load(variables))
+          expect(ConfigError.isConfigError(error)).toBe(true)
+          expect(ConfigError.isMissingDataOnly(error)).toBe(missing)
+          for (const name of named) expect(String(error)).toContain(name)
+        })
+    )
+  })
+
+  describe("use", () => {
+    const withDefault = <A, E>(
+      program: Effect.Effect<A, E, InstallationService>,
+      client: HttpClient.HttpClient
+    ) =>
+      program.pipe(
+        Effect.provide(InstallationClient.layer({ credentials: bearer("default") })),
+        Effect.provideService(HttpClient.HttpClient, client)
+      )
+
+    it.effect("replaces the credentials for one call, and for no other", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        yield* withDefault(
+          Effect.gen(function* () {
+            yield* update(activated)
+            yield* update(activated).pipe(Credentials.use(bearer("tenant")))
+            yield* update(activated)
+          }),
+          client
+        )
+        expect(requests.map(authorizationOf)).toEqual(["Bearer default", "Bearer tenant", "Bearer default"])
+      })
+    )
+
+    it.effect("replaces them for a whole region, and the innermost wins", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        yield* withDefault(
+          Effect.gen(function* () {
+            yield* update(activated)
+            yield* update(activated).pipe(Credentials.use(apiKey("inner")))
+            yield* update(activated)
+          }).pipe(Credentials.use(bearer("outer"))),
+          client
+        )
+        expect(requests.map(authorizationOf)).toEqual([
+          "Bearer outer",
+          `Basic ${base64("inner:")}`,
+          "Bearer outer"
+        ])
+      })
+    )
+
+    it.effect("is also called with the effect first", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        yield* withDefault(Credentials.use(update(activated), bearer("tenant")), client)
+        expect(requests.map(authorizationOf)).toEqual(["Bearer tenant"])
+      })
+    )
+
+    it.effect("keeps customers apart that are served at the same time", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        const tenants = Array.from({ length: 50 }, (_, index) => `tenant-${index}`)
+        yield* withDefault(
+          Effect.forEach(
+            tenants,
+            (tenant) =>
+              update({ status: "ACTIVATED", metadata: { tenant } }).pipe(Credentials.use(bearer(tenant))),
+            { concurrency: "unbounded" }
+          ),
+          client
+        )
+        expect(requests).toHaveLength(tenants.length)
+        for (const request of requests) {
+          const tenant = authorizationOf(request)?.replace("Bearer ", "")
+          expect(bodyOf(request)).toBe(`{"status":"ACTIVATED","metadata":{"tenant":"${tenant}"}}`)
+        }
+      })
+    )
+
+    it.effect("fails as the credentials fail, and sends nothing", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        const error = yield* Effect.flip(
+          withDefault(update(activated).pipe(Credentials.use(Effect.fail("no such tenant"))), client)
+        )
+        expect(error).toBe("no such tenant")
+        expect(requests).toEqual([])
+      })
+    )
+
+    it.effect("asks for the credentials once for its region", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        let asked = 0
+        const tenant = Effect.suspend(() => bearer(`tenant-${++asked}`))
+        yield* withDefault(Effect.repeatN(update(activated), 2).pipe(Credentials.use(tenant)), client)
+        expect(requests.map(authorizationOf)).toEqual(Array(3).fill("Bearer tenant-1"))
+      })
+    )
+  })
+
+  it("the wrapped secret itself is untouched", () => {
+    const secret = Redacted.make(canary)
+    Effect.runSync(Credentials.bearer(secret))
+    expect(Redacted.value(secret)).toBe(canary)
+  })
+})

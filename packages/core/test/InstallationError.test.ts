@@ -1,0 +1,236 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import {
+  BadRequest,
+  Infrastructure,
+  InstallationError,
+  isInstallationError,
+  Unauthorized
+} from "../src/InstallationError.ts"
+
+const retryable = true
+const final = false
+const maybeApplied = true
+const notApplied = false
+
+type Row = readonly [error: InstallationError, isRetryable: boolean, mayHaveBeenApplied: boolean]
+
+const transport = (code: string, ...flags: readonly [boolean, boolean]): Row => [
+  new Infrastructure({ reason: "Transport", code }),
+  ...flags
+]
+
+const serverError = (status: number, isRetryable: boolean): Row => [
+  new Infrastructure({ reason: "ServerError", status }),
+  isRetryable,
+  maybeApplied
+]
+
+const rows: ReadonlyArray<Row> = [
+  [new BadRequest({}), final, notApplied],
+  [new BadRequest({ issues: [{ path: ["status"], message: "is missing" }] }), final, notApplied],
+  [new BadRequest({ status: 400 }), final, notApplied],
+  [new BadRequest({ status: 409 }), final, notApplied],
+  [new Unauthorized({ reason: "Unauthenticated" }), final, notApplied],
+  [new Unauthorized({ reason: "Unauthenticated", status: 401 }), final, notApplied],
+  [new Unauthorized({ reason: "Forbidden", status: 403 }), final, notApplied],
+  [new Unauthorized({ reason: "ReauthorizationRequired" }), final, notApplied],
+
+  [new Infrastructure({ reason: "Transport" }), retryable, maybeApplied],
+  transport("ECONNREFUSED", retryable, notApplied),
+  transport("ENOTFOUND", retryable, notApplied),
+  transport("EAI_AGAIN", retryable, notApplied),
+  transport("EHOSTUNREACH", retryable, notApplied),
+  transport("ENETUNREACH", retryable, notApplied),
+  transport("UND_ERR_CONNECT_TIMEOUT", retryable, notApplied),
+  transport("ECONNRESET", retryable, maybeApplied),
+  transport("EPIPE", retryable, maybeApplied),
+  transport("UND_ERR_SOCKET", retryable, maybeApplied),
+  transport("UND_ERR_ABORTED", retryable, maybeApplied),
+  transport("SOMETHING_NEW", retryable, maybeApplied),
+  transport("UND_ERR_CLOSED", final, notApplied),
+  transport("UND_ERR_DESTROYED", final, maybeApplied),
+  transport("DEPTH_ZERO_SELF_SIGNED_CERT", final, notApplied),
+  transport("SELF_SIGNED_CERT_IN_CHAIN", final, notApplied),
+  transport("CERT_HAS_EXPIRED", final, notApplied),
+  transport("UNABLE_TO_VERIFY_LEAF_SIGNATURE", final, notApplied),
+  transport("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", final, notApplied),
+  transport("ERR_TLS_CERT_ALTNAME_INVALID", final, notApplied),
+  transport("ERR_SSL_WRONG_VERSION_NUMBER", final, notApplied),
+  transport("EPROTO", final, notApplied),
+
+  [new Infrastructure({ reason: "Timeout" }), retryable, maybeApplied],
+  [new Infrastructure({ reason: "Timeout", code: "UND_ERR_BODY_TIMEOUT" }), retryable, maybeApplied],
+  [new Infrastructure({ reason: "Timeout", status: 408 }), retryable, notApplied],
+  [new Infrastructure({ reason: "RateLimited", status: 429 }), retryable, notApplied],
+
+  serverError(500, retryable),
+  serverError(502, retryable),
+  serverError(503, retryable),
+  serverError(504, retryable),
+  serverError(501, final),
+  serverError(505, final),
+  serverError(599, final),
+  serverError(999, final),
+  [new Infrastructure({ reason: "ServerError" }), final, maybeApplied],
+
+  [new Infrastructure({ reason: "InvalidResponse", status: 200 }), final, maybeApplied],
+  [new Infrastructure({ reason: "InvalidResponse", status: 204 }), final, maybeApplied],
+  [new Infrastructure({ reason: "InvalidResponse", code: "HPE_INVALID_CONSTANT" }), final, maybeApplied],
+
+  [new Infrastructure({ reason: "Redirect", status: 301 }), final, notApplied],
+  [new Infrastructure({ reason: "Redirect", status: 302 }), final, notApplied],
+  [new Infrastructure({ reason: "Redirect", status: 303 }), final, maybeApplied],
+  [new Infrastructure({ reason: "Redirect", status: 307 }), final, notApplied],
+  [new Infrastructure({ reason: "Redirect", status: 308 }), final, notApplied],
+  // A browser hides which redirect it was, so it may have been a 303.
+  [new Infrastructure({ reason: "Redirect", status: 0 }), final, maybeApplied],
+
+  // An attempt before the newer update may have got through.
+  [new Infrastructure({ reason: "Superseded" }), final, maybeApplied]
+]
+
+const title = (error: InstallationError) =>
+  [
+    error._tag,
+    "reason" in error ? error.reason : "",
+    error.status ?? "",
+    "code" in error ? (error.code ?? "") : ""
+  ]
+    .filter((part) => part !== "")
+    .join(" ")
+
+describe("InstallationError", () => {
+  describe("whether it can be tried again, and may have been applied", () => {
+    it.each(rows.map((row) => [title(row[0]), ...row] as const))("%s", (_, error, again, applied) => {
+      expect({ again: error.isRetryable, applied: error.mayHaveBeenApplied }).toEqual({ again, applied })
+    })
+
+    it("the table has every reason", () => {
+      const reasons = new Set(rows.map(([error]) => ("reason" in error ? error.reason : error._tag)))
+      expect([...reasons].sort()).toEqual(
+        [
+          "BadRequest",
+          ...Unauthorized.fields.reason.literals,
+          ...Infrastructure.fields.reason.literals
+        ].sort()
+      )
+    })
+  })
+
+  describe("message", () => {
+    it.prop("is one line that says whether the update was applied", [InstallationError], ([error]) => {
+      expect(error.message).toMatch(
+        error.mayHaveBeenApplied ? /The update may have been applied\./ : /Nothing was applied\./
+      )
+      expect(error.message).not.toMatch(/[\r\n\u2028\u2029]/)
+    })
+
+    it.each(["a\nb", "a\r\nb", "a\u2028b", "a\u2029b"])("stays one line with %j in a path", (key) => {
+      const issues = [{ path: ["metadata", key], message: "expected a finite number" }]
+      for (const error of [
+        new BadRequest({ issues }),
+        new Unauthorized({ reason: "Unauthenticated", issues }),
+        new Infrastructure({ reason: "InvalidResponse", status: 200, issues })
+      ]) {
+        expect(error.message).not.toMatch(/[\r\n\u2028\u2029]/)
+      }
+    })
+
+    it("names each issue with its path", () => {
+      const { message } = new BadRequest({
+        issues: [
+          { path: ["metadata", "list", 0, "rate"], message: "expected a finite number" },
+          { path: [], message: "is wrong" }
+        ]
+      })
+      expect(message).toContain("metadata.list[0].rate: expected a finite number; is wrong")
+    })
+
+    it("names the status, the code and how long to wait", () => {
+      expect(new BadRequest({ status: 409 }).message).toContain("409")
+      expect(new Unauthorized({ reason: "Unauthenticated", status: 401 }).message).toContain("401")
+      expect(new Unauthorized({ reason: "Forbidden", status: 403 }).message).toContain("403")
+      expect(new Infrastructure({ reason: "ServerError", status: 503 }).message).toContain("503")
+      expect(new Infrastructure({ reason: "Transport", code: "ECONNRESET" }).message).toContain("ECONNRESET")
+      expect(
+        new Infrastructure({ reason: "RateLimited", status: 429, retryAfter: Duration.seconds(90) }).message
+      ).toContain("1m 30s")
+    })
+
+    it("differs from reason to reason", () => {
+      const messages = new Set([
+        new BadRequest({}).message,
+        ...Unauthorized.fields.reason.literals.map((reason) => new Unauthorized({ reason }).message),
+        ...Infrastructure.fields.reason.literals.map((reason) => new Infrastructure({ reason }).message)
+      ])
+      expect(messages.size).toBe(1 + 3 + 7)
+    })
+  })
+
+  it.prop("toJSON has the fields, the message and the two flags", [InstallationError], ([error]) => {
+    const { _tag, isRetryable, mayHaveBeenApplied, message } = error
+    expect(error.toJSON()).toEqual({ ...error, _tag, isRetryable, mayHaveBeenApplied, message })
+    expect(Object.keys(error)).toContain("_tag")
+    expect(error.toJSON()).not.toHaveProperty("stack")
+  })
+
+  it.prop("its schema gives back what it was given", [InstallationError], ([error]) => {
+    const encoded = Schema.encodeSync(InstallationError)(error)
+    const decoded = Schema.decodeSync(InstallationError)(encoded)
+    const { retryAfter: _, ...fields } = { retryAfter: undefined, ...error }
+    expect(decoded).toBeInstanceOf(error.constructor)
+    expect({ ...decoded }).toMatchObject(fields)
+    expect(Schema.encodeSync(InstallationError)(decoded)).toEqual(encoded)
+  })
+
+  it("its schema writes a wait as milliseconds", () => {
+    const error = new Infrastructure({ reason: "RateLimited", status: 429, retryAfter: Duration.seconds(2) })
+    expect(Schema.encodeSync(InstallationError)(error)).toEqual({
+      _tag: "Infrastructure",
+      reason: "RateLimited",
+      status: 429,
+      retryAfter: 2000
+    })
+  })
+
+  it("isInstallationError knows the three and nothing else", () => {
+    for (const [error] of rows) expect(isInstallationError(error)).toBe(true)
+    for (const other of [new Error("x"), { _tag: "BadRequest" }, "BadRequest", null, undefined]) {
+      expect(isInstallationError(other)).toBe(false)
+    }
+  })
+
+  it.effect("each is caught by its tag", () =>
+    Effect.gen(function* () {
+      const caught = (error: InstallationError) =>
+        Effect.fail(error).pipe(
+          Effect.catchTags({
+            BadRequest: (e) => Effect.succeed(`BadRequest ${e.status}`),
+            Unauthorized: (e) => Effect.succeed(`Unauthorized ${e.reason}`),
+            Infrastructure: (e) => Effect.succeed(`Infrastructure ${e.reason}`)
+          })
+        )
+      expect(yield* caught(new BadRequest({ status: 400 }))).toBe("BadRequest 400")
+      expect(yield* caught(new Unauthorized({ reason: "Forbidden" }))).toBe("Unauthorized Forbidden")
+      expect(yield* caught(new Infrastructure({ reason: "Timeout" }))).toBe("Infrastructure Timeout")
+    })
+  )
+
+  it.effect("each can be yielded as a failure, and is an Error with its name", () =>
+    Effect.gen(function* () {
+      for (const [error] of rows) {
+        const failure = yield* Effect.flip(
+          Effect.gen(function* () {
+            return yield* error
+          })
+        )
+        expect(failure).toBe(error)
+        expect(failure).toBeInstanceOf(Error)
+        expect(failure.name).toBe(error._tag)
+      }
+    })
+  )
+})

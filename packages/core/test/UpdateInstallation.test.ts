@@ -1,0 +1,244 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import type { BadRequest } from "../src/InstallationError.ts"
+import { encodeUpdate } from "../src/internal/codec.ts"
+import { maxDepth } from "../src/Metadata.ts"
+import * as UpdateInstallation from "../src/UpdateInstallation.ts"
+import { errorCodes, exampleRequest, statuses } from "./support/contract.ts"
+import { cyclic, hostileKeys, jsonObject, nested, notJson } from "./support/json.ts"
+
+const textOf = (request: unknown): string => Either.getOrThrow(encodeUpdate(request))
+
+const sent = (request: unknown): unknown => JSON.parse(textOf(request))
+
+const refusal = (request: unknown): BadRequest => Either.getOrThrow(Either.flip(encodeUpdate(request)))
+
+const pathsOf = (request: unknown) => refusal(request).issues?.map(({ path }) => path)
+
+const withMetadata = (metadata: unknown) => ({ status: "ACTIVATED", metadata })
+
+describe("UpdateInstallation", () => {
+  it("sends the contract's example: ACTIVATED together with an errorCode", () => {
+    expect(exampleRequest).toEqual({
+      status: "ACTIVATED",
+      errorCode: "NOT_ENTITLED",
+      metadata: { externalApplicationId: "123456789" }
+    })
+    expect(sent(exampleRequest)).toEqual(exampleRequest)
+  })
+
+  it.prop("sends exactly what the request says", [UpdateInstallation.UpdateInstallation], ([request]) => {
+    expect(textOf(request)).toBe(JSON.stringify(request))
+  })
+
+  it.prop(
+    "its JSON text decodes to the same request",
+    [UpdateInstallation.UpdateInstallation],
+    ([request]) => {
+      const decoded = Schema.decodeUnknownSync(UpdateInstallation.UpdateInstallation)(sent(request))
+      expect(textOf(decoded)).toBe(textOf(request))
+    }
+  )
+
+  describe("status and errorCode", () => {
+    it.each(statuses)("%s can be sent with each errorCode and with none", (status) => {
+      expect(sent({ status })).toEqual({ status })
+      for (const errorCode of errorCodes) expect(sent({ status, errorCode })).toEqual({ status, errorCode })
+    })
+
+    it("the contract's five statuses and two error codes were meant", () => {
+      expect(statuses).toHaveLength(5)
+      expect(errorCodes).toHaveLength(2)
+    })
+
+    it.each([
+      "SUSPENDED",
+      "activated",
+      " ACTIVATED",
+      "",
+      "__proto__",
+      "NOT_ENTITLED",
+      null,
+      0,
+      ["ERROR"],
+      {}
+    ])("a status that the contract does not name is refused: %j", (status) => {
+      expect(pathsOf({ status })).toEqual([["status"]])
+    })
+
+    it.each(["QUOTA_EXCEEDED", "not_entitled", "", "toString", "ERROR", null, 0, {}])(
+      "an errorCode that the contract does not name is refused: %j",
+      (errorCode) => {
+        expect(pathsOf({ status: "ERROR", errorCode })).toEqual([["errorCode"]])
+      }
+    )
+
+    it("a refusal names what could be sent instead", () => {
+      for (const status of statuses) expect(refusal({ status: "SUSPENDED" }).message).toContain(status)
+      for (const code of errorCodes) {
+        expect(refusal({ status: "ERROR", errorCode: "QUOTA_EXCEEDED" }).message).toContain(code)
+      }
+    })
+  })
+
+  describe("fields", () => {
+    it("what is undefined is not sent", () => {
+      expect(textOf({ status: "ACTIVATED", errorCode: undefined, metadata: undefined })).toBe(
+        '{"status":"ACTIVATED"}'
+      )
+    })
+
+    it("a missing status is named", () => {
+      expect(refusal({}).issues).toEqual([{ path: ["status"], message: "is missing" }])
+      expect(pathsOf({ metadata: {} })).toEqual([["status"]])
+    })
+
+    it.each(["id", "Status", "companyId", "__proto__"])(
+      "a field beyond the contract is refused: %s",
+      (field) => {
+        const request = Object.fromEntries([
+          ["status", "ACTIVATED"],
+          [field, "x"]
+        ])
+        expect(refusal(request).issues).toEqual([{ path: [field], message: "is not part of the contract" }])
+      }
+    )
+
+    it("a symbol among the fields is refused", () => {
+      expect(pathsOf({ status: "ACTIVATED", [Symbol("secret")]: 1 })).toEqual([["Symbol(secret)"]])
+    })
+
+    it.each([null, undefined, [], "ACTIVATED", 1])(
+      "a request that is no object is refused: %j",
+      (request) => {
+        expect(pathsOf(request)).toEqual([[]])
+      }
+    )
+
+    it("everything wrong is named at once", () => {
+      expect(pathsOf({ status: "SUSPENDED", errorCode: 1, extra: true })?.flat().sort()).toEqual([
+        "errorCode",
+        "extra",
+        "status"
+      ])
+    })
+
+    it("a refusal was never sent: no status, not retryable, not applied", () => {
+      const error = refusal({})
+      expect(error.status).toBeUndefined()
+      expect(error.isRetryable).toBe(false)
+      expect(error.mayHaveBeenApplied).toBe(false)
+    })
+  })
+
+  describe("metadata", () => {
+    it.prop("any JSON object is sent as it is", [jsonObject], ([metadata]) => {
+      expect(textOf(withMetadata(metadata))).toBe(
+        `{"status":"ACTIVATED","metadata":${JSON.stringify(metadata)}}`
+      )
+    })
+
+    it("empty metadata are sent, not left out", () => {
+      expect(textOf(withMetadata({}))).toBe('{"status":"ACTIVATED","metadata":{}}')
+    })
+
+    it("keys such as __proto__ and constructor go out as own keys, and no prototype changes", () => {
+      const before = Reflect.ownKeys(Object.prototype)
+      expect(textOf(withMetadata(JSON.parse(hostileKeys)))).toBe(
+        `{"status":"ACTIVATED","metadata":${hostileKeys}}`
+      )
+      expect(Reflect.ownKeys(Object.prototype)).toEqual(before)
+    })
+
+    it("a lone surrogate goes out as valid UTF-8", () => {
+      const text = textOf(withMetadata({ key: "a\ud800b", "\udfff": 1 }))
+      const bytes = new TextEncoder().encode(text)
+      expect(new TextDecoder("utf-8", { fatal: true }).decode(bytes)).toBe(text)
+      expect(JSON.parse(text).metadata).toEqual({ key: "a\ud800b", "\udfff": 1 })
+    })
+
+    it.each([null, [], "text", 1])("metadata that are no object are refused: %j", (metadata) => {
+      expect(pathsOf(withMetadata(metadata))).toEqual([["metadata"]])
+    })
+
+    it.each(notJson)("%s inside is refused and its path named", (_, value) => {
+      expect(pathsOf(withMetadata({ list: [0, { value }] }))).toEqual([["metadata", "list", 1, "value"]])
+    })
+
+    it("a hole in an array is refused and its index named", () => {
+      const sparse: Array<number> = [1]
+      sparse[2] = 3
+      expect(pathsOf(withMetadata({ list: sparse }))).toEqual([["metadata", "list", 1]])
+    })
+
+    it.each(cyclic)("%s that encloses itself is refused where the circle closes", (_, metadata, path) => {
+      expect(pathsOf(withMetadata(metadata))).toEqual([["metadata", ...path]])
+    })
+
+    it.each([maxDepth + 1, 200_000])("%i levels are refused, with the path", (levels) => {
+      expect(pathsOf(withMetadata(nested(levels)))?.map((path) => path.length)).toEqual([maxDepth + 1])
+    })
+
+    it("the refusal says what was expected there", () => {
+      expect(refusal(withMetadata({ rate: Number.NaN })).issues).toEqual([
+        { path: ["metadata", "rate"], message: "expected a finite number" }
+      ])
+    })
+
+    it("a refusal never holds the value", () => {
+      const canary = "canary-5f1c"
+      const error = refusal(withMetadata({ token: canary, wrong: [canary, () => canary] }))
+      expect(error.issues).toHaveLength(1)
+      expect(JSON.stringify(error)).not.toContain(canary)
+    })
+
+    it("a getter that throws is a refusal, not a defect, and its error is not quoted", () => {
+      const metadata = {
+        get secret(): string {
+          throw new Error("canary-5f1c")
+        }
+      }
+      expect(pathsOf(withMetadata(metadata))).toEqual([[]])
+      expect(JSON.stringify(refusal(withMetadata(metadata)))).not.toContain("canary-5f1c")
+    })
+  })
+
+  describe("constructors", () => {
+    const metadata = { externalApplicationId: "123456789" }
+
+    it.each([
+      [UpdateInstallation.activated, "ACTIVATED"],
+      [UpdateInstallation.inactive, "INACTIVE"],
+      [UpdateInstallation.authorized, "AUTHORIZED"],
+      [UpdateInstallation.pendingIntegration, "PENDING_INTEGRATION"]
+    ] as const)("%o makes a request with its status, with metadata and without", (make, status) => {
+      expect(textOf(make())).toBe(`{"status":"${status}"}`)
+      expect(sent(make(metadata))).toEqual({ status, metadata })
+      expect(make()).not.toHaveProperty("metadata")
+    })
+
+    it("error takes its code, and metadata if there are any", () => {
+      expect(sent(UpdateInstallation.error("AUTH_ERROR"))).toEqual({
+        status: "ERROR",
+        errorCode: "AUTH_ERROR"
+      })
+      expect(sent(UpdateInstallation.error("NOT_ENTITLED", metadata))).toEqual({
+        status: "ERROR",
+        errorCode: "NOT_ENTITLED",
+        metadata
+      })
+    })
+
+    it("there is one for each status of the contract", () => {
+      const made = [
+        UpdateInstallation.activated(),
+        UpdateInstallation.inactive(),
+        UpdateInstallation.authorized(),
+        UpdateInstallation.pendingIntegration(),
+        UpdateInstallation.error("AUTH_ERROR")
+      ]
+      expect(made.map(({ status }) => status)).toEqual(statuses)
+    })
+  })
+})
