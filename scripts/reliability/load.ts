@@ -1,0 +1,154 @@
+// What cannot be shown by one request: figures under load, under stalls and under hostile bodies.
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Credentials from "@effect-pleo/core/Credentials"
+import * as InstallationClient from "@effect-pleo/core/InstallationClient"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
+import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
+import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as RawServer from "../../packages/node/test/support/rawServer.ts"
+
+const update = InstallationService.update({ status: "ACTIVATED" })
+
+const as = (customer: number) => Credentials.use(Credentials.bearer(Redacted.make(`token-${customer}`)))
+
+const credentials = Credentials.bearer(Redacted.make("token"))
+
+/** Requests per update when each of 1000 updates, of as many installations, fails. */
+export const requestsPerUpdate = Effect.gen(function* () {
+  const server = yield* RawServer.make(RawServer.send(RawServer.respond(503)))
+  const updates = 1000
+  yield* Effect.forEach(
+    Array.from({ length: updates }, (_, customer) => customer),
+    (customer) => update.pipe(as(customer), RetryPolicy.retry({ baseDelay: 1 }), Effect.exit),
+    { concurrency: 64 }
+  ).pipe(Effect.provide(NodeInstallationService.layer({ server: server.url, credentials })))
+  return server.requests.length / updates
+}).pipe(Effect.scoped)
+
+/** Sockets still open after 10 000 updates were interrupted in flight, a thousand at a time. */
+export const socketsAfterInterruptions = Effect.gen(function* () {
+  const server = yield* RawServer.make(RawServer.ignore)
+  const rounds = 10
+  const inFlight = 1000
+  yield* Effect.gen(function* () {
+    for (let round = 0; round < rounds; round++) {
+      const opened = server.sockets.opened
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: inFlight }, (_, customer) => customer),
+        (customer) => Effect.fork(as(customer)(update))
+      )
+      yield* server.until(({ sockets }) => sockets.opened > opened)
+      yield* Fiber.interruptAll(fibers)
+    }
+    yield* server.until(({ sockets }) => sockets.open === 0).pipe(Effect.timeoutOption("5 seconds"))
+  }).pipe(Effect.provide(NodeInstallationService.layer({ server: server.url, credentials })))
+  return server.sockets.open
+}).pipe(Effect.scoped)
+
+/** Requests that reach another origin when every kind of redirect points there, over both transports. */
+export const strayRequests = Effect.gen(function* () {
+  const target = yield* RawServer.make(RawServer.send(RawServer.updated))
+  for (const status of [301, 302, 303, 307, 308]) {
+    const server = yield* RawServer.make(
+      RawServer.send(RawServer.respond(status, { location: `${target.url}/v1/installations/me` }))
+    )
+    const options = { server: server.url, credentials }
+    const layers = [
+      NodeInstallationService.layer(options),
+      Layer.provide(InstallationClient.layer(options), FetchHttpClient.layer)
+    ]
+    for (const layer of layers) yield* update.pipe(RetryPolicy.retry(), Effect.provide(layer), Effect.exit)
+  }
+  return target.received.length
+}).pipe(Effect.scoped)
+
+const drip: RawServer.Handler = (_, socket) => {
+  socket.write(RawServer.head(200, { "content-length": "1000000" }))
+  const timer = setInterval(() => socket.write(" "), 1000)
+  socket.on("close", () => clearInterval(timer))
+}
+
+/** By how many milliseconds an effect ends after a deadline. */
+const timePast = <A, E, R>(deadline: Duration.Duration, self: Effect.Effect<A, E, R>) =>
+  Effect.map(
+    Effect.timed(Effect.exit(self)),
+    ([took]) => Duration.toMillis(took) - Duration.toMillis(deadline)
+  )
+
+/** By how many milliseconds the worst kind of stall keeps an update beyond a deadline. */
+export const pastDeadline = (deadline: Duration.Duration) => {
+  const oneAttempt = { deadline, attemptTimeout: Duration.infinity, budget: false }
+  const manyAttempts = { deadline, attempts: 100, budget: false }
+  const over = (handler: RawServer.Handler, policy: RetryPolicy.Options, scheme = "http") =>
+    Effect.flatMap(RawServer.make(handler), ({ port }) =>
+      Effect.provide(
+        timePast(deadline, RetryPolicy.retry(policy)(update)),
+        NodeInstallationService.layer({ server: `${scheme}://127.0.0.1:${port}`, credentials })
+      )
+    )
+  const here = (stall: Effect.Effect<void>) => timePast(deadline, RetryPolicy.retry(oneAttempt)(stall))
+  const uninterruptible = Effect.uninterruptible(Effect.sleep(Duration.times(deadline, 1.1)))
+  const stalls = [
+    over(RawServer.ignore, manyAttempts, "https"), // no TLS handshake
+    over(RawServer.ignore, oneAttempt), // no headers
+    over(RawServer.ignore, manyAttempts),
+    over(RawServer.send(RawServer.head(200, { "content-length": "10" })), oneAttempt), // no body
+    over(drip, oneAttempt),
+    over(RawServer.send(RawServer.respond(503, { "retry-after": "7" })), manyAttempts),
+    here(uninterruptible),
+    here(Effect.onInterrupt(Effect.never, () => uninterruptible))
+  ]
+  return Effect.map(Effect.scoped(Effect.all(stalls, { concurrency: "unbounded" })), (times) =>
+    Math.max(0, ...times)
+  )
+}
+
+const hostileServer = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const child = fork(fileURLToPath(new URL("hostileServer.ts", import.meta.url)))
+    const [{ paths, port }] = (await once(child, "message")) as [
+      { paths: ReadonlyArray<string>; port: number }
+    ]
+    const [honest, ...hostile] = paths.map((path) => `http://127.0.0.1:${port}${path}`)
+    return { child, honest, hostile }
+  }),
+  ({ child }) => Effect.sync(() => child.disconnect())
+)
+
+const mebibyte = 1024 * 1024
+
+/**
+ * By how many MiB the memory of this process grows at most while it meets each kind of hostile body, over
+ * what it needs for honest answers of nearly the allowed size.
+ */
+export const memoryGrowth = Effect.gen(function* () {
+  const { honest, hostile } = yield* hostileServer
+  const meet = (url: string | undefined = "") =>
+    Effect.provide(Effect.exit(update), NodeInstallationService.layer({ server: url, credentials }))
+  for (let round = 0; round < 100; round++) {
+    const exit = yield* meet(honest)
+    if (Exit.isFailure(exit)) return yield* Effect.dieMessage("an honest answer was refused")
+  }
+  const baseline = process.memoryUsage().rss
+  let peak = baseline
+  const sample = setInterval(() => {
+    peak = Math.max(peak, process.memoryUsage().rss)
+  }, 5)
+  for (let round = 0; round < 10; round++) {
+    for (const url of hostile) {
+      const exit = yield* meet(url)
+      if (Exit.isSuccess(exit)) return yield* Effect.dieMessage(`${url} was accepted`)
+    }
+  }
+  clearInterval(sample)
+  return (peak - baseline) / mebibyte
+}).pipe(Effect.scoped)
