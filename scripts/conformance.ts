@@ -20,8 +20,12 @@ const startPrism = async (port: number): Promise<ChildProcess> => {
     detached: true,
     stdio: ["ignore", "pipe", "inherit"]
   })
-  for await (const chunk of child.stdout) if (String(chunk).includes("is listening")) return child
-  throw new Error("Prism did not start")
+  await new Promise<void>((resolve, reject) => {
+    // Read on to the end: a pipe that nobody reads stops Prism.
+    child.stdout.on("data", (chunk) => String(chunk).includes("is listening") && resolve())
+    child.once("exit", () => reject(new Error("Prism did not start")))
+  })
+  return child
 }
 
 const update = async (environment: Record<string, string>, request: string): Promise<string> => {
@@ -63,7 +67,7 @@ try {
     console.log(`${outcome === expected ? "ok  " : "FAIL"} ${title}: ${outcome} (expected ${expected})`)
   }
 } finally {
-  if (child.pid !== undefined) process.kill(-child.pid)
+  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid)
 }
 console.log(`conformance: ${passed}/${cases.length}`)
 process.exitCode = passed === cases.length ? 0 : 1
