@@ -29,6 +29,7 @@ import * as Json from "./internal/json.ts"
 import { Ordering } from "./internal/ordering.ts"
 import { RetryBudget } from "./internal/retryBudget.ts"
 import * as RetryRegion from "./internal/retryRegion.ts"
+import * as Scrub from "./internal/scrub.ts"
 import * as Server from "./Server.ts"
 
 /**
@@ -82,13 +83,12 @@ const decodeBody = (bytes: ArrayBuffer): Either.Either<Installation, ReadonlyArr
 
 const interpret = (
   response: HttpClientResponse,
-  credentials: Credentials.Credentials
-): Effect.Effect<Installation, InstallationError> => {
-  const scrub = (text: string) => internalCredentials.scrub(credentials, text)
-  return isSuccess(response)
+  makeScrub: () => (text: string) => string
+): Effect.Effect<Installation, InstallationError> =>
+  isSuccess(response)
     ? Effect.flatMap(Effect.mapError(response.arrayBuffer, fromHttpClientError), (bytes) =>
         Either.mapLeft(decodeBody(bytes), (issues) =>
-          fromInvalidBody(response, quotable(bytes), issues, scrub)
+          fromInvalidBody(response, quotable(bytes), issues, makeScrub())
         )
       )
     : Effect.flatMap(
@@ -96,9 +96,8 @@ const interpret = (
           Effect.orElseSucceed(response.arrayBuffer, () => new ArrayBuffer(0)),
           Clock.currentTimeMillis
         ),
-        ([bytes, now]) => Effect.fail(fromStatus(response, quotable(bytes), now, scrub))
+        ([bytes, now]) => Effect.fail(fromStatus(response, quotable(bytes), now, makeScrub()))
       )
-}
 
 const fromBaseUrl = (
   baseUrl: string,
@@ -127,7 +126,7 @@ const fromBaseUrl = (
         withoutRedirects,
         Effect.mapError(fromHttpClientError),
         Effect.tap((response) => Effect.annotateCurrentSpan("http.response.status_code", response.status)),
-        Effect.flatMap((response) => interpret(response, credentials))
+        Effect.flatMap((response) => interpret(response, () => Scrub.make(credentials, body)))
       )
     const budget = new RetryBudget()
     const ordering = new Ordering(() => budget.deposit())

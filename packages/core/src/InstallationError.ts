@@ -31,7 +31,7 @@ const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
 const answerFields = {
   /** The HTTP status of the answer. Absent when there was none. */
   status: optional(Schema.Number),
-  /** The start of the answer's body, at most 2 KiB, the credential scrubbed out of it. */
+  /** The start of the answer's body, at most 2 KiB, the credential and the strings of the metadata scrubbed out. */
   body: optional(Schema.String),
   /** The answer's `x-request-id`: what Pleo's support will ask for. */
   requestId: optional(Schema.String)

@@ -27,25 +27,6 @@ export const make = (authorization: string, secret: string): Credentials => {
 
 export const authorization = (self: Credentials): string => Redacted.value(self[TypeId].authorization)
 
-// Less of a secret than this tells nothing.
-const minPartial = 4
-
-/** A text that was cut off may end in the middle of a secret. */
-const withoutPartialAtEnd = (text: string, secret: string): string => {
-  for (let length = Math.min(secret.length - 1, text.length); length >= minPartial; length--)
-    if (text.endsWith(secret.slice(0, length))) return text.slice(0, -length)
-  return text
-}
-
-/** `text` with every form of the secret taken out. */
-export const scrub = (self: Credentials, text: string): string =>
-  self[TypeId].forms
-    .map((form) => Redacted.value(form))
-    .reduce(
-      (scrubbed, secret) => withoutPartialAtEnd(scrubbed.replaceAll(secret, "<redacted>"), secret),
-      text
-    )
-
 /** The credentials that `Credentials.use` chose for a region, if any. */
 export class Chosen extends Context.Reference<Chosen>()("@effect-pleo/core/Credentials/Chosen", {
   defaultValue: () => Option.none<Credentials>()

@@ -102,7 +102,7 @@ const maxKeyLength = 128
 const excerpt = (text: string): string =>
   text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxExcerptBytes)).read)
 
-/** Takes the credential out of what an answer says. */
+/** Takes out of what an answer says what it quotes of the request's secrets. */
 type Scrub = (text: string) => string
 
 /** What an answer tells besides its meaning. */

@@ -1,0 +1,39 @@
+import * as Redacted from "effect/Redacted"
+import type { Credentials } from "../Credentials.ts"
+import { TypeId } from "./credentials.ts"
+
+// Less of a secret than this tells nothing, and stands in many a text by chance.
+const minLength = 4
+
+/** A text that was cut off may end in the middle of a secret. */
+const withoutPartialAtEnd = (text: string, secret: string): string => {
+  for (let length = Math.min(secret.length - 1, text.length); length >= minLength; length--)
+    if (text.endsWith(secret.slice(0, length))) return text.slice(0, -length)
+  return text
+}
+
+const withoutSecret = (text: string, secret: string): string =>
+  withoutPartialAtEnd(text.replaceAll(secret, "<redacted>"), secret)
+
+/** The strings in the metadata of a request, as they are and as JSON writes them, longest first. */
+const stringsOfMetadata = (body: string): ReadonlyArray<string> => {
+  const found = new Set<string>()
+  JSON.stringify(JSON.parse(body).metadata, (_, value: unknown) => {
+    if (typeof value === "string" && value.length >= minLength)
+      found.add(value).add(JSON.stringify(value).slice(1, -1))
+    return value
+  })
+  return [...found].sort((a, b) => b.length - a.length)
+}
+
+/**
+ * Takes out of what an answer says what it may quote from the request: the credential, and the strings of
+ * the customer's metadata. `body` is that of the request.
+ */
+export const make = (credentials: Credentials, body: string): ((text: string) => string) => {
+  const secrets = [
+    ...credentials[TypeId].forms.map((form) => Redacted.value(form)),
+    ...stringsOfMetadata(body)
+  ]
+  return (text) => secrets.reduce(withoutSecret, text)
+}

@@ -1,0 +1,223 @@
+// Plants a canary for each secret, lets updates fail in every way, and looks for the canaries wherever a failure
+// can show itself. Each probe has a control: the same look at what is not guarded has to find one.
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { describe, expect, it } from "@effect/vitest"
+import * as Credentials from "@effect-pleo/core/Credentials"
+import { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as UpdateInstallation from "@effect-pleo/core/UpdateInstallation"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as NodeHttpClient from "../src/NodeHttpClient.ts"
+import * as NodeInstallationService from "../src/NodeInstallationService.ts"
+import * as RawServer from "./support/rawServer.ts"
+import { recordSpans } from "./support/recordingTracer.ts"
+import { type Probe, probes, probesThatFind } from "./support/secrets.ts"
+
+const token = "canary-access-token-5f2e"
+const key = "canary-api-key-81c4"
+const keyInBase64 = Buffer.from(`${key}:`).toString("base64")
+const value = "canary-metadata-value-7a90"
+const secrets = [token, key, keyInBase64, keyInBase64.replace(/=+$/, ""), value]
+
+const found = (text: string) => secrets.filter((secret) => text.includes(secret))
+
+/** Quotes the whole request, its head and its body, and the credential as the id of the request. */
+const quote =
+  (status: number | string, headers: Readonly<Record<string, string>> = {}): RawServer.Handler =>
+  (request, socket) => {
+    const id = RawServer.authorizationsOf(request).join()
+    socket.write(RawServer.respond(status, { "x-request-id": id, ...headers }, request.bytes))
+  }
+
+/** Every kind of failing server, each quoting this secret where it can. */
+const handlers = (secret: string): ReadonlyArray<RawServer.Handler> => [
+  ...[400, 401, 403, 404, 408, 418, 429, 500, 502, 503, 999].map((status) => quote(status)),
+  quote(302, { location: `https://example.com/?${secret}` }),
+  quote(200),
+  RawServer.send(RawServer.respond(200)),
+  RawServer.send(RawServer.respond(200, {}, JSON.stringify({ [secret]: 1, metadata: { [secret]: value } }))),
+  RawServer.sendAndReset(RawServer.head(200, { "content-length": "100", "x-request-id": secret })),
+  RawServer.send(`${secret} ${value}\r\n\r\n`),
+  RawServer.reset
+]
+
+const credentials = [
+  [token, Credentials.bearer(Redacted.make(token))],
+  [key, Credentials.apiKey(Redacted.make(key))]
+] as const
+
+const request = UpdateInstallation.error("AUTH_ERROR", { [value.slice(7)]: value, deep: [{ value }] })
+
+const invalidRequests = [
+  { ...request, status: value },
+  { ...request, errorCode: key },
+  { ...request, metadata: { value, bad: Number.NaN } },
+  { ...request, metadata: value }
+] as unknown as ReadonlyArray<typeof request>
+
+/** A failed update of every kind: its exit, and its spans. */
+const failures = Effect.gen(function* () {
+  const updates: Array<Effect.Effect<unknown, unknown, Scope.Scope>> = []
+  for (const [secret, credential] of credentials) {
+    for (const handler of handlers(secret)) {
+      const server = yield* RawServer.make(handler)
+      const layer = NodeInstallationService.layer({ server: server.url, credentials: credential })
+      const { update } = Context.get(yield* Layer.build(layer), InstallationService)
+      updates.push(update(request))
+    }
+    const nowhere = NodeInstallationService.layer({
+      server: `http://127.0.0.1:${yield* RawServer.freePort}`,
+      credentials: credential
+    })
+    const { update } = Context.get(yield* Layer.build(nowhere), InstallationService)
+    updates.push(...[request, ...invalidRequests].map((it) => update(it)))
+  }
+  for (const flaw of ["\n", "é", "€", " "]) {
+    updates.push(
+      Credentials.bearer(Redacted.make(token + flaw)),
+      Credentials.apiKey(Redacted.make(key + flaw))
+    )
+  }
+  return yield* recordSpans(Effect.forEach(updates, (update) => Effect.exit(update)))
+})
+
+const failed = Effect.map(failures, ([exits]) =>
+  exits.map((exit) => {
+    if (Exit.isSuccess(exit) || exit.cause._tag !== "Fail") throw new Error("not a typed failure")
+    return exit.cause.error
+  })
+)
+
+/** What the transport fails with, before core turns it into an error of its own. */
+const unguarded = Effect.gen(function* () {
+  const client = yield* NodeHttpClient.make()
+  const url = `http://127.0.0.1:${yield* RawServer.freePort}`
+  return yield* HttpClientRequest.put(url).pipe(
+    HttpClientRequest.setHeader("authorization", `Bearer ${token}`),
+    client.execute,
+    Effect.flip
+  )
+})
+
+// These print no more of a failure than its message and its stack, which the transport's errors keep clean.
+const silentAboutFields: ReadonlySet<Probe> = new Set(["String", "message", "stack", "Cause.pretty"])
+
+describe("a failure", () => {
+  for (const probe of probes) {
+    it.scopedLive(`probe: ${probe} shows no secret`, () =>
+      Effect.gen(function* () {
+        for (const failure of yield* failed)
+          expect(probesThatFind(secrets, failure).filter((it) => it === probe)).toEqual([])
+      })
+    )
+
+    it.scopedLive(`control: ${probe} shows a secret that is not guarded`, () =>
+      Effect.gen(function* () {
+        const failure = silentAboutFields.has(probe) ? new Error(`no: ${token}`) : yield* unguarded
+        expect(probesThatFind(secrets, failure)).toContain(probe)
+      })
+    )
+  }
+})
+
+const loggers = {
+  "the string logger": Logger.stringLogger,
+  "the logfmt logger": Logger.logfmtLogger,
+  "the JSON logger": Logger.jsonLogger,
+  "the structured logger": Logger.map(Logger.structuredLogger, (entry) => JSON.stringify(entry))
+} as const
+
+const logged = (logger: Logger.Logger<unknown, string>, failure: unknown) =>
+  Effect.gen(function* () {
+    const lines: Array<string> = []
+    const recording = Logger.map(logger, (line) => {
+      lines.push(line)
+    })
+    yield* Effect.logError("failed", failure, Cause.fail(failure)).pipe(
+      Effect.annotateLogs("failure", failure),
+      Effect.provide(Logger.replace(Logger.defaultLogger, recording))
+    )
+    return lines.join("\n")
+  })
+
+describe("a log", () => {
+  for (const [name, logger] of Object.entries(loggers)) {
+    it.scopedLive(`probe: ${name} shows no secret`, () =>
+      Effect.gen(function* () {
+        for (const failure of yield* failed) expect(found(yield* logged(logger, failure))).toEqual([])
+      })
+    )
+
+    it.scopedLive(`control: ${name} shows a secret that is not guarded`, () =>
+      Effect.gen(function* () {
+        expect(found(yield* logged(logger, new Error(`no: ${token}`)))).toContain(token)
+      })
+    )
+  }
+})
+
+describe("a span", () => {
+  const print = (spans: unknown) =>
+    JSON.stringify(spans, (_, it) => (it instanceof Map ? [...it] : typeof it === "bigint" ? `${it}` : it))
+
+  it.scopedLive("probe: its attributes and events show no secret", () =>
+    Effect.gen(function* () {
+      const [, spans] = yield* failures
+      expect(spans.length).toBeGreaterThan(handlers("").length)
+      for (const span of spans) expect(found(print(span))).toEqual([])
+    })
+  )
+
+  it.scopedLive("control: its attributes show a secret that is not guarded", () =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.make(RawServer.send(RawServer.updated))
+      const client = yield* NodeHttpClient.make()
+      const traced = HttpClient.mapRequest(client, HttpClientRequest.setHeader("x-api-key-of-mine", key))
+      const [, spans] = yield* recordSpans(traced.put(server.url, {}))
+      expect(found(print(spans))).toContain(key)
+    })
+  )
+})
+
+describe("a process", () => {
+  const output = (mode: "guarded" | "unguarded") =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.make(quote(500))
+      const script = fileURLToPath(new URL("support/failingProcess.ts", import.meta.url))
+      const environment = { ...process.env, PLEO_SERVER: server.url, PLEO_API_KEY: key, CANARY: value }
+      return yield* Effect.async<string>((resume) => {
+        execFile(
+          process.execPath,
+          ["--import", "tsx", script, mode],
+          { env: environment },
+          (error, stdout, stderr) => {
+            if (error === null) throw new Error("it did not fail")
+            resume(Effect.succeed(stdout + stderr))
+          }
+        )
+      })
+    })
+
+  it.scopedLive("probe: what it prints of a failure shows no secret", () =>
+    Effect.gen(function* () {
+      const text = yield* output("guarded")
+      expect(text).toContain("Infrastructure")
+      expect(found(text)).toEqual([])
+    })
+  )
+
+  it.scopedLive("control: what it prints of a failure shows a secret that is not guarded", () =>
+    Effect.gen(function* () {
+      expect(found(yield* output("unguarded"))).toContain(keyInBase64)
+    })
+  )
+})
