@@ -64,7 +64,7 @@ const isSuccess = ({ status }: HttpClientResponse) => status >= 200 && status < 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 
 // Enough of a body for an excerpt of it, however many bytes the credential takes there.
-const quotable = (bytes: ArrayBuffer): string => new TextDecoder().decode(bytes.slice(0, 64 * 1024))
+const quotable = (bytes: ArrayBuffer): string => new TextDecoder().decode(bytes.slice(0, 16 * 1024))
 
 const decodeUtf8 = (bytes: ArrayBuffer): Either.Either<string, string> => {
   if (bytes.byteLength === 0) return Either.left("expected a body")

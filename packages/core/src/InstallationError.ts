@@ -165,7 +165,8 @@ const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
  * - `ServerError`: 5xx, or a status outside HTTP's five classes.
  * - `InvalidResponse`: an answer that is not HTTP, not JSON, too large, or not an installation.
  * - `Redirect`: 3xx. Redirects are not followed, since they would carry the credential elsewhere.
- * - `Superseded`: a retry was given up, since a newer update of the same installation came before it.
+ * - `Superseded`: it was given up, since a newer update of the same installation came before it could be
+ *   sent again.
  *
  * @since 0.1.0
  * @category errors
@@ -244,7 +245,7 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
       case "Redirect":
         return `The server answered with a redirect${withStatus}, which is not followed`
       case "Superseded":
-        return "A newer update of the same installation came before this one could be tried again"
+        return "A newer update of the same installation came before this one could be sent"
     }
   }
   get #whatToDo(): string {

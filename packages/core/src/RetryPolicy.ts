@@ -154,12 +154,21 @@ export const retry = (options: Options = {}) => {
             : Effect.fail(error)
       )
 
-    return Effect.suspend(() => {
-      const region = new RetryRegion()
-      return Effect.flatMap(Clock.currentTimeMillis, (start) => attempt(region, 0, start + deadline)).pipe(
-        Effect.provideService(Current, Option.some(region)),
-        Effect.ensuring(Effect.sync(() => region.end()))
-      )
-    })
+    const attempts = (region: RetryRegion) =>
+      Effect.flatMap(Clock.currentTimeMillis, (start) => attempt(region, 0, start + deadline))
+
+    // A retry around this one knows the same updates, and asks the same budget.
+    return Effect.flatMap(
+      Current,
+      Option.match({
+        onSome: attempts,
+        onNone: () =>
+          Effect.acquireUseRelease(
+            Effect.sync(() => new RetryRegion()),
+            (region) => Effect.provideService(attempts(region), Current, Option.some(region)),
+            (region) => Effect.sync(() => region.end())
+          )
+      })
+    )
   }
 }

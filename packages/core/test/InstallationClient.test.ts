@@ -4,6 +4,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import { RequestError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { describe, expect, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as DateTime from "effect/DateTime"
@@ -18,6 +19,7 @@ import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
 import { update } from "../src/InstallationService.ts"
+import { fromInvalidBody } from "../src/internal/failure.ts"
 import { exampleResponse, exampleWithout, requiredInResponse } from "./support/contract.ts"
 import {
   activated,
@@ -663,6 +665,47 @@ describe("InstallationClient", () => {
       })
     )
 
+    it.effect.each(credentials)(
+      "has no beginning of $name where the answer itself breaks off",
+      ({ credentials, secret }) =>
+        Effect.gen(function* () {
+          for (let length = 4; length < secret.length; length++) {
+            const body = `Authorization: ${secret.slice(0, length)}`
+            const excerpt = (yield* excerptOf(body, credentials)) ?? ""
+            expect(["Authorization: ", "Authorization: <redacted>"]).toContain(excerpt)
+          }
+        })
+    )
+
+    it.effect("keeps what only looks like the beginning of a credential, in the middle of it", () =>
+      Effect.gen(function* () {
+        expect(yield* excerptOf("a canary sings")).toBe("a canary sings")
+        expect(yield* excerptOf("it can")).toBe("it can")
+      })
+    )
+
+    // Of 1, 2 and 3 bytes modulo 3, so that the Base64 forms end in "=", nothing and "==".
+    it.effect.each([{ key: "canary-key-5f1c" }, { key: "canary-key-5f1c-" }, { key: "canary-key-5f1c-x" }])(
+      "has the Base64 form of $key scrubbed out of it, with its padding and without",
+      ({ key }) =>
+        Effect.gen(function* () {
+          const padded = Buffer.from(`${key}:`).toString("base64")
+          const bare = padded.replace(/=+$/, "")
+          for (const form of [padded, bare]) {
+            expect(yield* excerptOf(`Basic ${form}, sent`, apiKey(key))).toBe("Basic <redacted>, sent")
+            const excerpt = yield* excerptOf(`Basic ${form}`, apiKey(key))
+            expect(["Basic <redacted>", "Basic "]).toContain(excerpt)
+          }
+        })
+    )
+
+    it("the keys looked at are padded in each of the ways that there are", () => {
+      const paddings = ["", "-", "-x"].map((end) => Buffer.from(`${key}${end}:`).toString("base64"))
+      expect(new Set(paddings.map((form) => form.length - form.replace(/=+$/, "").length))).toEqual(
+        new Set([0, 1, 2])
+      )
+    })
+
     it.effect("has the credential scrubbed out of a page with status 200 too", () =>
       Effect.gen(function* () {
         const error = yield* failureOf(() => new Response(`<p>${canary}</p>`))
@@ -696,6 +739,17 @@ describe("InstallationClient", () => {
         })
     )
 
+    it.effect("is not made where the metadata hold too many strings to look for", () =>
+      Effect.gen(function* () {
+        const many = Array.from({ length: 2_000 }, (_, index) => `value-${index}`)
+        const { client } = answering((request) => new Response(JSON.stringify(request.body), { status: 400 }))
+        const error = yield* Effect.flip(
+          send(client, { credentials: bearer(canary), request: { status: "ACTIVATED", metadata: { many } } })
+        )
+        expect(error.body).toBe("<redacted>")
+      })
+    )
+
     it.effect("x-request-id is absent when there is none", () =>
       Effect.gen(function* () {
         expect(yield* failureOf(() => new Response(null, { status: 500 }))).not.toHaveProperty("requestId")
@@ -710,6 +764,76 @@ describe("InstallationClient", () => {
         expect(error.requestId).toBe("req-<redacted>")
       })
     )
+
+    const requestIdOf = (requestId: string, credentials = bearer(canary)) =>
+      Effect.map(
+        failureOf(
+          () => new Response(null, { status: 500, headers: { "x-request-id": requestId } }),
+          credentials
+        ),
+        (error) => error.requestId
+      )
+
+    it.effect("x-request-id is kept up to 128 characters", () =>
+      Effect.gen(function* () {
+        expect(yield* requestIdOf("r".repeat(128))).toBe("r".repeat(128))
+        expect(yield* requestIdOf("r".repeat(129))).toBe("r".repeat(128))
+      })
+    )
+
+    it.effect("no part of a credential is left in x-request-id where it is cut off", () =>
+      Effect.gen(function* () {
+        for (let before = 128 - canary.length; before < 128; before++) {
+          expect(yield* requestIdOf(`${"r".repeat(before)}${canary}rest`)).not.toContain("rc")
+        }
+        expect(yield* requestIdOf(`req-${canary.slice(0, -1)}`)).toBe("req-")
+        expect(yield* requestIdOf(`req-${keyInBase64}`, apiKey(key))).toBe("req-<redacted>")
+      })
+    )
+
+    const flawed = (metadata: string) => () => new Response(exampleText.replace('{"key":"value"}', metadata))
+
+    const pathsOf = (response: () => Response, credentials = bearer(canary)) =>
+      Effect.map(failureOf(response, credentials), (error) =>
+        "issues" in error ? error.issues?.map(({ path }) => path) : undefined
+      )
+
+    it.effect("a key in a path is kept up to 128 characters", () =>
+      Effect.gen(function* () {
+        for (const length of [128, 129, 100_000]) {
+          expect(yield* pathsOf(flawed(`{"${"k".repeat(length)}":1e999}`))).toEqual([
+            ["metadata", "k".repeat(128)]
+          ])
+        }
+      })
+    )
+
+    it.effect("no part of a credential is left in a key where it is cut off", () =>
+      Effect.gen(function* () {
+        for (let before = 128 - canary.length; before < 128; before++) {
+          const [path = []] = (yield* pathsOf(flawed(`{"${"k".repeat(before)}${canary}":1e999}`))) ?? []
+          expect(path[1]).toMatch(/^k+<?r?e?d?a?c?t?e?d?>?$/)
+        }
+        expect(yield* pathsOf(flawed(`{"x-${keyInBase64}":1e999}`), apiKey(key))).toEqual([
+          ["metadata", "x-<redacted>"]
+        ])
+      })
+    )
+
+    it("no more than 16 things that are wrong with an answer are named", () => {
+      const request = HttpClientRequest.put("https://external.pleo.io")
+      const issues = Array.from({ length: 17 }, (_, index) => ({
+        path: [`field${index}`],
+        message: "is missing"
+      }))
+      const error = fromInvalidBody(
+        HttpClientResponse.fromWeb(request, new Response("{}")),
+        "{}",
+        issues,
+        (text) => text
+      )
+      expect(error.issues).toEqual(issues.slice(0, 16))
+    })
 
     it.effect("a credential in a key of the answer is scrubbed out of the path", () =>
       Effect.gen(function* () {

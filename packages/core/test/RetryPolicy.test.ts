@@ -1,3 +1,4 @@
+import * as HttpClient from "@effect/platform/HttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
@@ -9,11 +10,13 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
-import { BadRequest, Infrastructure, Unauthorized } from "../src/InstallationError.ts"
+import * as Credentials from "../src/Credentials.ts"
+import * as InstallationClient from "../src/InstallationClient.ts"
+import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from "../src/InstallationError.ts"
 import { update } from "../src/InstallationService.ts"
 import { InstallationServiceTest, layerTest } from "../src/InstallationServiceTest.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
-import { activated } from "./support/http.ts"
+import { activated, answering, bearer } from "./support/http.ts"
 
 const unavailable = new Infrastructure({ reason: "ServerError", status: 503 })
 
@@ -181,6 +184,90 @@ describe("RetryPolicy", () => {
       })
     )
 
+    it.effect("takes no time to be interrupted while it waits", () =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(RetryPolicy.retry()(Effect.fail(rateLimited("10 seconds"))))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        expect(yield* Clock.currentTimeMillis).toBe(1000)
+      })
+    )
+
+    it.effect("leaves alone what an Effect.retry inside of it does with errors of its own", () =>
+      Effect.gen(function* () {
+        let runs = 0
+        const inner = Effect.suspend(() => Effect.fail(`failure ${++runs}`))
+        const seen = yield* observe(() => Effect.retry(inner, { times: 4 }))
+        expect(seen.exit).toEqual(Exit.fail("failure 5"))
+        expect(seen.beganAt).toEqual([0])
+        expect(runs).toBe(5)
+      })
+    )
+
+    it.effect("does again what comes before the update in the same effect", () =>
+      Effect.gen(function* () {
+        const done: Array<string> = []
+        const { exit } = yield* observe((count) =>
+          Effect.zipRight(
+            Effect.sync(() => done.push("before")),
+            count < 3 ? Effect.fail(unavailable) : Effect.succeed("done")
+          )
+        )
+        expect(exit).toEqual(Exit.succeed("done"))
+        expect(done).toEqual(["before", "before", "before"])
+      })
+    )
+
+    it.effect("with everything off, runs the effect once, for as long as it takes", () =>
+      Effect.gen(function* () {
+        const off = {
+          attempts: 1,
+          attemptTimeout: Number.POSITIVE_INFINITY,
+          deadline: Number.POSITIVE_INFINITY,
+          budget: false
+        }
+        const slow = yield* observe(() => Effect.delay(Effect.succeed("done"), "1000 days"), off, "1001 days")
+        expect(slow.exit).toEqual(Exit.succeed("done"))
+        expect(slow.endedAt).toBe(Duration.toMillis("1000 days"))
+
+        const failed = yield* observe(() => Effect.fail(unavailable), off)
+        expect(failed.exit).toEqual(Exit.fail(unavailable))
+        expect(failed.beganAt).toHaveLength(1)
+
+        // A timeout would have taken another fiber.
+        const here = yield* Effect.fiberId
+        expect(yield* Effect.fiberId.pipe(RetryPolicy.retry(off))).toEqual(here)
+        expect(yield* Effect.fiberId.pipe(RetryPolicy.retry())).not.toEqual(here)
+      })
+    )
+
+    const beginnings = (seed: string) =>
+      Effect.gen(function* () {
+        const beganAt: Array<number> = []
+        const fiber = yield* Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          beganAt.push(now)
+          return Effect.fail(unavailable)
+        }).pipe(
+          RetryPolicy.retry({ ...generous, attempts: 8 }),
+          Effect.exit,
+          Effect.withRandom(Random.make(seed)),
+          Effect.fork
+        )
+        const start = yield* Clock.currentTimeMillis
+        yield* TestClock.adjust("10 minutes")
+        yield* Fiber.join(fiber)
+        return beganAt.map((at) => at - start)
+      })
+
+    it.effect("waits equally long with the same seed, and otherwise with another", () =>
+      Effect.gen(function* () {
+        const first = yield* beginnings("one seed")
+        expect(first).toHaveLength(8)
+        expect(yield* beginnings("one seed")).toEqual(first)
+        expect(yield* beginnings("another seed")).not.toEqual(first)
+      })
+    )
+
     it.effect("works on an update, whose errors it leaves as they are", () =>
       Effect.gen(function* () {
         const test = yield* InstallationServiceTest
@@ -230,6 +317,54 @@ describe("RetryPolicy", () => {
         const { endedAt, exit } = yield* observe(() => Effect.never, { deadline: "4 seconds" })
         expect(endedAt).toBe(4000)
         expect(exit).toEqual(Exit.fail(timedOut))
+      })
+    )
+
+    it.effect("an attempt that begins late is cut off at the deadline", () =>
+      Effect.gen(function* () {
+        const { beganAt, endedAt, exit } = yield* observe(
+          (count) => (count === 1 ? Effect.fail(unavailable) : Effect.never),
+          { attemptTimeout: "10 seconds", deadline: "3 seconds" }
+        )
+        expect(beganAt).toEqual([0, 500])
+        expect(endedAt).toBe(3000)
+        expect(exit).toEqual(Exit.fail(timedOut))
+      })
+    )
+
+    it.effect.each([
+      { name: "after the deadline", deadline: 1499 },
+      { name: "just at the deadline", deadline: 1500 }
+    ])("where the next wait would end $name, the last error comes at once", ({ deadline }) =>
+      Effect.gen(function* () {
+        const last = new Infrastructure({ reason: "ServerError", status: 502 })
+        const { beganAt, endedAt, exit } = yield* observe(
+          (count) => Effect.fail(count === 1 ? unavailable : last),
+          { deadline }
+        )
+        expect(beganAt).toEqual([0, 500])
+        expect(endedAt).toBe(500)
+        expect(exit).toEqual(Exit.fail(last))
+      })
+    )
+
+    it.effect("where the next wait ends just before the deadline, there is one more attempt", () =>
+      Effect.gen(function* () {
+        const { beganAt, endedAt, exit } = yield* observe(() => Effect.fail(unavailable), { deadline: 1501 })
+        expect(beganAt).toEqual([0, 500, 1500])
+        expect(endedAt).toBe(1500)
+        expect(exit).toEqual(Exit.fail(unavailable))
+      })
+    )
+
+    it.effect("the deadline counts from when the effect runs, not from when it is described", () =>
+      Effect.gen(function* () {
+        const described = Effect.never.pipe(RetryPolicy.retry({ attempts: 1, deadline: "4 seconds" }))
+        yield* TestClock.adjust("1 hour")
+        const fiber = yield* Effect.fork(Effect.flip(described))
+        yield* TestClock.adjust("4 seconds")
+        expect(yield* Fiber.join(fiber)).toEqual(timedOut)
+        expect(yield* Clock.currentTimeMillis).toBe(3_604_000)
       })
     )
 
@@ -294,6 +429,31 @@ describe("RetryPolicy", () => {
           isRetryable: true
         })
         expect(attempts).toBe(1)
+      })
+    )
+  })
+
+  describe("after a 429", () => {
+    const throttled = new Infrastructure({ reason: "RateLimited", status: 429 })
+
+    it.effect("a wait is twice as long as after another failure", () =>
+      Effect.gen(function* () {
+        const { beganAt } = yield* observe(() => Effect.fail(throttled), { ...generous, attempts: 4 })
+        expect(beganAt).toEqual([0, 1000, 3000, 7000])
+      })
+    )
+
+    it.effect("only that wait is, not the one after the next failure", () =>
+      Effect.gen(function* () {
+        const { beganAt } = yield* observe((count) => Effect.fail(count === 1 ? throttled : unavailable))
+        expect(beganAt).toEqual([0, 1000, 2000])
+      })
+    )
+
+    it.effect("no wait is longer than maxDelay", () =>
+      Effect.gen(function* () {
+        const { beganAt } = yield* observe(() => Effect.fail(throttled), { maxDelay: "700 millis" })
+        expect(beganAt).toEqual([0, 700, 1400])
       })
     )
   })
@@ -442,6 +602,197 @@ describe("RetryPolicy", () => {
         yield* TestClock.adjust("1 minute")
         expect(yield* Fiber.join(fiber)).toEqual(Exit.fail(unavailable))
         expect(attempts).toBe(4)
+      })
+    )
+  })
+
+  describe("the budget", () => {
+    const status = (code: number, headers: Record<string, string> = {}) =>
+      new Response(null, { status: code, headers })
+
+    const clientOver = (answer: Parameters<typeof answering>[0]) =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(answer)
+        const service = yield* InstallationClient.make({ credentials: bearer("token") }).pipe(
+          Effect.provideService(HttpClient.HttpClient, client)
+        )
+        const updateOf = (customer: number | string) =>
+          service
+            .update({ status: "ACTIVATED", metadata: { customer } })
+            .pipe(Credentials.use(bearer(`customer-${customer}`)))
+        return { requests, updateOf }
+      })
+
+    const runAll = <E>(updates: ReadonlyArray<Effect.Effect<unknown, E>>) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(
+          Effect.forEach(updates, (update) => Effect.exit(update), { concurrency: "unbounded" })
+        )
+        yield* TestClock.adjust("5 minutes")
+        return yield* Fiber.join(fiber)
+      })
+
+    const times = (count: number) => Array.from({ length: count }, (_, index) => index)
+
+    const inTurn = (
+      customers: number,
+      update: (customer: number) => Effect.Effect<unknown, InstallationError>
+    ) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(
+          Effect.forEach(times(customers), (customer) => Effect.flip(update(customer)))
+        )
+        yield* TestClock.adjust("1 day")
+        return yield* Fiber.join(fiber)
+      })
+
+    // A thousand timers would make it slow.
+    const untimed = { attemptTimeout: Number.POSITIVE_INFINITY, deadline: Number.POSITIVE_INFINITY }
+
+    it.effect(
+      "keeps 1000 failing updates of 1000 customers to 1.11 requests an update",
+      () =>
+        Effect.gen(function* () {
+          const { requests, updateOf } = yield* clientOver(() => status(503))
+          const errors = yield* inTurn(1000, (customer) =>
+            updateOf(customer).pipe(RetryPolicy.retry(untimed))
+          )
+          expect(new Set(errors.map(({ status }) => status))).toEqual(new Set([503]))
+          // The first earns nothing, for as much as can be saved is there.
+          expect(requests).toHaveLength(1000 + 10 + 99)
+        }),
+      30_000
+    )
+
+    it.effect(
+      "switched off, there are 3.0",
+      () =>
+        Effect.gen(function* () {
+          const { requests, updateOf } = yield* clientOver(() => status(503))
+          yield* inTurn(1000, (customer) =>
+            updateOf(customer).pipe(RetryPolicy.retry({ ...untimed, baseDelay: 0, budget: false }))
+          )
+          expect(requests).toHaveLength(3000)
+        }),
+      30_000
+    )
+
+    /** As many updates as are needed to spend what was saved: each is tried three times. */
+    const spent = (updateOf: (customer: number) => Effect.Effect<unknown, InstallationError>) =>
+      runAll(times(5).map((customer) => updateOf(customer).pipe(RetryPolicy.retry())))
+
+    it.effect("an update without it costs nothing", () =>
+      Effect.gen(function* () {
+        const { requests, updateOf } = yield* clientOver(() => status(503))
+        yield* runAll(
+          times(20).map((customer) => updateOf(customer).pipe(RetryPolicy.retry({ budget: false })))
+        )
+        expect(requests).toHaveLength(60)
+        yield* spent(updateOf)
+        expect(requests).toHaveLength(75)
+      })
+    )
+
+    it.effect("is shared by all updates of one client, of whichever customer and region", () =>
+      Effect.gen(function* () {
+        const { requests, updateOf } = yield* clientOver(() => status(503))
+        yield* spent(updateOf)
+        expect(requests).toHaveLength(15)
+        // What this one has earned is a tenth of a retry.
+        yield* runAll([updateOf("new").pipe(RetryPolicy.retry())])
+        expect(requests).toHaveLength(16)
+      })
+    )
+
+    it.effect("is asked by a policy around another one too", () =>
+      Effect.gen(function* () {
+        const { requests, updateOf } = yield* clientOver(() => status(503))
+        yield* spent(updateOf)
+        yield* runAll([updateOf("new").pipe(RetryPolicy.retry(), RetryPolicy.retry())])
+        expect(requests).toHaveLength(16)
+      })
+    )
+
+    it.effect("is not shared by two clients", () =>
+      Effect.gen(function* () {
+        const one = yield* clientOver(() => status(503))
+        const other = yield* clientOver(() => status(503))
+        yield* spent(one.updateOf)
+        yield* spent(other.updateOf)
+        expect([one.requests.length, other.requests.length]).toEqual([15, 15])
+      })
+    )
+
+    it.effect("earns a tenth by each first attempt, with or without a policy, and none by a retry", () =>
+      Effect.gen(function* () {
+        const codes: number[] = []
+        const { requests, updateOf } = yield* clientOver(() => status(codes.shift() ?? 503))
+        yield* spent(updateOf)
+        yield* runAll([updateOf("early").pipe(RetryPolicy.retry())])
+        expect(requests).toHaveLength(16)
+        // Together with the one before and the one after, these make two retries.
+        codes.push(...Array<number>(18).fill(400))
+        yield* Effect.forEach(times(18), (customer) => Effect.exit(updateOf(customer)))
+        yield* runAll([updateOf("late").pipe(RetryPolicy.retry({ attempts: 5 }))])
+        expect(requests).toHaveLength(16 + 18 + 3)
+        yield* runAll([updateOf("later").pipe(RetryPolicy.retry())])
+        expect(requests).toHaveLength(16 + 18 + 3 + 1)
+      })
+    )
+
+    it.effect("saves no more than 10", () =>
+      Effect.gen(function* () {
+        const codes = Array<number>(300).fill(400)
+        const { requests, updateOf } = yield* clientOver(() => status(codes.shift() ?? 503))
+        yield* Effect.forEach(times(300), (customer) => Effect.exit(updateOf(customer)))
+        yield* runAll([updateOf("hungry").pipe(RetryPolicy.retry({ ...generous, attempts: 50 }))])
+        expect(requests).toHaveLength(300 + 11)
+      })
+    )
+
+    it.effect.each<{
+      readonly name: string
+      readonly answer: () => Response
+      readonly options?: RetryPolicy.Options
+    }>([
+      { name: "attempts have run out", answer: () => status(503), options: { attempts: 1 } },
+      { name: "the wait would end after the deadline", answer: () => status(503), options: { deadline: 1 } },
+      { name: "the error is not retryable", answer: () => status(501) },
+      { name: "the server asks for too long a wait", answer: () => status(429, { "retry-after": "21" }) }
+    ])("is not charged where the policy gives up anyway: $name", ({ answer, options }) =>
+      Effect.gen(function* () {
+        let isFinal = true
+        const { requests, updateOf } = yield* clientOver(() => (isFinal ? answer() : status(503)))
+        yield* runAll(times(30).map((customer) => updateOf(customer).pipe(RetryPolicy.retry(options))))
+        expect(requests).toHaveLength(30)
+        isFinal = false
+        yield* spent(updateOf)
+        expect(requests).toHaveLength(30 + 15)
+      })
+    )
+
+    it.effect("is not charged for an error that is not of an update", () =>
+      Effect.gen(function* () {
+        const { requests, updateOf } = yield* clientOver(() => status(503))
+        const exits = yield* runAll(
+          times(30).map((customer) =>
+            updateOf(customer).pipe(
+              Effect.mapError(() => "foreign" as const),
+              RetryPolicy.retry()
+            )
+          )
+        )
+        expect(exits).toEqual(times(30).map(() => Exit.fail("foreign")))
+        expect(requests).toHaveLength(30)
+        yield* spent(updateOf)
+        expect(requests).toHaveLength(30 + 15)
+      })
+    )
+
+    it.effect("does not limit what has no client", () =>
+      Effect.gen(function* () {
+        const { beganAt } = yield* observe(() => Effect.fail(unavailable), { ...generous, attempts: 25 })
+        expect(beganAt).toHaveLength(25)
       })
     )
   })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { BadRequest } from "../src/InstallationError.ts"
@@ -6,7 +7,9 @@ import { encodeUpdate } from "../src/internal/codec.ts"
 import { maxDepth } from "../src/Metadata.ts"
 import * as UpdateInstallation from "../src/UpdateInstallation.ts"
 import { errorCodes, exampleRequest, statuses } from "./support/contract.ts"
+import { answering, installation, send } from "./support/http.ts"
 import { cyclic, hostileKeys, jsonObject, nested, notJson } from "./support/json.ts"
+import { leaks } from "./support/probes.ts"
 
 const textOf = (request: unknown): string => Either.getOrThrow(encodeUpdate(request))
 
@@ -15,6 +18,8 @@ const sent = (request: unknown): unknown => JSON.parse(textOf(request))
 const refusal = (request: unknown): BadRequest => Either.getOrThrow(Either.flip(encodeUpdate(request)))
 
 const pathsOf = (request: unknown) => refusal(request).issues?.map(({ path }) => path)
+
+const utf8Length = (text: string) => new TextEncoder().encode(text).length
 
 const withMetadata = (metadata: unknown) => ({ status: "ACTIVATED", metadata })
 
@@ -191,6 +196,111 @@ describe("UpdateInstallation", () => {
       const error = refusal(withMetadata({ token: canary, wrong: [canary, () => canary] }))
       expect(error.issues).toHaveLength(1)
       expect(JSON.stringify(error)).not.toContain(canary)
+    })
+
+    const maxBytes = 256 * 1024
+
+    /** Metadata that take that many bytes as JSON, most of them for one character again and again. */
+    const ofSize = (bytes: number, character = "x"): Readonly<Record<string, string>> => {
+      const each = utf8Length(character)
+      const left = bytes - utf8Length(JSON.stringify({ key: "" }))
+      return { key: character.repeat(Math.floor(left / each)) + "x".repeat(left % each) }
+    }
+
+    it.each(["x", "é", "€", "🧾"])("256 KiB of them are sent, and not a byte more: %s", (character) => {
+      const fitting = ofSize(maxBytes, character)
+      expect(utf8Length(JSON.stringify(fitting))).toBe(maxBytes)
+      expect(sent(withMetadata(fitting))).toEqual(withMetadata(fitting))
+
+      const tooLarge = ofSize(maxBytes + 1, character)
+      expect(utf8Length(JSON.stringify(tooLarge))).toBe(maxBytes + 1)
+      expect(refusal(withMetadata(tooLarge)).issues).toEqual([
+        { path: ["metadata"], message: "expected at most 256 KiB of JSON" }
+      ])
+    })
+
+    it("their size is that of their JSON: what has to be escaped takes six bytes", () => {
+      const zeros = (count: number) => withMetadata({ key: "\0".repeat(count) })
+      const fitting = Math.floor((maxBytes - '{"key":""}'.length) / 6)
+      expect(textOf(zeros(fitting)).length).toBeGreaterThan(maxBytes)
+      expect(pathsOf(zeros(fitting + 1))).toEqual([["metadata"]])
+    })
+
+    it("their keys count too", () => {
+      const key = "k".repeat(maxBytes - '{"":0}'.length)
+      expect(sent(withMetadata({ [key]: 0 }))).toEqual(withMetadata({ [key]: 0 }))
+      expect(pathsOf(withMetadata({ [`${key}k`]: 0 }))).toEqual([["metadata"]])
+    })
+
+    it.effect("that are too large are never sent", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        const error = yield* Effect.flip(
+          send(client, { request: { status: "ACTIVATED", metadata: ofSize(maxBytes + 1) } })
+        )
+        expect(error.toJSON()).toMatchObject({ _tag: "BadRequest", mayHaveBeenApplied: false })
+        expect(error.status).toBeUndefined()
+        expect(requests).toEqual([])
+        yield* send(client, { request: { status: "ACTIVATED", metadata: ofSize(maxBytes) } })
+        expect(requests).toHaveLength(1)
+      })
+    )
+
+    const throwing = () => {
+      throw new Error("canary-5f1c")
+    }
+    const revoked = () => {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      return proxy
+    }
+    const endless: Record<string, unknown> = {
+      get deeper(): unknown {
+        return this["deeper"]
+      }
+    }
+
+    it.effect.each<{ readonly name: string; readonly hostile: object }>([
+      {
+        name: "a getter that throws",
+        hostile: Object.defineProperty({}, "x", { enumerable: true, get: throwing })
+      },
+      { name: "a getter that calls itself", hostile: endless },
+      { name: "a proxy whose keys throw", hostile: new Proxy({}, { ownKeys: throwing }) },
+      { name: "a proxy whose values throw", hostile: new Proxy({ x: 1 }, { get: throwing }) },
+      { name: "a proxy whose prototype throws", hostile: new Proxy({}, { getPrototypeOf: throwing }) },
+      { name: "a revoked proxy", hostile: revoked() }
+    ])("$name among them is a BadRequest, not a defect, and never sent", ({ hostile }) =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        for (const metadata of [hostile, { list: [1, { hostile }] }]) {
+          const exit = yield* Effect.exit(send(client, { request: withMetadata(metadata) as never }))
+          expect(exit).toMatchObject({ _tag: "Failure", cause: { _tag: "Fail" } })
+          const error = refusal(withMetadata(metadata))
+          expect(error._tag).toBe("BadRequest")
+          expect(error.issues).toEqual([{ path: [], message: "could not be read" }])
+          expect(leaks(exit, "canary-5f1c")).toEqual([])
+        }
+        expect(requests).toEqual([])
+      })
+    )
+
+    it("a request that cannot be read is refused in the same way", () => {
+      const request = { get: throwing }
+      expect(pathsOf(new Proxy({}, { ownKeys: throwing }))).toEqual([[]])
+      expect(pathsOf(Object.defineProperty({}, "status", { enumerable: true, ...request }))).toEqual([[]])
+      expect(pathsOf(revoked())).toEqual([[]])
+    })
+
+    it("a value that is JSON only the first time it is looked at is refused", () => {
+      const values: Array<unknown> = ["text", 1n, 1n, 1n]
+      const metadata = {
+        get key(): unknown {
+          return values.shift()
+        }
+      }
+      expect(pathsOf(withMetadata(metadata))).toEqual([[]])
+      expect(values.length).toBeLessThan(3)
     })
 
     it("a getter that throws is a refusal, not a defect, and its error is not quoted", () => {

@@ -1,30 +1,30 @@
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import { Infrastructure, type InstallationError } from "../InstallationError.ts"
 import type { RetryRegion } from "./retryRegion.ts"
 
 /** One update as its caller means it, however many attempts it takes. A later one has a higher number. */
 export class Ticket {
-  readonly #lane: Lane
+  readonly lane: Lane
   readonly number: number
 
   constructor(lane: Lane, number: number) {
-    this.#lane = lane
+    this.lane = lane
     this.number = number
-    lane.tickets.add(this)
   }
 
   get isSuperseded(): boolean {
-    return this.#lane.newest > this.number
+    return this.lane.newest > this.number
   }
-
-  readonly release = (): void => this.#lane.leave(this)
 }
 
 /** The updates of one installation: those under way, and those that may be tried again. */
 class Lane {
-  readonly turn = Effect.unsafeMakeSemaphore(1)
-  readonly tickets = new Set<Ticket>()
+  // A semaphore would let a newcomer pass those that wait, in the moment before they are woken.
+  readonly #queue = new Set<Deferred.Deferred<void>>()
+  readonly #kept = new Set<Ticket>()
   readonly #onEmpty: () => void
   /** The number of the newest update that Pleo may have applied. */
   newest = 0
@@ -33,9 +33,35 @@ class Lane {
     this.#onEmpty = onEmpty
   }
 
-  leave(ticket: Ticket): void {
-    this.tickets.delete(ticket)
-    if (this.tickets.size === 0) this.#onEmpty()
+  /** A place at the end of the queue. Its turn has come when it is done. */
+  enter(): Deferred.Deferred<void> {
+    const place = Deferred.unsafeMake<void>(FiberId.none)
+    this.#queue.add(place)
+    this.#callFirst()
+    return place
+  }
+
+  leave(place: Deferred.Deferred<void>): void {
+    this.#queue.delete(place)
+    this.#callFirst()
+    this.#endIfEmpty()
+  }
+
+  keep(ticket: Ticket): void {
+    this.#kept.add(ticket)
+  }
+
+  forget(ticket: Ticket): void {
+    if (this.#kept.delete(ticket)) this.#endIfEmpty()
+  }
+
+  #callFirst(): void {
+    const [first] = this.#queue
+    if (first !== undefined) Deferred.unsafeDone(first, Effect.void)
+  }
+
+  #endIfEmpty(): void {
+    if (this.#queue.size === 0 && this.#kept.size === 0) this.#onEmpty()
   }
 }
 
@@ -67,23 +93,35 @@ export class Ordering {
     region: RetryRegion | undefined,
     request: Effect.Effect<A, InstallationError>
   ): Effect.Effect<A, InstallationError> {
-    return Effect.suspend(() => {
-      const lane = this.#lane(installation)
-      const id = `${installation}\n${body}`
-      const ticket = region?.tickets.get(id) ?? this.#issue(lane)
-      region?.tickets.set(id, ticket)
-      const inTurn = Effect.suspend(() =>
-        ticket.isSuperseded ? Effect.fail(new Infrastructure({ reason: "Superseded" })) : request
-      )
-      return Effect.onExit(lane.turn.withPermits(1)(inTurn), (exit) =>
+    const id = region === undefined ? "" : `${installation}\n${body}`
+    return Effect.acquireUseRelease(
+      // In one step, so that the number and the place in the queue agree.
+      Effect.sync(() => {
+        const lane = this.#lane(installation)
+        const place = lane.enter()
+        const issue = () => this.#issue(lane)
+        return { lane, place, ticket: region === undefined ? issue() : region.ticketOf(id, issue) }
+      }),
+      ({ lane, place, ticket }) =>
+        Effect.zipRight(
+          Deferred.await(place),
+          Effect.suspend(() =>
+            ticket.isSuperseded
+              ? Effect.fail(new Infrastructure({ reason: "Superseded" }))
+              : Effect.onExit(request, (exit) =>
+                  Effect.sync(() => {
+                    if (mayHaveBeenApplied(exit)) lane.newest = Math.max(lane.newest, ticket.number)
+                  })
+                )
+          )
+        ),
+      ({ lane, place }, exit) =>
         Effect.sync(() => {
-          if (mayHaveBeenApplied(exit)) lane.newest = Math.max(lane.newest, ticket.number)
-          if (region !== undefined && Exit.isFailure(exit)) return
-          region?.tickets.delete(id)
-          ticket.release()
+          // What follows a success is not a retry of what failed after it the last time.
+          if (Exit.isSuccess(exit)) region?.forget(lane)
+          lane.leave(place)
         })
-      )
-    })
+    )
   }
 
   #issue(lane: Lane): Ticket {

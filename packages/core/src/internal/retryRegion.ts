@@ -11,11 +11,34 @@ export class RetryRegion {
   /** The budget of the client that made the attempt, if it has one. */
   budget: RetryBudget | undefined
   /** The updates that may be tried again in this region, each by its installation and body. */
-  readonly tickets = new Map<string, Ticket>()
+  readonly #tickets = new Map<string, Ticket>()
+  #isOpen = true
+
+  /** The ticket that an update has from an earlier attempt, or else a new one. */
+  ticketOf(id: string, issue: () => Ticket): Ticket {
+    const known = this.#tickets.get(id)
+    if (known !== undefined) return known
+    const ticket = issue()
+    // What begins after the end will not be tried again.
+    if (this.#isOpen) {
+      this.#tickets.set(id, ticket)
+      ticket.lane.keep(ticket)
+    }
+    return ticket
+  }
+
+  /** Forgets the updates of one lane, or all. */
+  forget(lane?: Ticket["lane"]): void {
+    for (const [id, ticket] of this.#tickets) {
+      if (lane !== undefined && lane !== ticket.lane) continue
+      this.#tickets.delete(id)
+      ticket.lane.forget(ticket)
+    }
+  }
 
   end(): void {
-    for (const ticket of this.tickets.values()) ticket.release()
-    this.tickets.clear()
+    this.#isOpen = false
+    this.forget()
   }
 }
 

@@ -15,6 +15,9 @@ const withoutPartialAtEnd = (text: string, secret: string): string => {
 const withoutSecret = (text: string, secret: string): string =>
   withoutPartialAtEnd(text.replaceAll(secret, "<redacted>"), secret)
 
+// Looking for more than this in every answer would take longer than the excerpt is worth.
+const maxStrings = 1000
+
 /** The strings in the metadata of a request, as they are and as JSON writes them, longest first. */
 const stringsOfMetadata = (body: string): ReadonlyArray<string> => {
   const found = new Set<string>()
@@ -28,12 +31,11 @@ const stringsOfMetadata = (body: string): ReadonlyArray<string> => {
 
 /**
  * Takes out of what an answer says what it may quote from the request: the credential, and the strings of
- * the customer's metadata. `body` is that of the request.
+ * the customer's metadata. `body` is that of the request. Where there are too many, nothing is quoted.
  */
 export const make = (credentials: Credentials, body: string): ((text: string) => string) => {
-  const secrets = [
-    ...credentials[TypeId].forms.map((form) => Redacted.value(form)),
-    ...stringsOfMetadata(body)
-  ]
+  const strings = stringsOfMetadata(body)
+  if (strings.length > maxStrings) return () => "<redacted>"
+  const secrets = [...credentials[TypeId].forms.map((form) => Redacted.value(form)), ...strings]
   return (text) => secrets.reduce(withoutSecret, text)
 }
