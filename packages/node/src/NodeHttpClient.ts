@@ -128,7 +128,7 @@ const fromOrigins = (origins: Origins, maxResponseSize: number): HttpClient.Http
     if (url.protocol !== "https:" && url.protocol !== "http:")
       return fail("InvalidUrl", new TypeError("expected an http or https URL"))
     const sockets = origins.to(url.origin)
-    return sockets.permits.withPermits(1)(
+    return sockets.permits.withPermit(
       Effect.flatMap(contentOf(request), ({ body, headers }) =>
         Effect.async<HttpClientResponse, HttpClientError.HttpClientError>((resume) => {
           if (origins.isClosed) return resume(fail("Transport", new errors.ClientClosedError()))

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs"
 import type { Socket } from "node:net"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -11,7 +10,6 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -46,38 +44,25 @@ const numberOf = ({ body }: RawServer.RawRequest): unknown => JSON.parse(String(
 const numbered = (number: number) => ({ status: "ACTIVATED", metadata: { number } }) as const
 
 describe("sockets", () => {
-  it.scopedLive("are never more than the configured number, however many updates run", () =>
-    Effect.gen(function* () {
-      // Answers only when as many are waiting as there may be sockets: more would be seen, fewer would hang.
-      const waiting: Array<Socket> = []
-      const server = yield* RawServer.make((_, socket) => {
-        if (waiting.push(socket) === 4) for (const each of waiting.splice(0)) each.write(RawServer.updated)
+  it.scopedLive(
+    "are never more than the configured number when the server resets all of them again and again",
+    () =>
+      Effect.gen(function* () {
+        let resets = 0
+        const waiting: Array<Socket> = []
+        const server = yield* RawServer.make((_, socket) => {
+          if (waiting.push(socket) < 4) return
+          for (const each of waiting.splice(0)) {
+            if (resets++ < 40) each.resetAndDestroy()
+            else each.write(RawServer.updated)
+          }
+        })
+        const { update } = yield* service(server.url, { connections: 4 })
+        const insistent = Effect.retry(update({ status: "ACTIVATED" }), { while: RetryPolicy.isRetryable })
+        yield* Effect.replicateEffect(insistent, 40, { concurrency: "unbounded" })
+        expect(server.sockets.peak).toBe(4)
+        expect(server.requests).toHaveLength(40 + 40)
       })
-      const { update } = yield* service(server.url, { connections: 4 })
-      const numbers = Array.from({ length: 200 }, (_, number) => number)
-      yield* Effect.forEach(numbers, (number) => update(numbered(number)), { concurrency: "unbounded" })
-      expect(server.sockets.peak).toBe(4)
-      expect(server.requests.map(numberOf).toSorted((a, b) => Number(a) - Number(b))).toEqual(numbers)
-    })
-  )
-
-  it.scopedLive("are never more than that when the server resets all of them again and again", () =>
-    Effect.gen(function* () {
-      let resets = 0
-      const waiting: Array<Socket> = []
-      const server = yield* RawServer.make((_, socket) => {
-        if (waiting.push(socket) < 4) return
-        for (const each of waiting.splice(0)) {
-          if (resets++ < 40) each.resetAndDestroy()
-          else each.write(RawServer.updated)
-        }
-      })
-      const { update } = yield* service(server.url, { connections: 4 })
-      const insistent = Effect.retry(update({ status: "ACTIVATED" }), { while: RetryPolicy.isRetryable })
-      yield* Effect.replicateEffect(insistent, 40, { concurrency: "unbounded" })
-      expect(server.sockets.peak).toBe(4)
-      expect(server.requests).toHaveLength(40 + 40)
-    })
   )
 
   it.scopedLive("are used again: updates one after the other share one", () =>
@@ -178,74 +163,6 @@ describe("interruption", () => {
       expect(new Set(interrupted)).toEqual(new Set([true, false]))
     })
   )
-
-  it.scopedLive("in great numbers leaves no socket open and no request waiting", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make((request, socket) => {
-        if (numberOf(request) === "last") socket.write(RawServer.updated)
-      })
-      const { update } = yield* service(server.url, { connections: 8 })
-      const fibers = yield* Effect.forEach(Array(200).keys(), (number) =>
-        Effect.fork(update(numbered(number)))
-      )
-      yield* server.until(({ requests }) => requests.length === 8)
-      yield* Fiber.interruptAll(fibers)
-      yield* server.until(({ sockets }) => sockets.open === 0)
-      yield* update({ status: "ACTIVATED", metadata: { number: "last" } })
-      expect(server.sockets.peak).toBeLessThanOrEqual(2 * 8)
-    })
-  )
-})
-
-describe("timeouts", () => {
-  const within = <A, E, R>(bound: Duration.DurationInput, self: Effect.Effect<A, E, R>) =>
-    Effect.map(Effect.timed(self), ([elapsed, value]) => {
-      expect(Duration.toMillis(elapsed)).toBeLessThan(Duration.toMillis(bound))
-      return value
-    })
-
-  const stalls: Record<string, RawServer.Handler> = {
-    "an answer that never begins": RawServer.ignore,
-    "headers that stall": RawServer.send("HTTP/1.1 200 OK\r\ncontent-"),
-    "a body that stalls after the headers": RawServer.send(RawServer.updated.subarray(0, -1)),
-    "an error body that stalls after the headers": RawServer.send(
-      RawServer.respond(500, {}, "unfinished").subarray(0, -1)
-    )
-  }
-
-  for (const [stall, handler] of Object.entries(stalls))
-    it.scopedLive(`of an attempt cover ${stall}, and close its socket`, () =>
-      Effect.gen(function* () {
-        const server = yield* RawServer.make(RawServer.inTurn(handler, ok))
-        const { update } = yield* service(server.url)
-        const failure = yield* within(
-          "2 seconds",
-          update({ status: "ACTIVATED" }).pipe(RetryPolicy.timeout("200 millis"), Effect.flip)
-        )
-        expect(failure).toMatchObject({ _tag: "Infrastructure", reason: "Timeout", isRetryable: true })
-        expect(failure.mayHaveBeenApplied).toBe(true)
-        yield* server.until(({ sockets }) => sockets.open === 0)
-        yield* update({ status: "ACTIVATED" })
-      })
-    )
-
-  it.scopedLive("of connecting cover a TLS handshake that the other side never answers", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make(RawServer.ignore)
-      const { update } = yield* service(server.url.replace("http:", "https:"), {
-        connectTimeout: "200 millis"
-      })
-      const failure = yield* within("2 seconds", Effect.flip(update({ status: "ACTIVATED" })))
-      expect(failure).toMatchObject({
-        _tag: "Infrastructure",
-        reason: "Transport",
-        code: "UND_ERR_CONNECT_TIMEOUT",
-        isRetryable: true,
-        mayHaveBeenApplied: false
-      })
-      yield* server.until(({ sockets }) => sockets.open === 0)
-    })
-  )
 })
 
 describe("closing the layer", () => {
@@ -255,31 +172,6 @@ describe("closing the layer", () => {
       const { update } = yield* Scope.extend(service(server, options), scope)
       return { update, close: Scope.close(scope, Exit.void) }
     })
-
-  const shutDown = {
-    _tag: "Infrastructure",
-    reason: "Transport",
-    code: "UND_ERR_DESTROYED",
-    isRetryable: false,
-    mayHaveBeenApplied: true
-  }
-
-  it.scopedLive("ends the updates in flight and those that wait for a socket, in bounded time", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make(RawServer.ignore)
-      const { close, update } = yield* open(server.url, { connections: 1 })
-      const inFlight = yield* Effect.fork(Effect.flip(update(numbered(1))))
-      yield* server.until(({ requests }) => requests.length === 1)
-      const waiting = yield* Effect.fork(Effect.flip(update(numbered(2))))
-      yield* Effect.yieldNow()
-      const [elapsed] = yield* Effect.timed(close)
-      expect(Duration.toMillis(elapsed)).toBeLessThan(3_000)
-      expect(yield* Fiber.join(inFlight)).toMatchObject(shutDown)
-      expect(yield* Fiber.join(waiting)).toMatchObject({ reason: "Transport", isRetryable: false })
-      yield* server.until(({ sockets }) => sockets.open === 0)
-      expect(server.requests.map(numberOf)).toEqual([1])
-    })
-  )
 
   it.scopedLive("lets an update in flight have its answer, when that comes soon", () =>
     Effect.gen(function* () {
@@ -307,55 +199,6 @@ describe("closing the layer", () => {
       const failure = yield* Effect.flip(update({ status: "ACTIVATED" }))
       expect(failure).toMatchObject({ _tag: "Infrastructure", reason: "Transport", isRetryable: false })
       expect(server.sockets.opened).toBe(0)
-    })
-  )
-})
-
-describe("certificates", () => {
-  const pem = (name: string) => readFileSync(new URL(`support/${name}.pem`, import.meta.url), "utf8")
-  const tls = { key: pem("selfSigned.key"), cert: pem("selfSigned.cert") }
-
-  const uncheckedByEnvironment = Effect.acquireRelease(
-    Effect.sync(() => {
-      const before = process.env["NODE_TLS_REJECT_UNAUTHORIZED"]
-      process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0"
-      return before
-    }),
-    (before) =>
-      Effect.sync(() => {
-        if (before === undefined) delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"]
-        else process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = before
-      })
-  )
-
-  const refusal = {
-    _tag: "Infrastructure",
-    reason: "Transport",
-    code: "DEPTH_ZERO_SELF_SIGNED_CERT",
-    isRetryable: false,
-    mayHaveBeenApplied: false
-  }
-
-  it.scopedLive("that are self-signed are refused, and nothing is sent", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make(ok, { tls })
-      const { update } = yield* service(server.url)
-      expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toMatchObject(refusal)
-      expect(server.requests).toEqual([])
-    })
-  )
-
-  it.scopedLive("that are self-signed are refused even when the environment turns the check off", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make(RawServer.send(RawServer.respond(200, { connection: "close" })), {
-        tls
-      })
-      const { update } = yield* service(server.url)
-      yield* uncheckedByEnvironment
-      // It does turn off the check of who leaves it to the environment.
-      expect((yield* Effect.promise(() => fetch(server.url))).status).toBe(200)
-      expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toMatchObject(refusal)
-      expect(server.requests).toHaveLength(1)
     })
   )
 })

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
+import { Turnstile } from "./turnstile.ts"
 
 /** Makes what has one socket to an origin, and connects it when it is needed. */
 export type Connect = (origin: string) => Dispatcher
@@ -13,13 +14,13 @@ export type Connect = (origin: string) => Dispatcher
  */
 export class Sockets {
   /** A permit for each socket that may be open. */
-  readonly permits: Effect.Semaphore
+  readonly permits: Turnstile
   readonly #connect: () => Dispatcher
   readonly #all = new Set<Dispatcher>()
   readonly #idle: Array<Dispatcher> = []
 
   constructor(connections: number, connect: () => Dispatcher) {
-    this.permits = Effect.unsafeMakeSemaphore(connections)
+    this.permits = new Turnstile(connections)
     this.#connect = connect
   }
 

@@ -1,0 +1,30 @@
+// A process with one client: it sends an update for each line that it reads, and prints a line for each that
+// has ended. SIGTERM interrupts what is under way, closes the client, and only then ends the process.
+import { createInterface } from "node:readline"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as NodeInstallationService from "../../src/NodeInstallationService.ts"
+
+const report = (outcome: object) =>
+  Effect.sync(() => {
+    process.stdout.write(`${JSON.stringify(outcome)}\n`)
+  })
+
+const program = Stream.fromAsyncIterable(createInterface({ input: process.stdin }), (cause) => cause).pipe(
+  Stream.runForEach((note) =>
+    InstallationService.update({ status: "ACTIVATED", metadata: { note } }).pipe(
+      Effect.matchEffect({
+        onFailure: report,
+        onSuccess: ({ id }) => report({ id })
+      })
+    )
+  ),
+  Effect.provide(NodeInstallationService.layerConfig())
+)
+
+const fiber = Effect.runFork(program)
+process.once("SIGTERM", () => {
+  fiber.addObserver(() => process.exit(128 + 15))
+  fiber.unsafeInterruptAsFork(fiber.id())
+})
