@@ -4,6 +4,9 @@ export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "scripts/**/*.test.ts"],
     allowOnly: false,
-    passWithNoTests: false
+    passWithNoTests: false,
+    // Much of the time goes into waiting for sockets and processes: a worker for each of two cores.
+    maxWorkers: 2,
+    testTimeout: 15_000
   }
 })
