@@ -2,6 +2,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import type { InstallationError } from "@effect-pleo/core"
 import { NodeHttpClient } from "@effect-pleo/node"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -23,7 +24,7 @@ const show = (
   )
 
 /** The Node transport, printing what goes over the wire: method, path, status and time. */
-export const wire: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
+export const wire: Layer.Layer<HttpClient.HttpClient, InstallationError.BadRequest> = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(HttpClient.HttpClient, (client) => HttpClient.transform(client, show))
 ).pipe(Layer.provide(NodeHttpClient.layer()))

@@ -6,6 +6,7 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpClient from "@effect/platform/HttpClient"
+import type { HttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
@@ -57,6 +58,14 @@ const withoutRedirects = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
       ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
       redirect: "manual"
     })
+  )
+
+// A client that was told to fail upon a status has the answer all the same.
+const withAnyStatus = (
+  self: Effect.Effect<HttpClientResponse, HttpClientError>
+): Effect.Effect<HttpClientResponse, HttpClientError> =>
+  Effect.catchTag(self, "ResponseError", (error) =>
+    error.reason === "StatusCode" ? Effect.succeed(error.response) : Effect.fail(error)
   )
 
 const isSuccess = ({ status }: HttpClientResponse) => status >= 200 && status < 300
@@ -124,6 +133,7 @@ const fromBaseUrl = (
         HttpClientRequest.bodyText(body, contentType),
         client.execute,
         withoutRedirects,
+        withAnyStatus,
         Effect.mapError(fromHttpClientError),
         Effect.tap((response) => Effect.annotateCurrentSpan("http.response.status_code", response.status)),
         Effect.flatMap((response) => interpret(response, () => Scrub.make(credentials, body)))

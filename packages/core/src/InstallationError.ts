@@ -98,7 +98,8 @@ export class BadRequest extends Schema.TaggedError<BadRequest>("@effect-pleo/cor
  *
  * - `Unauthenticated`: it is missing, malformed, expired or unknown (401, or refused before sending).
  * - `Forbidden`: it is known and may not do this (403).
- * - `ReauthorizationRequired`: its grant is gone; the customer has to authorise the app again.
+ * - `ReauthorizationRequired`: its grant is gone; the customer has to authorise the app again. For effects that
+ *   make credentials to fail with: no answer of Pleo is read so.
  *
  * @since 0.1.0
  * @category errors
@@ -140,14 +141,14 @@ const unsentCodes: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
   "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
   "UND_ERR_CLOSED"
 ])
 
 // The certificate or the TLS handshake was refused, or this side is shutting down: the next try ends the same.
+// A damaged record is neither: it may come at any time, after the request too.
 const isPermanent = (code: string): boolean =>
+  !code.includes("BAD_RECORD_MAC") &&
   /CERT|^ERR_(TLS|SSL)_|^EPROTO$|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH|^UND_ERR_(CLOSED|DESTROYED)$/.test(
     code
   )

@@ -157,18 +157,12 @@ export const retry = (options: Options = {}) => {
     const attempts = (region: RetryRegion) =>
       Effect.flatMap(Clock.currentTimeMillis, (start) => attempt(region, 0, start + deadline))
 
-    // A retry around this one knows the same updates, and asks the same budget.
-    return Effect.flatMap(
-      Current,
-      Option.match({
-        onSome: attempts,
-        onNone: () =>
-          Effect.acquireUseRelease(
-            Effect.sync(() => new RetryRegion()),
-            (region) => Effect.provideService(attempts(region), Current, Option.some(region)),
-            (region) => Effect.sync(() => region.end())
-          )
-      })
+    return Effect.flatMap(Current, (current) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => RetryRegion.enter(current)),
+        (region) => Effect.provideService(attempts(region), Current, Option.some(region)),
+        (region) => Effect.sync(() => region.leave())
+      )
     )
   }
 }

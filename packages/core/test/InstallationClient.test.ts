@@ -323,6 +323,20 @@ describe("InstallationClient", () => {
       })
     )
 
+    it.effect.each([
+      { status: 401, expected: { _tag: "Unauthorized", reason: "Unauthenticated", status: 401 } },
+      { status: 429, expected: { _tag: "Infrastructure", reason: "RateLimited", status: 429 } },
+      { status: 503, expected: { _tag: "Infrastructure", reason: "ServerError", status: 503 } }
+    ])("$status is told from a client that fails upon it, too", ({ expected, status }) =>
+      Effect.gen(function* () {
+        const { client } = answering(() => new Response("no", { status }))
+        expect(yield* Effect.flip(send(HttpClient.filterStatusOk(client)))).toMatchObject({
+          ...expected,
+          body: "no"
+        })
+      })
+    )
+
     it.effect("after a failure the same layer goes on working", () =>
       Effect.gen(function* () {
         const statuses = [500, 401, 200]

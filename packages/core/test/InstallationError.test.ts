@@ -42,8 +42,10 @@ const rows: ReadonlyArray<Row> = [
   transport("ECONNREFUSED", retryable, notApplied),
   transport("ENOTFOUND", retryable, notApplied),
   transport("EAI_AGAIN", retryable, notApplied),
-  transport("EHOSTUNREACH", retryable, notApplied),
-  transport("ENETUNREACH", retryable, notApplied),
+  // A damaged record or a lost route may come at any time, after the request too.
+  transport("ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", retryable, maybeApplied),
+  transport("EHOSTUNREACH", retryable, maybeApplied),
+  transport("ENETUNREACH", retryable, maybeApplied),
   transport("UND_ERR_CONNECT_TIMEOUT", retryable, notApplied),
   transport("ECONNRESET", retryable, maybeApplied),
   transport("EPIPE", retryable, maybeApplied),

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
@@ -552,10 +553,10 @@ describe("what is kept in memory", () => {
       yield* Effect.exit(ordering.attempt("a", "{}", undefined, request))
       expect(lanes()).toBe(0)
 
-      const region = new RetryRegion()
+      const region = RetryRegion.enter(Option.none())
       const exit = yield* Effect.exit(ordering.attempt("a", "{}", region, request))
       expect(lanes()).toBe(Exit.isSuccess(exit) ? 0 : 1)
-      region.end()
+      region.leave()
       expect(lanes()).toBe(0)
     })
   )
@@ -579,13 +580,13 @@ describe("what is kept in memory", () => {
   it.effect("is nothing after a retry that was given up", () =>
     Effect.gen(function* () {
       const { lanes, ordering, updates } = observed()
-      const region = new RetryRegion()
+      const region = RetryRegion.enter(Option.none())
       yield* Effect.exit(ordering.attempt("a", "old", region, Effect.fail(failed)))
       yield* ordering.attempt("a", "newer", undefined, Effect.void)
       expect(yield* Effect.flip(ordering.attempt("a", "old", region, Effect.never))).toMatchObject({
         reason: "Superseded"
       })
-      region.end()
+      region.leave()
       expect([lanes(), updates()]).toEqual([0, 2])
     })
   )
@@ -594,14 +595,14 @@ describe("what is kept in memory", () => {
     Effect.gen(function* () {
       const { lanes, ordering, updates } = observed()
       const requests = [Effect.void, Effect.fail(failed), Effect.die("defect"), Effect.never]
-      const regions = Array.from({ length: 1000 }, () => new RetryRegion())
+      const regions = Array.from({ length: 1000 }, () => RetryRegion.enter(Option.none()))
       const fibers = yield* Effect.forEach(regions, (region, customer) =>
         Effect.fork(ordering.attempt(`${customer}`, "{}", region, requests[customer % 4] ?? Effect.void))
       )
       yield* settle
       expect(lanes()).toBe(750)
       yield* Fiber.interruptAll(fibers)
-      for (const region of regions) region.end()
+      for (const region of regions) region.leave()
       expect([lanes(), updates()]).toEqual([0, 1000])
     })
   )
@@ -612,13 +613,13 @@ describe("what is kept in memory", () => {
   ])("is nothing after $name of an attempt that began, or ended, after its region", ({ request }) =>
     Effect.gen(function* () {
       const { lanes, ordering } = observed()
-      const region = new RetryRegion()
+      const region = RetryRegion.enter(Option.none())
       const gate = yield* Deferred.make<void>()
       const fiber = yield* Effect.fork(
         ordering.attempt("a", "{}", region, Effect.zipRight(Deferred.await(gate), request))
       )
       yield* settle
-      region.end()
+      region.leave()
       expect(lanes()).toBe(1)
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.await(fiber)
@@ -631,7 +632,7 @@ describe("what is kept in memory", () => {
   it.effect("is counted once: a retry is no new update", () =>
     Effect.gen(function* () {
       const { ordering, updates } = observed()
-      const region = new RetryRegion()
+      const region = RetryRegion.enter(Option.none())
       yield* Effect.repeatN(Effect.exit(ordering.attempt("a", "{}", region, Effect.fail(failed))), 4)
       expect(updates()).toBe(1)
       yield* ordering.attempt("a", "other", region, Effect.void)
@@ -790,6 +791,23 @@ describe("whatever the interleaving", () => {
         expect(outcomes).toContain(expected)
       }
       expect(seen.some(({ calls, received }) => received.length > calls.length)).toBe(true)
+    })
+  )
+})
+
+describe("what a policy's effect has forked", () => {
+  it.effect("is given up too when a newer update came before, though the policy has ended", () =>
+    Effect.gen(function* () {
+      const { retried, sent, update } = yield* serving({ old: [status(503)] })
+      const fiber = yield* Effect.zipRight(
+        update("first"),
+        Effect.forkDaemon(longestWaits(outcome(retried("old"))))
+      ).pipe(RetryPolicy.retry())
+      yield* TestClock.adjust("100 millis")
+      yield* update("newer")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(fiber)).toBe("Superseded")
+      expect(sent()).toEqual(["first", "old", "newer"])
     })
   )
 })

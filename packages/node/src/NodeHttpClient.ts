@@ -12,6 +12,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import { BadRequest, type Issue } from "@effect-pleo/core/InstallationError"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -27,11 +28,11 @@ import { type Connect, Origins } from "./internal/sockets.ts"
  * @category models
  */
 export interface Options {
-  /** How many sockets may be open to the server at once; further requests wait for one. Default: 64. */
+  /** How many sockets, at least 1, may be open to the server at once; more requests wait. Default: 64. */
   readonly connections?: number | undefined
   /** How long connecting may take, TLS included. Default: 5 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
-  /** How long an idle socket is kept for the next request. Default: 4 seconds. */
+  /** How long an idle socket is kept for the next request: finite, and more than 0. Default: 4 seconds. */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
   /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
   readonly maxResponseSize?: number | undefined
@@ -42,12 +43,15 @@ export interface Options {
   readonly proxy?: URL | undefined
 }
 
-const defaults = {
-  connections: 64,
-  connectTimeout: Duration.seconds(5),
-  keepAliveTimeout: Duration.seconds(4),
-  maxResponseSize: 1024 * 1024
-}
+const resolve = (options: Options) => ({
+  connections: options.connections ?? 64,
+  connectTimeout: Duration.toMillis(options.connectTimeout ?? Duration.seconds(5)),
+  keepAliveTimeout: Duration.toMillis(options.keepAliveTimeout ?? Duration.seconds(4)),
+  maxResponseSize: options.maxResponseSize ?? 1024 * 1024,
+  proxy: options.proxy
+})
+
+type Settings = ReturnType<typeof resolve>
 
 /** How long requests under way may still take when the layer is closed. */
 const drainTimeout = Duration.seconds(1)
@@ -55,27 +59,43 @@ const drainTimeout = Duration.seconds(1)
 /** The largest head of an answer, in bytes: Node's own limit, whatever its command line says. */
 const maxHeaderSize = 16 * 1024
 
-const connector = (options: Options): Connect => {
+const connector = ({ connectTimeout, keepAliveTimeout, proxy }: Settings): Connect => {
   // An explicit value, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment changes nothing.
   const tls = {
     rejectUnauthorized: true,
-    timeout: Duration.toMillis(options.connectTimeout ?? defaults.connectTimeout)
+    timeout: connectTimeout
   }
-  const limits = {
-    allowH2: false,
-    keepAliveTimeout: Duration.toMillis(options.keepAliveTimeout ?? defaults.keepAliveTimeout),
-    maxHeaderSize,
-    pipelining: 1
-  }
-  const uri = options.proxy?.href
-  return uri === undefined
+  const limits = { allowH2: false, keepAliveTimeout, maxHeaderSize, pipelining: 1 }
+  return proxy === undefined
     ? (origin) => new Client(origin, { ...limits, connect: tls })
-    : () => new ProxyAgent({ ...limits, uri, connections: 1, proxyTls: tls, requestTls: tls })
+    : () => new ProxyAgent({ ...limits, uri: proxy.href, connections: 1, proxyTls: tls, requestTls: tls })
 }
 
-const acquireOrigins = (options: Options): Effect.Effect<Origins, never, Scope.Scope> =>
+const isPositive = (value: number): boolean => value > 0 && value < Number.POSITIVE_INFINITY
+
+/** What undici would refuse with the first request, or take for no limit. */
+const flawsOf = (settings: Settings): ReadonlyArray<Issue> => {
+  const { connectTimeout, connections, keepAliveTimeout, maxResponseSize, proxy } = settings
+  const checks = {
+    connections: [Number.isInteger(connections) && connections > 0, "expected a whole number from 1"],
+    connectTimeout: [isPositive(connectTimeout), "expected a finite duration above 0"],
+    keepAliveTimeout: [isPositive(keepAliveTimeout), "expected a finite duration above 0"],
+    maxResponseSize: [maxResponseSize > 0, "expected a number of bytes above 0"],
+    proxy: [proxy === undefined || /^https?:$/.test(proxy.protocol), "expected an http or https URL"]
+  } as const
+  return Object.entries(checks).flatMap(([name, [isFine, message]]) =>
+    isFine ? [] : [{ path: [name], message }]
+  )
+}
+
+const acquireOrigins = (settings: Settings): Effect.Effect<Origins, BadRequest, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => new Origins(options.connections ?? defaults.connections, connector(options))),
+    Effect.suspend(() => {
+      const issues = flawsOf(settings)
+      return issues.length > 0
+        ? Effect.fail(new BadRequest({ issues }))
+        : Effect.succeed(new Origins(settings.connections, connector(settings)))
+    }),
     (origins) =>
       origins.close.pipe(
         Effect.interruptible,
@@ -155,17 +175,21 @@ const fromOrigins = (origins: Origins, maxResponseSize: number): HttpClient.Http
  * be 5 minutes late, undici's default: put an Effect timeout around the request.
  * Nothing is decompressed.
  *
+ * Fails with `BadRequest` when an option is out of range.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> =>
-  Effect.map(acquireOrigins(options), (origins) =>
-    fromOrigins(origins, options.maxResponseSize ?? defaults.maxResponseSize)
-  )
+export const make = (
+  options: Options = {}
+): Effect.Effect<HttpClient.HttpClient, BadRequest, Scope.Scope> => {
+  const settings = resolve(options)
+  return Effect.map(acquireOrigins(settings), (origins) => fromOrigins(origins, settings.maxResponseSize))
+}
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient> =>
+export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient, BadRequest> =>
   Layer.scoped(HttpClient.HttpClient, make(options))

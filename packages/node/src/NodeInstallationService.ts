@@ -20,7 +20,7 @@ export interface Options<E = never, R = never>
     NodeHttpClient.Options {}
 
 /**
- * Fails with `BadRequest` when the server cannot be used, and with whatever making the credentials fails
+ * Fails with `BadRequest` when the server or an option of the transport cannot be used, and with whatever making the credentials fails
  * with.
  *
  * @since 0.1.0
@@ -37,5 +37,5 @@ export const layer = <E, R>(options: Options<E, R>): Layer.Layer<InstallationSer
  */
 export const layerConfig = (
   options?: NodeHttpClient.Options
-): Layer.Layer<InstallationService, ConfigError> =>
+): Layer.Layer<InstallationService, BadRequest | ConfigError> =>
   Layer.provide(InstallationClient.layerConfig(), NodeHttpClient.layer(options))

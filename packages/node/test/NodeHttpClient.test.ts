@@ -458,3 +458,27 @@ describe("as an HttpClient", () => {
     })
   )
 })
+
+describe("an option that cannot be used", () => {
+  const proxy = new URL("socks5://127.0.0.1:1")
+  const cases: ReadonlyArray<readonly [option: string, options: NodeHttpClient.Options]> = [
+    ...[0, -1, 1.5, Number.NaN].map((connections) => ["connections", { connections }] as const),
+    ...[0, Number.POSITIVE_INFINITY].flatMap((millis) => [
+      ["connectTimeout", { connectTimeout: millis }] as const,
+      ["keepAliveTimeout", { keepAliveTimeout: millis }] as const
+    ]),
+    ...[0, Number.NaN].map((maxResponseSize) => ["maxResponseSize", { maxResponseSize }] as const),
+    ["proxy", { proxy }]
+  ]
+
+  for (const [option, options] of cases)
+    it.scoped(`is named when the layer is built: ${option} ${JSON.stringify(Object.values(options))}`, () =>
+      Effect.gen(function* () {
+        const layer = NodeInstallationService.layer({ server: "staging", credentials, ...options })
+        expect(yield* Effect.flip(Layer.build(layer))).toMatchObject({
+          _tag: "BadRequest",
+          issues: [{ path: [option] }]
+        })
+      })
+    )
+})

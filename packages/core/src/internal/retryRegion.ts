@@ -12,7 +12,26 @@ export class RetryRegion {
   budget: RetryBudget | undefined
   /** The updates that may be tried again in this region, each by its installation and body. */
   readonly #tickets = new Map<string, Ticket>()
+  #policies = 0
   #isOpen = true
+
+  /** A policy inside of another shares its region. What was forked inside may outlive the outer one. */
+  static enter(current: Option.Option<RetryRegion>): RetryRegion {
+    const region = Option.getOrElse(
+      Option.filter(current, (it) => it.#isOpen),
+      () => new RetryRegion()
+    )
+    region.#policies += 1
+    return region
+  }
+
+  /** The region ends with the last of its policies. */
+  leave(): void {
+    this.#policies -= 1
+    if (this.#policies > 0) return
+    this.#isOpen = false
+    this.forget()
+  }
 
   /** The ticket that an update has from an earlier attempt, or else a new one. */
   ticketOf(id: string, issue: () => Ticket): Ticket {
@@ -34,11 +53,6 @@ export class RetryRegion {
       this.#tickets.delete(id)
       ticket.lane.forget(ticket)
     }
-  }
-
-  end(): void {
-    this.#isOpen = false
-    this.forget()
   }
 }
 
