@@ -20,8 +20,8 @@ export interface Options<E = never, R = never>
     NodeHttpClient.Options {}
 
 /**
- * Fails with `BadRequest` when the server or an option of the transport cannot be used, and with whatever making the credentials fails
- * with.
+ * Fails with `BadRequest` when the server or an option of the transport cannot be used, and with whatever
+ * making the credentials fails with.
  *
  * @since 0.1.0
  * @category layers
