@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as DateTime from "effect/DateTime"
-import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Metadata } from "./Metadata.ts"
@@ -75,20 +74,18 @@ const OpenErrorCode: Schema.Schema<InstallationErrorCode | (string & {}), string
 // without one, JavaScript would read the time in the zone of the machine.
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i
 
-// JavaScript takes the 30th of February for a day in March.
-const isDayOfMonth = (text: string): boolean => {
-  const [, year, month, day] = rfc3339.exec(text) ?? []
-  return Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
+/** Milliseconds since the epoch, or `NaN`. */
+const parseTimestamp = (text: string): number => {
+  const match = rfc3339.exec(text)
+  if (match === null) return Number.NaN
+  const [, year, month, day] = match
+  // JavaScript takes the 30th of February for a day in March.
+  const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
+  return Number(day) <= lastDay ? Date.parse(text.toUpperCase()) : Number.NaN
 }
 
 const Timestamp = Schema.transformOrFail(
-  Schema.String.pipe(
-    Schema.pattern(rfc3339, {
-      title: "an RFC 3339 date-time",
-      description: "RFC 3339",
-      jsonSchema: { format: "date-time" }
-    })
-  ),
+  Schema.String.annotations({ description: "RFC 3339", jsonSchema: { type: "string", format: "date-time" } }),
   Schema.DateTimeUtcFromSelf.annotations({
     arbitrary: () => (fc) =>
       fc
@@ -97,11 +94,12 @@ const Timestamp = Schema.transformOrFail(
   }),
   {
     strict: true,
-    decode: (text, _, ast) =>
-      Option.match(isDayOfMonth(text) ? DateTime.make(text.toUpperCase()) : Option.none(), {
-        onNone: () => ParseResult.fail(new ParseResult.Type(ast, text)),
-        onSome: (at) => ParseResult.succeed(DateTime.toUtc(at))
-      }),
+    decode: (text, _, ast) => {
+      const millis = parseTimestamp(text)
+      return Number.isNaN(millis)
+        ? ParseResult.fail(new ParseResult.Type(ast, text))
+        : ParseResult.succeed(DateTime.unsafeFromDate(new Date(millis)))
+    },
     encode: (at) => ParseResult.succeed(DateTime.formatIso(at))
   }
 ).annotations({ title: "an RFC 3339 date-time" })
@@ -119,8 +117,7 @@ export const Installation = Schema.Struct({
   /** A URN, such as `urn:pleo:company:123e4567-e89b-12d3-a456-426614174000`. */
   resource: Schema.String,
   status: OpenStatus,
-  /** `null` reads as absent. */
-  errorCode: Schema.optionalWith(OpenErrorCode, { exact: true, nullable: true }),
+  errorCode: Schema.optionalWith(OpenErrorCode, { exact: true }),
   metadata: Metadata,
   createdAt: Timestamp,
   updatedAt: Timestamp

@@ -35,12 +35,14 @@ export interface Metadata {
  */
 export const maxDepth = 128
 
-type Path = ReadonlyArray<PropertyKey>
-
 interface Flaw {
-  readonly path: Path
+  readonly path: ReadonlyArray<PropertyKey>
   readonly expected: string
 }
+
+const expected = (expected: string): Flaw => ({ path: [], expected })
+
+const under = (key: PropertyKey, { expected, path }: Flaw): Flaw => ({ path: [key, ...path], expected })
 
 const isPlainObject = (value: object): value is Readonly<Record<string, unknown>> => {
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -48,45 +50,48 @@ const isPlainObject = (value: object): value is Readonly<Record<string, unknown>
 }
 
 /** The first place where a value is not JSON, or `undefined`. `ancestors` are the objects that enclose it. */
-const findFlaw = (value: unknown, path: Path, ancestors: ReadonlyArray<object>): Flaw | undefined => {
+const findFlaw = (value: unknown, ancestors: Array<object>): Flaw | undefined => {
   switch (typeof value) {
     case "string":
     case "boolean":
       return undefined
     case "number":
-      return Number.isFinite(value) ? undefined : { path, expected: "a finite number" }
+      return Number.isFinite(value) ? undefined : expected("a finite number")
     case "object":
-      return value === null ? undefined : findFlawInObject(value, path, ancestors)
+      return value === null ? undefined : findFlawInObject(value, ancestors)
     default:
-      return { path, expected: "a JSON value" }
+      return expected("a JSON value")
   }
 }
 
-const findFlawInObject = (value: object, path: Path, ancestors: ReadonlyArray<object>): Flaw | undefined => {
-  if (ancestors.includes(value)) return { path, expected: "a value without circular references" }
-  if (ancestors.length === maxDepth) return { path, expected: `at most ${maxDepth} levels of nesting` }
-  const enclosing = [...ancestors, value]
+const findFlawInObject = (value: object, ancestors: Array<object>): Flaw | undefined => {
+  if (ancestors.includes(value)) return expected("a value without circular references")
+  if (ancestors.length === maxDepth) return expected(`at most ${maxDepth} levels of nesting`)
   if (Array.isArray(value)) {
+    ancestors.push(value)
     for (let index = 0; index < value.length; index++) {
-      const flaw = findFlaw(value[index], [...path, index], enclosing)
-      if (flaw !== undefined) return flaw
+      const flaw = findFlaw(value[index], ancestors)
+      if (flaw !== undefined) return under(index, flaw)
     }
-    return undefined
+  } else if (isPlainObject(value)) {
+    ancestors.push(value)
+    for (const key of Reflect.ownKeys(value)) {
+      if (typeof key === "symbol") return under(key, expected("string keys only"))
+      const flaw = findFlaw(value[key], ancestors)
+      if (flaw !== undefined) return under(key, flaw)
+    }
+  } else {
+    return expected("a plain object")
   }
-  if (!isPlainObject(value)) return { path, expected: "a plain object" }
-  for (const key of Reflect.ownKeys(value)) {
-    if (typeof key === "symbol") return { path: [...path, key], expected: "string keys only" }
-    const flaw = findFlaw(value[key], [...path, key], enclosing)
-    if (flaw !== undefined) return flaw
-  }
+  ancestors.pop()
   return undefined
 }
 
 const validate = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
   const flaw =
     typeof input === "object" && input !== null && !Array.isArray(input)
-      ? findFlawInObject(input, [], [])
-      : { path: [], expected: "a JSON object" }
+      ? findFlawInObject(input, [])
+      : expected("a JSON object")
   if (flaw === undefined) return ParseResult.succeed(input as Metadata)
   const issue = new ParseResult.Type(AST.annotations(ast, { [AST.TitleAnnotationId]: flaw.expected }), input)
   const [head, ...tail] = flaw.path

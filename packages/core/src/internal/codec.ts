@@ -36,6 +36,14 @@ export const encodeUpdate = (request: unknown): Either.Either<string, BadRequest
   }
 }
 
+/** Without an errorCode that is `null`: so many a server says that there is none. */
+const withoutNullErrorCode = (body: unknown): unknown => {
+  if (typeof body !== "object" || body === null || !("errorCode" in body) || body.errorCode !== null)
+    return body
+  const { errorCode: _, ...others } = body
+  return others
+}
+
 /** What the API answered, after `JSON.parse`, as an installation. */
 export const decodeInstallation = (body: unknown): Either.Either<Installation, ReadonlyArray<Issue>> =>
-  Either.mapLeft(decode(body), toIssues)
+  Either.mapLeft(decode(withoutNullErrorCode(body)), toIssues)
