@@ -15,6 +15,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
 import { Installation } from "./Installation.ts"
+import * as contract from "./internal/contract.ts"
 import { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
@@ -23,10 +24,7 @@ import { UpdateInstallation } from "./UpdateInstallation.ts"
  * @since 0.1.0
  * @category constants
  */
-export const servers = {
-  production: "https://external.pleo.io",
-  staging: "https://external.staging.pleo.io"
-} as const
+export const servers = contract.servers
 
 /**
  * Who is calling, on the side that serves: the scheme and the secret as they arrived.
@@ -58,7 +56,7 @@ export class Authentication extends HttpApiMiddleware.Tag<Authentication>()(
   }
 ) {}
 
-const json = { kind: "Json", contentType: "application/json;charset=UTF-8" } as const
+const json = { kind: "Json", contentType: contract.contentType } as const
 
 // Encoding a schema makes it another one, which has to be named again.
 const payload = UpdateInstallation.pipe(HttpApiSchema.withEncoding(json)).annotations({
@@ -74,10 +72,7 @@ const success = Installation.pipe(HttpApiSchema.withEncoding(json)).annotations(
  * @since 0.1.0
  * @category endpoints
  */
-export const updateClientInstallation = HttpApiEndpoint.put(
-  "updateClientInstallation",
-  "/v1/installations/me"
-)
+export const updateClientInstallation = HttpApiEndpoint.put("updateClientInstallation", contract.path)
   .setPayload(payload)
   .addSuccess(success)
   .addError(HttpApiError.BadRequest)

@@ -13,7 +13,9 @@ import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { Unauthorized } from "./InstallationError.ts"
+import { Call, run } from "./internal/call.ts"
 import * as internal from "./internal/credentials.ts"
+import { within } from "./internal/timeout.ts"
 
 /**
  * A credential that is fit to be sent. Make one with `bearer` or `apiKey`.
@@ -125,5 +127,15 @@ export const use: {
     self: Effect.Effect<A, E, R>,
     credentials: Effect.Effect<Credentials, E2, R2>
   ): Effect.Effect<A, E | E2, R | R2> =>
-    Effect.provideServiceEffect(self, internal.Chosen, Effect.map(credentials, Option.some))
+    new Call<A, E | E2, R | R2>((given) => {
+      // Made already, as `bearer` and `apiKey` do.
+      const made: unknown = credentials
+      if (Either.isEither(made) && Either.isRight(made))
+        return run(self, { ...given, credentials: made.right as Credentials })
+      const { timeout, ...others } = given
+      return within(
+        Effect.flatMap(credentials, (credentials) => run(self, { ...others, credentials })),
+        timeout
+      )
+    })
 )

@@ -4,9 +4,10 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
+import { Call, run } from "./internal/call.ts"
 import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
@@ -36,4 +37,9 @@ export class InstallationService extends Context.Tag("@effect-pleo/core/Installa
 export const update = (
   request: UpdateInstallation
 ): Effect.Effect<Installation, InstallationError, InstallationService> =>
-  Effect.flatMap(InstallationService, (service) => service.update(request))
+  new Call((given) =>
+    run(
+      Context.get(given.context as Context.Context<InstallationService>, InstallationService).update(request),
+      given
+    )
+  )

@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { Infrastructure, isInstallationError } from "./InstallationError.ts"
-import { Current, RetryRegion } from "./internal/retryRegion.ts"
+import { Call, type Given, run } from "./internal/call.ts"
+import { current, RetryRegion } from "./internal/retryRegion.ts"
+import { within } from "./internal/timeout.ts"
 
 /**
  * When to try again, and how long to wait before.
@@ -102,15 +102,11 @@ export const schedule = (options: ScheduleOptions = {}): Schedule.Schedule<numbe
  * @since 0.1.0
  * @category combinators
  */
-export const timeout =
-  (duration: Duration.DurationInput) =>
-  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> =>
-    Duration.isFinite(Duration.decode(duration))
-      ? Effect.timeoutFail(Effect.disconnect(self), {
-          duration,
-          onTimeout: () => new Infrastructure({ reason: "Timeout" })
-        })
-      : self
+export const timeout = (duration: Duration.DurationInput) => {
+  const millis = Duration.toMillis(duration)
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> =>
+    new Call((given) => run(self, { ...given, timeout: Math.min(millis, given.timeout ?? millis) }))
+}
 
 /**
  * Attempts with a timeout each, retried as `schedule` has it, within a deadline and within the retry budget
@@ -130,39 +126,47 @@ export const retry = (options: Options = {}) => {
   const isBudgeted = options.budget ?? true
 
   return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> => {
-    const attempt = (
+    type Attempts = Effect.Effect<A, E | Infrastructure, R>
+
+    const attempt = (given: Given, region: RetryRegion, retries: number, end: number): Attempts => {
+      const timeout = Math.min(attemptTimeout, end - given.clock.unsafeCurrentTimeMillis())
+      return Effect.catchAll(run(self, { ...given, region, timeout }), (error) =>
+        retries + 1 < settings.attempts && mayRetry(settings, error)
+          ? waitAndRetry(given, region, retries, end, error)
+          : Effect.fail(error)
+      )
+    }
+
+    const waitAndRetry = (
+      given: Given,
       region: RetryRegion,
       retries: number,
-      end: number
-    ): Effect.Effect<A, E | Infrastructure, R> =>
-      Effect.flatMap(Clock.currentTimeMillis, (start) =>
-        timeout(Math.min(attemptTimeout, end - start))(self).pipe(
-          Effect.catchAll((error) =>
-            retries + 1 < settings.attempts && mayRetry(settings, error)
-              ? waitAndRetry(region, retries, end, error)
-              : Effect.fail(error)
-          )
-        )
+      end: number,
+      error: E | Infrastructure
+    ): Attempts =>
+      Effect.flatMap(nextDelay(settings, retries, error), (delay) =>
+        given.clock.unsafeCurrentTimeMillis() + delay < end &&
+        (!isBudgeted || (region.budget?.withdraw() ?? true))
+          ? Effect.flatMap(Effect.sleep(delay), () => attempt(given, region, retries + 1, end))
+          : Effect.fail(error)
       )
 
-    const waitAndRetry = (region: RetryRegion, retries: number, end: number, error: E | Infrastructure) =>
-      Effect.flatMap(
-        Effect.zip(nextDelay(settings, retries, error), Clock.currentTimeMillis),
-        ([delay, start]) =>
-          start + delay < end && (!isBudgeted || (region.budget?.withdraw() ?? true))
-            ? Effect.zipRight(Effect.sleep(delay), attempt(region, retries + 1, end))
-            : Effect.fail(error)
-      )
+    const attempts = (given: Given): Attempts =>
+      Effect.uninterruptibleMask((restore) => {
+        const region = RetryRegion.enter(given.region ?? current(given.context))
+        const end = given.clock.unsafeCurrentTimeMillis() + deadline
+        return Effect.matchCauseEffect(restore(attempt(given, region, 0, end)), {
+          onFailure: (cause) => {
+            region.leave()
+            return Effect.failCause(cause)
+          },
+          onSuccess: (answer) => {
+            region.leave()
+            return Effect.succeed(answer)
+          }
+        })
+      })
 
-    const attempts = (region: RetryRegion) =>
-      Effect.flatMap(Clock.currentTimeMillis, (start) => attempt(region, 0, start + deadline))
-
-    return Effect.flatMap(Current, (current) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => RetryRegion.enter(current)),
-        (region) => Effect.provideService(attempts(region), Current, Option.some(region)),
-        (region) => Effect.sync(() => region.leave())
-      )
-    )
+    return new Call(({ timeout, ...given }) => within(attempts(given), timeout))
   }
 }

@@ -6,8 +6,8 @@
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Either from "effect/Either"
-import { servers } from "./AppMarketplaceApi.ts"
 import { BadRequest } from "./InstallationError.ts"
+import { servers } from "./internal/contract.ts"
 
 /**
  * `"production"`, `"staging"`, or the URL of another server: `https`, or `http` to this machine alone. A

@@ -8,13 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { Infrastructure } from "../src/InstallationError.ts"
-import { Ordering } from "../src/internal/ordering.ts"
+import { type Attempt, Ordering } from "../src/internal/ordering.ts"
 import { RetryRegion } from "../src/internal/retryRegion.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { answering, authorizationOf, bearer, bodyOf, installation } from "./support/http.ts"
@@ -525,6 +524,11 @@ describe("inside one RetryPolicy.retry", () => {
 describe("what is kept in memory", () => {
   const failed = new Infrastructure({ reason: "ServerError", status: 500 })
 
+  const inTurn =
+    <A>(request: Effect.Effect<A, Infrastructure>) =>
+    ({ turn }: Attempt) =>
+      Effect.zipRight(turn, request)
+
   const observed = () => {
     let updates = 0
     const ordering = new Ordering(() => updates++)
@@ -534,7 +538,7 @@ describe("what is kept in memory", () => {
   it.effect("is something while an update is under way, and nothing once it has ended", () =>
     Effect.gen(function* () {
       const { lanes, ordering, updates } = observed()
-      const fiber = yield* Effect.fork(ordering.attempt("a", "{}", undefined, Effect.never))
+      const fiber = yield* Effect.fork(ordering.attempt("a", "{}", undefined, inTurn(Effect.never)))
       yield* settle
       expect([lanes(), updates()]).toEqual([1, 1])
       yield* Fiber.interrupt(fiber)
@@ -550,11 +554,11 @@ describe("what is kept in memory", () => {
   ])("is nothing after $name, nor once its region has ended", ({ request }) =>
     Effect.gen(function* () {
       const { lanes, ordering } = observed()
-      yield* Effect.exit(ordering.attempt("a", "{}", undefined, request))
+      yield* Effect.exit(ordering.attempt("a", "{}", undefined, inTurn(request)))
       expect(lanes()).toBe(0)
 
-      const region = RetryRegion.enter(Option.none())
-      const exit = yield* Effect.exit(ordering.attempt("a", "{}", region, request))
+      const region = RetryRegion.enter(undefined)
+      const exit = yield* Effect.exit(ordering.attempt("a", "{}", region, inTurn(request)))
       expect(lanes()).toBe(Exit.isSuccess(exit) ? 0 : 1)
       region.leave()
       expect(lanes()).toBe(0)
@@ -564,10 +568,10 @@ describe("what is kept in memory", () => {
   it.effect("is nothing after updates that were interrupted while they waited", () =>
     Effect.gen(function* () {
       const { lanes, ordering } = observed()
-      const first = yield* Effect.fork(ordering.attempt("a", "first", undefined, Effect.never))
+      const first = yield* Effect.fork(ordering.attempt("a", "first", undefined, inTurn(Effect.never)))
       yield* settle
       const waiting = yield* Effect.forEach(Array.from({ length: 100 }), (_, index) =>
-        Effect.fork(ordering.attempt("a", `${index}`, undefined, Effect.void))
+        Effect.fork(ordering.attempt("a", `${index}`, undefined, inTurn(Effect.void)))
       )
       yield* settle
       yield* Fiber.interruptAll(waiting)
@@ -580,10 +584,10 @@ describe("what is kept in memory", () => {
   it.effect("is nothing after a retry that was given up", () =>
     Effect.gen(function* () {
       const { lanes, ordering, updates } = observed()
-      const region = RetryRegion.enter(Option.none())
-      yield* Effect.exit(ordering.attempt("a", "old", region, Effect.fail(failed)))
-      yield* ordering.attempt("a", "newer", undefined, Effect.void)
-      expect(yield* Effect.flip(ordering.attempt("a", "old", region, Effect.never))).toMatchObject({
+      const region = RetryRegion.enter(undefined)
+      yield* Effect.exit(ordering.attempt("a", "old", region, inTurn(Effect.fail(failed))))
+      yield* ordering.attempt("a", "newer", undefined, inTurn(Effect.void))
+      expect(yield* Effect.flip(ordering.attempt("a", "old", region, inTurn(Effect.never)))).toMatchObject({
         reason: "Superseded"
       })
       region.leave()
@@ -595,9 +599,11 @@ describe("what is kept in memory", () => {
     Effect.gen(function* () {
       const { lanes, ordering, updates } = observed()
       const requests = [Effect.void, Effect.fail(failed), Effect.die("defect"), Effect.never]
-      const regions = Array.from({ length: 1000 }, () => RetryRegion.enter(Option.none()))
+      const regions = Array.from({ length: 1000 }, () => RetryRegion.enter(undefined))
       const fibers = yield* Effect.forEach(regions, (region, customer) =>
-        Effect.fork(ordering.attempt(`${customer}`, "{}", region, requests[customer % 4] ?? Effect.void))
+        Effect.fork(
+          ordering.attempt(`${customer}`, "{}", region, inTurn(requests[customer % 4] ?? Effect.void))
+        )
       )
       yield* settle
       expect(lanes()).toBe(750)
@@ -613,10 +619,10 @@ describe("what is kept in memory", () => {
   ])("is nothing after $name of an attempt that began, or ended, after its region", ({ request }) =>
     Effect.gen(function* () {
       const { lanes, ordering } = observed()
-      const region = RetryRegion.enter(Option.none())
+      const region = RetryRegion.enter(undefined)
       const gate = yield* Deferred.make<void>()
       const fiber = yield* Effect.fork(
-        ordering.attempt("a", "{}", region, Effect.zipRight(Deferred.await(gate), request))
+        ordering.attempt("a", "{}", region, inTurn(Effect.zipRight(Deferred.await(gate), request)))
       )
       yield* settle
       region.leave()
@@ -624,7 +630,7 @@ describe("what is kept in memory", () => {
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.await(fiber)
       expect(lanes()).toBe(0)
-      yield* Effect.exit(ordering.attempt("a", "{}", region, request))
+      yield* Effect.exit(ordering.attempt("a", "{}", region, inTurn(request)))
       expect(lanes()).toBe(0)
     })
   )
@@ -632,10 +638,10 @@ describe("what is kept in memory", () => {
   it.effect("is counted once: a retry is no new update", () =>
     Effect.gen(function* () {
       const { ordering, updates } = observed()
-      const region = RetryRegion.enter(Option.none())
-      yield* Effect.repeatN(Effect.exit(ordering.attempt("a", "{}", region, Effect.fail(failed))), 4)
+      const region = RetryRegion.enter(undefined)
+      yield* Effect.repeatN(Effect.exit(ordering.attempt("a", "{}", region, inTurn(Effect.fail(failed)))), 4)
       expect(updates()).toBe(1)
-      yield* ordering.attempt("a", "other", region, Effect.void)
+      yield* ordering.attempt("a", "other", region, inTurn(Effect.void))
       expect(updates()).toBe(2)
     })
   )

@@ -12,16 +12,20 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
-import { BadRequest, type Issue } from "@effect-pleo/core/InstallationError"
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import * as UrlParams from "@effect/platform/UrlParams"
+import type { BadRequest } from "@effect-pleo/core/InstallationError"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Client, type Dispatcher, errors, ProxyAgent } from "undici"
-import { Exchange } from "./internal/exchange.ts"
-import { type Connect, Origins } from "./internal/sockets.ts"
+import type { Dispatcher } from "undici"
+import { BufferedResponse } from "./internal/bufferedResponse.ts"
+import type { Outcome } from "./internal/exchange.ts"
+import * as internal from "./internal/origins.ts"
+import type { Origins } from "./internal/sockets.ts"
 
 /**
  * @since 0.1.0
@@ -43,70 +47,6 @@ export interface Options {
   readonly proxy?: URL | undefined
 }
 
-const resolve = (options: Options) => ({
-  connections: options.connections ?? 64,
-  connectTimeout: Duration.toMillis(options.connectTimeout ?? Duration.seconds(5)),
-  keepAliveTimeout: Duration.toMillis(options.keepAliveTimeout ?? Duration.seconds(4)),
-  maxResponseSize: options.maxResponseSize ?? 1024 * 1024,
-  proxy: options.proxy
-})
-
-type Settings = ReturnType<typeof resolve>
-
-/** How long requests under way may still take when the layer is closed. */
-const drainTimeout = Duration.seconds(1)
-
-/** The largest head of an answer, in bytes: Node's own limit, whatever its command line says. */
-const maxHeaderSize = 16 * 1024
-
-const connector = ({ connectTimeout, keepAliveTimeout, proxy }: Settings): Connect => {
-  // An explicit value, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment changes nothing.
-  const tls = {
-    rejectUnauthorized: true,
-    timeout: connectTimeout
-  }
-  const limits = { allowH2: false, keepAliveTimeout, maxHeaderSize, pipelining: 1 }
-  return proxy === undefined
-    ? (origin) => new Client(origin, { ...limits, connect: tls })
-    : () => new ProxyAgent({ ...limits, uri: proxy.href, connections: 1, proxyTls: tls, requestTls: tls })
-}
-
-const isPositive = (value: number): boolean => value > 0 && value < Number.POSITIVE_INFINITY
-
-/** What undici would refuse with the first request, or take for no limit. */
-const flawsOf = (settings: Settings): ReadonlyArray<Issue> => {
-  const { connectTimeout, connections, keepAliveTimeout, maxResponseSize, proxy } = settings
-  const checks = {
-    connections: [Number.isInteger(connections) && connections > 0, "expected a whole number from 1"],
-    connectTimeout: [isPositive(connectTimeout), "expected a finite duration above 0"],
-    keepAliveTimeout: [isPositive(keepAliveTimeout), "expected a finite duration above 0"],
-    maxResponseSize: [maxResponseSize > 0, "expected a number of bytes above 0"],
-    proxy: [proxy === undefined || /^https?:$/.test(proxy.protocol), "expected an http or https URL"]
-  } as const
-  return Object.entries(checks).flatMap(([name, [isFine, message]]) =>
-    isFine ? [] : [{ path: [name], message }]
-  )
-}
-
-const acquireOrigins = (settings: Settings): Effect.Effect<Origins, BadRequest, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.suspend(() => {
-      const issues = flawsOf(settings)
-      return issues.length > 0
-        ? Effect.fail(new BadRequest({ issues }))
-        : Effect.succeed(new Origins(settings.connections, connector(settings)))
-    }),
-    (origins) =>
-      origins.close.pipe(
-        Effect.interruptible,
-        Effect.timeout(drainTimeout),
-        Effect.ignore,
-        Effect.zipRight(origins.destroy),
-        // Sockets live in real time, also where a test has replaced the clock.
-        Effect.withClock(Clock.make())
-      )
-  )
-
 type RequestBody = NonNullable<Dispatcher.DispatchOptions["body"]> | null
 
 interface Content {
@@ -124,13 +64,16 @@ const encodeFormData = async (formData: FormData, headers: Headers.Headers): Pro
   }
 }
 
-const contentOf = ({ body, headers }: HttpClientRequest.HttpClientRequest): Effect.Effect<Content> => {
+const contentOf = ({
+  body,
+  headers
+}: HttpClientRequest.HttpClientRequest): Content | Effect.Effect<Content> => {
   switch (body._tag) {
     case "Empty":
-      return Effect.succeed({ body: null, headers })
+      return { body: null, headers }
     case "Raw":
     case "Uint8Array":
-      return Effect.succeed({ body: body.body as RequestBody, headers })
+      return { body: body.body as RequestBody, headers }
     case "FormData":
       return Effect.promise(() => encodeFormData(body.formData, headers))
     case "Stream":
@@ -141,30 +84,74 @@ const contentOf = ({ body, headers }: HttpClientRequest.HttpClientRequest): Effe
   }
 }
 
-const fromOrigins = (origins: Origins, maxResponseSize: number): HttpClient.HttpClient =>
-  HttpClient.make((request, url) => {
-    const fail = (reason: "InvalidUrl" | "Transport", cause: unknown) =>
-      Effect.fail(new HttpClientError.RequestError({ request, reason, cause }))
-    if (url.protocol !== "https:" && url.protocol !== "http:")
-      return fail("InvalidUrl", new TypeError("expected an http or https URL"))
-    const sockets = origins.to(url.origin)
-    return sockets.permits.withPermit(
-      Effect.flatMap(contentOf(request), ({ body, headers }) =>
-        Effect.async<HttpClientResponse, HttpClientError.HttpClientError>((resume) => {
-          if (origins.isClosed) return resume(fail("Transport", new errors.ClientClosedError()))
-          const socket = sockets.take()
-          const exchange = new Exchange(request, maxResponseSize, (result, isReusable) => {
-            if (isReusable) sockets.giveBack(socket)
-            else sockets.discard(socket)
-            resume(result)
-          })
-          const path = url.pathname + url.search
-          socket.dispatch({ origin: url.origin, path, method: request.method, headers, body }, exchange)
-          return Effect.sync(() => exchange.cancel())
-        })
-      )
-    )
+type Result = Either.Either<HttpClientResponse, HttpClientError.HttpClientError>
+
+const toResult = (request: HttpClientRequest.HttpClientRequest, outcome: Outcome): Result =>
+  Either.mapBoth(outcome, {
+    onLeft: ({ answer, cause }) =>
+      answer === undefined
+        ? new HttpClientError.RequestError({ request, reason: "Transport", cause })
+        : new HttpClientError.ResponseError({
+            request,
+            response: new BufferedResponse(request, answer),
+            reason: "Decode",
+            cause
+          }),
+    onRight: (answer) => new BufferedResponse(request, answer)
   })
+
+/** One request and the whole of its answer, without a span. */
+const exchange = (
+  origins: Origins,
+  request: HttpClientRequest.HttpClientRequest,
+  url: URL
+): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    return Effect.fail(
+      new HttpClientError.RequestError({
+        request,
+        reason: "InvalidUrl",
+        cause: new TypeError("expected an http or https URL")
+      })
+    )
+  const { method } = request
+  const { origin, pathname, search } = url
+  const sockets = origins.to(origin)
+  const send = ({ body, headers }: Content) =>
+    Effect.async<HttpClientResponse, HttpClientError.HttpClientError>((resume) => {
+      const options = { origin, path: pathname + search, method, headers, body }
+      const cancel = sockets.request(options, (outcome) => resume(toResult(request, outcome)))
+      return Effect.sync(() => {
+        cancel()
+        if (body instanceof Readable) body.destroy()
+      })
+    })
+  const content = contentOf(request)
+  return Effect.isEffect(content) ? Effect.flatMap(content, send) : send(content)
+}
+
+const fromOrigins = (origins: Origins): HttpClient.HttpClient => {
+  const withSpan = HttpClient.make((request, url) => exchange(origins, request, url))
+  const withoutSpan = (request: HttpClientRequest.HttpClientRequest) => {
+    const url = UrlParams.makeUrl(request.url, request.urlParams, request.hash)
+    return Either.isRight(url)
+      ? exchange(origins, request, url.right)
+      : Effect.fail(new HttpClientError.RequestError({ request, reason: "InvalidUrl", cause: url.left }))
+  }
+  // The platform's client makes an AbortController for each request, and has the garbage collector watch each
+  // answer: one that is in memory needs neither.
+  return HttpClient.makeWith(
+    Effect.flatMap((request) =>
+      Effect.withFiberRuntime<HttpClientResponse, HttpClientError.HttpClientError>((fiber) =>
+        fiber.getFiberRef(FiberRef.currentTracerEnabled) &&
+        !fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(request)
+          ? withSpan.execute(request)
+          : withoutSpan(request)
+      )
+    ),
+    Effect.succeed<HttpClientRequest.HttpClientRequest>
+  )
+}
 
 /**
  * A client with its own sockets, which are closed with the scope: requests under way get a second to end.
@@ -180,12 +167,8 @@ const fromOrigins = (origins: Origins, maxResponseSize: number): HttpClient.Http
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: Options = {}
-): Effect.Effect<HttpClient.HttpClient, BadRequest, Scope.Scope> => {
-  const settings = resolve(options)
-  return Effect.map(acquireOrigins(settings), (origins) => fromOrigins(origins, settings.maxResponseSize))
-}
+export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient, BadRequest, Scope.Scope> =>
+  Effect.map(internal.make(options), fromOrigins)
 
 /**
  * @since 0.1.0

@@ -1,23 +1,28 @@
 /**
- * `InstallationService` for Node.js, ready to provide: the client of `@effect-pleo/core` on the transport
- * of this package.
+ * `InstallationService` for Node.js, ready to provide: the client of `@effect-pleo/core` on the sockets of
+ * `NodeHttpClient`, without an `HttpClient` between them. To put middleware there, provide
+ * `NodeHttpClient.layer` to `InstallationClient.layer`.
  *
  * @since 0.1.0
  */
-import * as InstallationClient from "@effect-pleo/core/InstallationClient"
 import type { BadRequest } from "@effect-pleo/core/InstallationError"
-import type { InstallationService } from "@effect-pleo/core/InstallationService"
+import { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as Transport from "@effect-pleo/core/Transport"
 import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as NodeHttpClient from "./NodeHttpClient.ts"
+import * as internalOrigins from "./internal/origins.ts"
+import * as internalTransport from "./internal/transport.ts"
+import type * as NodeHttpClient from "./NodeHttpClient.ts"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Options<E = never, R = never>
-  extends InstallationClient.Options<E, R>,
-    NodeHttpClient.Options {}
+export interface Options<E = never, R = never> extends Transport.Options<E, R>, NodeHttpClient.Options {}
+
+const make = (options: NodeHttpClient.Options) =>
+  Effect.map(internalOrigins.make(options), internalTransport.make)
 
 /**
  * Fails with `BadRequest` when the server or an option of the transport cannot be used, and with whatever
@@ -27,7 +32,10 @@ export interface Options<E = never, R = never>
  * @category layers
  */
 export const layer = <E, R>(options: Options<E, R>): Layer.Layer<InstallationService, BadRequest | E, R> =>
-  Layer.provide(InstallationClient.layer(options), NodeHttpClient.layer(options))
+  Layer.scoped(
+    InstallationService,
+    Effect.flatMap(make(options), (transport) => Transport.makeService(transport, options))
+  )
 
 /**
  * Configured by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`, and `PLEO_SERVER`.
@@ -36,6 +44,9 @@ export const layer = <E, R>(options: Options<E, R>): Layer.Layer<InstallationSer
  * @category layers
  */
 export const layerConfig = (
-  options?: NodeHttpClient.Options
+  options: NodeHttpClient.Options = {}
 ): Layer.Layer<InstallationService, BadRequest | ConfigError> =>
-  Layer.provide(InstallationClient.layerConfig(), NodeHttpClient.layer(options))
+  Layer.scoped(
+    InstallationService,
+    Effect.flatMap(make(options), (transport) => Transport.makeServiceConfig(transport))
+  )

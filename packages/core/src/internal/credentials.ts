@@ -1,5 +1,4 @@
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Credentials } from "../Credentials.ts"
@@ -32,8 +31,5 @@ export class Chosen extends Context.Reference<Chosen>()("@effect-pleo/core/Crede
   defaultValue: () => Option.none<Credentials>()
 }) {}
 
-export const current = (fallback: Credentials): Effect.Effect<Credentials> =>
-  Effect.map(
-    Chosen,
-    Option.getOrElse(() => fallback)
-  )
+export const current = (context: Context.Context<never>): Credentials | undefined =>
+  Option.getOrUndefined(Context.get(context, Chosen))

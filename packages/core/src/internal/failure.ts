@@ -1,6 +1,4 @@
 // The one place where a failed transport or an answer that is not an installation becomes a domain error.
-import type { HttpClientError } from "@effect/platform/HttpClientError"
-import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Duration from "effect/Duration"
 import {
   BadRequest,
@@ -9,6 +7,7 @@ import {
   type Issue,
   Unauthorized
 } from "../InstallationError.ts"
+import type { Answer, Failure } from "../Transport.ts"
 
 interface ErrorLike {
   readonly code?: unknown
@@ -45,30 +44,41 @@ const isNotHttp = ({ code, name }: ErrorLike): boolean =>
 const isEndOfChunks = (error: ErrorLike): boolean =>
   isNotHttp(error) && /EOF/.test(`${error.code} ${error.message}`)
 
-/** undici reports a body that ended before its one length in the same way as two lengths that contradict. */
-const hasOneLength = (error: HttpClientError): boolean =>
-  error._tag === "ResponseError" &&
-  error.response.headers["transfer-encoding"] === undefined &&
-  /^\d+$/.test(error.response.headers["content-length"] ?? "")
+const header = (headers: Answer["headers"] | undefined, name: string): string | undefined => {
+  const value = headers?.[name]
+  return typeof value === "object" ? value.join(", ") : value
+}
 
-const reasonOf = (error: HttpClientError, chain: ReadonlyArray<ErrorLike>, code: string | undefined) => {
+/** undici reports a body that ended before its one length in the same way as two lengths that contradict. */
+const hasOneLength = (headers: Answer["headers"] | undefined): boolean =>
+  header(headers, "transfer-encoding") === undefined && /^\d+$/.test(header(headers, "content-length") ?? "")
+
+const reasonOf = (
+  headers: Answer["headers"] | undefined,
+  chain: ReadonlyArray<ErrorLike>,
+  code: string | undefined
+) => {
   if (chain.some(isEndOfChunks)) return "Transport"
   if (chain.some(isNotHttp)) return "InvalidResponse"
   if (code === undefined) return "Transport"
   if (timeoutCodes.has(code)) return "Timeout"
-  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH" && hasOneLength(error)) return "Transport"
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH" && hasOneLength(headers)) return "Transport"
   return invalidResponseCodes.has(code) ? "InvalidResponse" : "Transport"
 }
 
-export const fromHttpClientError = (error: HttpClientError): InstallationError => {
-  if (error._tag === "RequestError" && error.reason !== "Transport")
-    return new BadRequest({ issues: [{ path: [], message: "the request could not be written" }] })
-  const chain = causes(error.cause)
-  const code = chain.map(({ code }) => code).find(isCode)
-  return new Infrastructure({
-    reason: reasonOf(error, chain, code),
-    ...(code === undefined ? {} : { code })
-  })
+export const fromFailure = (failure: Failure): InstallationError => {
+  switch (failure._tag) {
+    case "Unwritable":
+      return new BadRequest({ issues: [{ path: [], message: "the request could not be written" }] })
+    case "Broken": {
+      const chain = causes(failure.cause)
+      const code = chain.map(({ code }) => code).find(isCode)
+      return new Infrastructure({
+        reason: reasonOf(failure.headers, chain, code),
+        ...(code === undefined ? {} : { code })
+      })
+    }
+  }
 }
 
 // RFC 9110 section 5.6.7, the one form that senders may still generate.
@@ -78,16 +88,13 @@ const imfFixdate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} 
 const maxSeconds = 100 * 365 * 24 * 60 * 60
 
 /** RFC 9110 section 10.2.3: seconds, or a date. A date is read against the server's own clock. */
-const parseRetryAfter = (
-  headers: HttpClientResponse["headers"],
-  now: number
-): Duration.Duration | undefined => {
-  const value = headers["retry-after"]?.trim()
+const parseRetryAfter = (headers: Answer["headers"], now: number): Duration.Duration | undefined => {
+  const value = header(headers, "retry-after")?.trim()
   if (value === undefined) return undefined
   if (/^\d+$/.test(value)) return Duration.seconds(Math.min(Number(value), maxSeconds))
   if (!imfFixdate.test(value)) return undefined
-  const sentAt =
-    headers["date"] !== undefined && imfFixdate.test(headers["date"]) ? Date.parse(headers["date"]) : now
+  const date = header(headers, "date")
+  const sentAt = date !== undefined && imfFixdate.test(date) ? Date.parse(date) : now
   const wait = Date.parse(value) - sentAt
   return Number.isNaN(wait) ? undefined : Duration.millis(Math.max(0, wait))
 }
@@ -106,10 +113,10 @@ const excerpt = (text: string): string =>
 type Scrub = (text: string) => string
 
 /** What an answer tells besides its meaning. */
-const answerFacts = (response: HttpClientResponse, body: string, scrub: Scrub) => {
-  const requestId = response.headers["x-request-id"]
+const answerFacts = (answer: Answer, body: string, scrub: Scrub) => {
+  const requestId = header(answer.headers, "x-request-id")
   return {
-    status: response.status,
+    status: answer.status,
     ...(body === "" ? {} : { body: excerpt(scrub(body)) }),
     ...(requestId === undefined ? {} : { requestId: scrub(requestId).slice(0, 128) })
   }
@@ -120,14 +127,14 @@ const looksLikeJson = (body: string): boolean => /^[\s\0\ufeff\ufffd]*["[{]/.tes
 
 /** A success whose body is not an installation. JSON is not quoted: it may hold a customer's metadata. */
 export const fromInvalidBody = (
-  response: HttpClientResponse,
+  answer: Answer,
   body: string,
   issues: ReadonlyArray<Issue>,
   scrub: Scrub
 ): Infrastructure =>
   new Infrastructure({
     reason: "InvalidResponse",
-    ...answerFacts(response, looksLikeJson(body) ? "" : body, scrub),
+    ...answerFacts(answer, looksLikeJson(body) ? "" : body, scrub),
     issues: issues.slice(0, maxIssues).map(({ message, path }) => ({
       path: path.map((key) => (typeof key === "string" ? scrub(key).slice(0, maxKeyLength) : key)),
       message
@@ -135,18 +142,13 @@ export const fromInvalidBody = (
   })
 
 /** An answer that is no success. `now` is in milliseconds since the epoch. */
-export const fromStatus = (
-  response: HttpClientResponse,
-  body: string,
-  now: number,
-  scrub: Scrub
-): InstallationError => {
-  const { status } = response
-  const facts = answerFacts(response, body, scrub)
+export const fromStatus = (answer: Answer, body: string, now: number, scrub: Scrub): InstallationError => {
+  const { status } = answer
+  const facts = answerFacts(answer, body, scrub)
   if (status === 401) return new Unauthorized({ reason: "Unauthenticated", ...facts })
   if (status === 403) return new Unauthorized({ reason: "Forbidden", ...facts })
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) return new BadRequest(facts)
-  const retryAfter = parseRetryAfter(response.headers, now)
+  const retryAfter = parseRetryAfter(answer.headers, now)
   return new Infrastructure({
     reason: infrastructureReason(status),
     ...facts,

@@ -1,7 +1,5 @@
-import * as Deferred from "effect/Deferred"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import { Infrastructure, type InstallationError } from "../InstallationError.ts"
 import type { RetryRegion } from "./retryRegion.ts"
 
@@ -20,31 +18,56 @@ export class Ticket {
   }
 }
 
+/** A place in the queue of a lane. */
+class Place {
+  #hasTurn = false
+  #onTurn = () => {}
+
+  call(): void {
+    if (this.#hasTurn) return
+    this.#hasTurn = true
+    this.#onTurn()
+  }
+
+  onTurn(begin: () => void): void {
+    if (this.#hasTurn) begin()
+    else this.#onTurn = begin
+  }
+}
+
 /** The updates of one installation: those under way, and those that may be tried again. */
 class Lane {
   // A semaphore would let a newcomer pass those that wait, in the moment before they are woken.
-  readonly #queue = new Set<Deferred.Deferred<void>>()
+  readonly #queue = new Set<Place>()
   readonly #kept = new Set<Ticket>()
   readonly #onEmpty: () => void
-  /** The number of the newest update that Pleo may have applied. */
-  newest = 0
+  #newest = 0
 
   constructor(onEmpty: () => void) {
     this.#onEmpty = onEmpty
   }
 
-  /** A place at the end of the queue. Its turn has come when it is done. */
-  enter(): Deferred.Deferred<void> {
-    const place = Deferred.unsafeMake<void>(FiberId.none)
+  /** A place at the end of the queue. */
+  enter(): Place {
+    const place = new Place()
     this.#queue.add(place)
     this.#callFirst()
     return place
   }
 
-  leave(place: Deferred.Deferred<void>): void {
+  leave(place: Place): void {
     this.#queue.delete(place)
     this.#callFirst()
     this.#endIfEmpty()
+  }
+
+  /** The number of the newest update that Pleo may have applied. */
+  get newest(): number {
+    return this.#newest
+  }
+
+  mayHaveApplied(ticket: Ticket): void {
+    this.#newest = Math.max(this.#newest, ticket.number)
   }
 
   keep(ticket: Ticket): void {
@@ -57,7 +80,7 @@ class Lane {
 
   #callFirst(): void {
     const [first] = this.#queue
-    if (first !== undefined) Deferred.unsafeDone(first, Effect.void)
+    first?.call()
   }
 
   #endIfEmpty(): void {
@@ -65,8 +88,49 @@ class Lane {
   }
 }
 
-const mayHaveBeenApplied = <A>(exit: Exit.Exit<A, InstallationError>): boolean =>
-  Exit.isSuccess(exit) || exit.cause._tag !== "Fail" || exit.cause.error.mayHaveBeenApplied
+const mayHaveBeenApplied = (cause: Cause.Cause<InstallationError>): boolean =>
+  cause._tag !== "Fail" || cause.error.mayHaveBeenApplied
+
+/** An attempt at an update, which has its place in the queue. */
+export class Attempt {
+  readonly #lane: Lane
+  readonly #place: Place
+  readonly #ticket: Ticket
+  #isSent = false
+
+  /** Called when the attempt fails, or is interrupted. */
+  giveUp = () => {}
+
+  constructor(lane: Lane, ticket: Ticket) {
+    this.#lane = lane
+    this.#place = lane.enter()
+    this.#ticket = ticket
+  }
+
+  /** Calls `send` when its turn has come; or `fail`, when it may not be sent any more. */
+  begin(send: () => void, fail: (error: Infrastructure) => void): void {
+    this.#place.onTurn(() => {
+      if (this.#ticket.isSuperseded) return fail(new Infrastructure({ reason: "Superseded" }))
+      this.#isSent = true
+      send()
+    })
+  }
+
+  /** The same as an effect. */
+  get turn(): Effect.Effect<void, Infrastructure> {
+    return Effect.async((resume) =>
+      this.begin(
+        () => resume(Effect.void),
+        (error) => resume(Effect.fail(error))
+      )
+    )
+  }
+
+  end(mayHaveBeenApplied: boolean): void {
+    if (this.#isSent && mayHaveBeenApplied) this.#lane.mayHaveApplied(this.#ticket)
+    this.#lane.leave(this.#place)
+  }
+}
 
 /**
  * Keeps the updates of one installation in order: one at a time, first come, first served, and none is tried
@@ -84,44 +148,35 @@ export class Ordering {
   }
 
   /**
-   * Makes an attempt at an update of `installation` when its turn has come. Inside one region, the same
-   * `body` after a failure is the same update once more.
+   * Makes an attempt at an update of `installation`: `perform` makes it, once the turn of the attempt has
+   * come. Inside one region, the same `body` after a failure is the same update once more.
    */
   attempt<A>(
     installation: string,
     body: string,
     region: RetryRegion | undefined,
-    request: Effect.Effect<A, InstallationError>
+    perform: (attempt: Attempt) => Effect.Effect<A, InstallationError>
   ): Effect.Effect<A, InstallationError> {
-    const id = region === undefined ? "" : `${installation}\n${body}`
-    return Effect.acquireUseRelease(
+    return Effect.uninterruptibleMask((restore) => {
       // In one step, so that the number and the place in the queue agree.
-      Effect.sync(() => {
-        const lane = this.#lane(installation)
-        const place = lane.enter()
-        const issue = () => this.#issue(lane)
-        return { lane, place, ticket: region === undefined ? issue() : region.ticketOf(id, issue) }
-      }),
-      ({ lane, place, ticket }) =>
-        Effect.zipRight(
-          Deferred.await(place),
-          Effect.suspend(() =>
-            ticket.isSuperseded
-              ? Effect.fail(new Infrastructure({ reason: "Superseded" }))
-              : Effect.onExit(request, (exit) =>
-                  Effect.sync(() => {
-                    if (mayHaveBeenApplied(exit)) lane.newest = Math.max(lane.newest, ticket.number)
-                  })
-                )
-          )
-        ),
-      ({ lane, place }, exit) =>
-        Effect.sync(() => {
+      const lane = this.#lane(installation)
+      const issue = () => this.#issue(lane)
+      const ticket = region === undefined ? issue() : region.ticketOf(`${installation}\n${body}`, issue)
+      const attempt = new Attempt(lane, ticket)
+      return Effect.matchCauseEffect(restore(perform(attempt)), {
+        onFailure: (cause) => {
+          attempt.giveUp()
+          attempt.end(mayHaveBeenApplied(cause))
+          return Effect.failCause(cause)
+        },
+        onSuccess: (answer) => {
           // What follows a success is not a retry of what failed after it the last time.
-          if (Exit.isSuccess(exit)) region?.forget(lane)
-          lane.leave(place)
-        })
-    )
+          region?.forget(lane)
+          attempt.end(true)
+          return Effect.succeed(answer)
+        }
+      })
+    })
   }
 
   #issue(lane: Lane): Ticket {

@@ -16,11 +16,8 @@ export class RetryRegion {
   #isOpen = true
 
   /** A policy inside of another shares its region. What was forked inside may outlive the outer one. */
-  static enter(current: Option.Option<RetryRegion>): RetryRegion {
-    const region = Option.getOrElse(
-      Option.filter(current, (it) => it.#isOpen),
-      () => new RetryRegion()
-    )
+  static enter(current: RetryRegion | undefined): RetryRegion {
+    const region = current === undefined || !current.#isOpen ? new RetryRegion() : current
     region.#policies += 1
     return region
   }
@@ -59,3 +56,6 @@ export class RetryRegion {
 export class Current extends Context.Reference<Current>()("@effect-pleo/core/RetryRegion", {
   defaultValue: () => Option.none<RetryRegion>()
 }) {}
+
+export const current = (context: Context.Context<never>): RetryRegion | undefined =>
+  Option.getOrUndefined(Context.get(context, Current))

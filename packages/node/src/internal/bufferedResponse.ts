@@ -5,6 +5,7 @@ import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
+import type { Answer } from "@effect-pleo/core/Transport"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
@@ -18,14 +19,9 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
   readonly status: number
   readonly headers: Headers.Headers
   readonly #setCookie: string | ReadonlyArray<string> | undefined
-  readonly #body: Buffer
+  readonly #body: Uint8Array
 
-  constructor(
-    request: HttpClientRequest,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-    body: Buffer
-  ) {
+  constructor(request: HttpClientRequest, { body, headers, status }: Answer) {
     super()
     this.request = request
     this.status = status

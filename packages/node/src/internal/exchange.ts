@@ -1,24 +1,26 @@
-import * as HttpClientError from "@effect/platform/HttpClientError"
-import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
-import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
-import * as Effect from "effect/Effect"
-import { type Dispatcher, errors } from "undici"
-import { BufferedResponse } from "./bufferedResponse.ts"
+import type { Answer, Failure } from "@effect-pleo/core/Transport"
+import * as Either from "effect/Either"
+import type { Dispatcher } from "undici"
+import { errors } from "./undici.ts"
+
+/** How an exchange ends without a whole answer, and the answer as far as it has come. */
+export interface BrokenExchange extends Extract<Failure, { readonly _tag: "Broken" }> {
+  readonly cause: Error
+  readonly answer: Answer | undefined
+}
+
+export type Outcome = Either.Either<Answer, BrokenExchange>
+
+/** The answer, if the exchange was not given up, and whether the socket is good for another request. */
+type Settle = (outcome: Outcome | undefined, isReusable: boolean) => void
 
 type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]
-
-type Settle = (
-  result: Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError>,
-  /** Whether the socket is good for another request. */
-  isReusable: boolean
-) => void
 
 /** Of an answer that is no success, as much is kept as tells what happened. */
 const maxErrorBodySize = 64 * 1024
 
 /** One request and the whole of its answer, in the form that undici reports to. It settles once. */
 export class Exchange implements Dispatcher.DispatchHandler {
-  readonly #request: HttpClientRequest
   readonly #maxResponseSize: number
   readonly #settle: Settle
   readonly #chunks: Array<Buffer> = []
@@ -27,15 +29,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #headers: ResponseHeaders = {}
   #isSettled = false
 
-  constructor(request: HttpClientRequest, maxResponseSize: number, settle: Settle) {
-    this.#request = request
+  constructor(maxResponseSize: number, settle: Settle) {
     this.#maxResponseSize = maxResponseSize
     this.#settle = settle
   }
 
   /** Gives the answer up, if it is not there yet. */
   cancel(): void {
-    this.#end(Effect.interrupt, false)
+    this.#end(undefined, false)
   }
 
   onRequestStart(): void {}
@@ -71,38 +72,34 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** The answer as far as it has come. */
-  get #response(): HttpClientResponse {
-    const body = Buffer.concat(this.#chunks)
-    return new BufferedResponse(
-      this.#request,
-      this.#status,
-      this.#headers,
-      this.#isSuccess ? body : body.subarray(0, maxErrorBodySize)
-    )
+  get #answer(): Answer {
+    const [first] = this.#chunks
+    const body = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
+    return {
+      status: this.#status,
+      headers: this.#headers,
+      body: this.#isSuccess ? body : body.subarray(0, maxErrorBodySize)
+    }
   }
 
   #succeed(isReusable: boolean): void {
-    this.#end(Effect.succeed(this.#response), isReusable)
+    if (!this.#isSettled) this.#end(Either.right(this.#answer), isReusable)
   }
 
   #fail(cause: Error): void {
-    const request = this.#request
-    if (this.#status < 200) {
-      this.#end(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause })), false)
-    } else if (this.#isSuccess) {
-      const response = this.#response
-      const error = new HttpClientError.ResponseError({ request, response, reason: "Decode", cause })
-      this.#end(Effect.fail(error), false)
-    } else {
+    if (this.#status >= 200 && !this.#isSuccess) {
       // The status has said what happened, whatever became of the rest.
       this.#succeed(false)
+    } else {
+      const answer = this.#isSuccess ? this.#answer : undefined
+      this.#end(Either.left({ _tag: "Broken", cause, headers: answer?.headers, answer }), false)
     }
   }
 
   // Giving up halfway closes the socket, which ends in another call from it.
-  #end(result: Parameters<Settle>[0], isReusable: boolean): void {
+  #end(outcome: Outcome | undefined, isReusable: boolean): void {
     if (this.#isSettled) return
     this.#isSettled = true
-    this.#settle(result, isReusable)
+    this.#settle(outcome, isReusable)
   }
 }

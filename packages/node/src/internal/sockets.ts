@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { Dispatcher } from "undici"
+import { Exchange, type Outcome } from "./exchange.ts"
 import { Turnstile } from "./turnstile.ts"
-
-/** Makes what has one socket to an origin, and connects it when it is needed. */
-export type Connect = (origin: string) => Dispatcher
+import { errors } from "./undici.ts"
 
 /**
  * The sockets to one origin.
@@ -13,18 +13,46 @@ export type Connect = (origin: string) => Dispatcher
  * that the next one opens as many sockets again), and cannot end what is under way once they are being closed.
  */
 export class Sockets {
-  /** A permit for each socket that may be open. */
-  readonly permits: Turnstile
+  readonly #turnstile: Turnstile
+  readonly #maxResponseSize: number
   readonly #connect: () => Dispatcher
   readonly #all = new Set<Dispatcher>()
   readonly #idle: Array<Dispatcher> = []
+  #isClosed = false
 
-  constructor(connections: number, connect: () => Dispatcher) {
-    this.permits = new Turnstile(connections)
+  constructor(connections: number, maxResponseSize: number, connect: () => Dispatcher) {
+    this.#maxResponseSize = maxResponseSize
+    this.#turnstile = new Turnstile(connections)
     this.#connect = connect
   }
 
-  take(): Dispatcher {
+  /**
+   * Sends a request as soon as a socket is free. Calling what this gives takes the request back: then there
+   * is no outcome, and else there is one.
+   */
+  request(request: Dispatcher.DispatchOptions, onOutcome: (outcome: Outcome) => void): () => void {
+    let exchange: Exchange | undefined
+    const start = () => {
+      if (this.#isClosed) {
+        this.#turnstile.leave()
+        const cause = new errors.ClientClosedError()
+        return onOutcome(Either.left({ _tag: "Broken", cause, headers: undefined, answer: undefined }))
+      }
+      const socket = this.#take()
+      exchange = new Exchange(this.#maxResponseSize, (outcome, isReusable) => {
+        if (isReusable) this.#keep(socket)
+        else this.#discard(socket)
+        if (outcome !== undefined) onOutcome(outcome)
+      })
+      socket.dispatch(request, exchange)
+    }
+    this.#turnstile.enter(start)
+    return () => {
+      if (!this.#turnstile.giveUp(start)) exchange?.cancel()
+    }
+  }
+
+  #take(): Dispatcher {
     const idle = this.#idle.pop()
     if (idle !== undefined) return idle
     const socket = this.#connect()
@@ -32,18 +60,20 @@ export class Sockets {
     return socket
   }
 
-  giveBack(socket: Dispatcher): void {
+  #keep(socket: Dispatcher): void {
     this.#idle.push(socket)
+    this.#turnstile.leave()
   }
 
-  /** Closes a socket, whatever is under way over it. */
-  discard(socket: Dispatcher): void {
+  /** Closes a socket, whatever is under way over it. Another may be opened once it is closed. */
+  #discard(socket: Dispatcher): void {
     this.#all.delete(socket)
-    socket.destroy(() => {})
+    socket.destroy(() => this.#turnstile.leave())
   }
 
-  /** Waits for what is under way. */
+  /** Waits for what is under way. What waits for a socket fails. */
   close(): Promise<unknown> {
+    this.#isClosed = true
     return Promise.all(Array.from(this.#all, (socket) => socket.close()))
   }
 
@@ -55,23 +85,18 @@ export class Sockets {
 /** The sockets to every origin. */
 export class Origins {
   readonly #origins = new Map<string, Sockets>()
-  readonly #connections: number
-  readonly #connect: Connect
+  readonly #make: (origin: string) => Sockets
   #isClosed = false
 
-  constructor(connections: number, connect: Connect) {
-    this.#connections = connections
-    this.#connect = connect
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed
+  constructor(make: (origin: string) => Sockets) {
+    this.#make = make
   }
 
   to(origin: string): Sockets {
     const known = this.#origins.get(origin)
     if (known !== undefined) return known
-    const sockets = new Sockets(this.#connections, () => this.#connect(origin))
+    const sockets = this.#make(origin)
+    if (this.#isClosed) void sockets.close()
     this.#origins.set(origin, sockets)
     return sockets
   }

@@ -293,6 +293,8 @@ describe("with a body that breaks off", () => {
   fails(
     "12 a chunked body that is cut off on a connection that is to be closed may have been applied",
     RawServer.sendAndEnd(`${lastChunked}2\r\n{}\r\n`),
-    lost
+    lost,
+    // The fetch of Node.js 20 takes what came for the whole.
+    { sides: overNode }
   )
 })
