@@ -65,6 +65,8 @@ const formatIssues = (issues: ReadonlyArray<Issue> | undefined): string =>
     ? ""
     : ` (${issues.map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`)).join("; ")})`
 
+const notApplied = "Nothing was applied."
+
 /**
  * The caller has to change something: the request, or an option of the client. `status` is absent when it
  * was refused before anything was sent. Trying the same again cannot help; nothing was applied.
@@ -84,14 +86,25 @@ export class BadRequest extends Schema.TaggedError<BadRequest>("@effect-pleo/cor
     return false
   }
   override get message(): string {
-    return this.status === undefined
-      ? `The update was refused before it was sent${formatIssues(this.issues)}. Nothing was applied. Correct it and send it again.`
-      : `Pleo refused the update with status ${this.status}. Nothing was applied. Correct the request and send it again.`
+    const what =
+      this.status === undefined
+        ? `The update was refused before it was sent${formatIssues(this.issues)}`
+        : `Pleo refused the update (status ${this.status})`
+    return `${what}. ${notApplied} Correct it and send it again.`
   }
   override toJSON(): unknown {
     return toJSON(this)
   }
 }
+
+const unauthorized = {
+  Unauthenticated: ["The credential was not accepted", "Provide another credential."],
+  Forbidden: ["The credential may not update this installation", "Check what the app was authorised to do."],
+  ReauthorizationRequired: [
+    "The authorisation is no longer valid",
+    "Ask the customer to authorise the app again."
+  ]
+} as const
 
 /**
  * The credential has to change. Trying the same again cannot help; nothing was applied.
@@ -120,16 +133,10 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("@effect-pleo
     return false
   }
   override get message(): string {
-    switch (this.reason) {
-      case "Unauthenticated":
-        return this.status === undefined
-          ? `The credential cannot be sent${formatIssues(this.issues)}. Nothing was applied. Provide another credential.`
-          : `Pleo did not accept the credential (status ${this.status}). Nothing was applied. Provide another credential.`
-      case "Forbidden":
-        return `The credential may not update this installation (status ${this.status ?? 403}). Nothing was applied. Check what the app was authorised to do.`
-      case "ReauthorizationRequired":
-        return "The authorisation is no longer valid. Nothing was applied. Ask the customer to authorise the app again."
-    }
+    const { issues, reason, status } = this
+    const [what, whatToDo] = unauthorized[reason]
+    const details = status === undefined ? formatIssues(issues) : ` (status ${status})`
+    return `${what}${details}. ${notApplied} ${whatToDo}`
   }
   override toJSON(): unknown {
     return toJSON(this)
@@ -154,6 +161,16 @@ const isPermanent = (code: string): boolean =>
   )
 
 const isTlsRefusal = (code: string): boolean => isPermanent(code) && !code.startsWith("UND_ERR_")
+
+const happened = {
+  Transport: "No answer came from Pleo",
+  Timeout: "No complete answer came from Pleo in time",
+  RateLimited: "Pleo is receiving too many requests",
+  ServerError: "Pleo could not process the update",
+  InvalidResponse: "Pleo's answer could not be understood",
+  Redirect: "The server answered with a redirect, which is not followed",
+  Superseded: "A newer update of the same installation came before this one could be sent"
+}
 
 const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
 
@@ -227,27 +244,11 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
     }
   }
   override get message(): string {
-    const applied = this.mayHaveBeenApplied ? "The update may have been applied." : "Nothing was applied."
-    return `${this.#whatHappened}. ${applied} ${this.#whatToDo}`
-  }
-  get #whatHappened(): string {
-    const withStatus = this.status === undefined ? "" : ` (status ${this.status})`
-    switch (this.reason) {
-      case "Transport":
-        return `No answer came from Pleo${this.code === undefined ? "" : ` (${this.code})`}`
-      case "Timeout":
-        return `No complete answer came from Pleo in time${withStatus}`
-      case "RateLimited":
-        return `Pleo is receiving too many requests${withStatus}`
-      case "ServerError":
-        return `Pleo could not process the update${withStatus}`
-      case "InvalidResponse":
-        return `Pleo's answer could not be understood${withStatus}${formatIssues(this.issues)}`
-      case "Redirect":
-        return `The server answered with a redirect${withStatus}, which is not followed`
-      case "Superseded":
-        return "A newer update of the same installation came before this one could be sent"
-    }
+    const { code, reason, status } = this
+    const facts = [status === undefined ? [] : `status ${status}`, code ?? []].flat()
+    const details = facts.length === 0 ? "" : ` (${facts.join(", ")})`
+    const applied = this.mayHaveBeenApplied ? "The update may have been applied." : notApplied
+    return `${happened[reason]}${details}${formatIssues(this.issues)}. ${applied} ${this.#whatToDo}`
   }
   get #whatToDo(): string {
     if (this.isRetryable)

@@ -12,12 +12,10 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
-import * as UrlParams from "@effect/platform/UrlParams"
 import type { BadRequest } from "@effect-pleo/core/InstallationError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -100,7 +98,7 @@ const toResult = (request: HttpClientRequest.HttpClientRequest, outcome: Outcome
     onRight: (answer) => new BufferedResponse(request, answer)
   })
 
-/** One request and the whole of its answer, without a span. */
+/** One request and the whole of its answer. */
 const exchange = (
   origins: Origins,
   request: HttpClientRequest.HttpClientRequest,
@@ -130,29 +128,6 @@ const exchange = (
   return Effect.isEffect(content) ? Effect.flatMap(content, send) : send(content)
 }
 
-const fromOrigins = (origins: Origins): HttpClient.HttpClient => {
-  const withSpan = HttpClient.make((request, url) => exchange(origins, request, url))
-  const withoutSpan = (request: HttpClientRequest.HttpClientRequest) => {
-    const url = UrlParams.makeUrl(request.url, request.urlParams, request.hash)
-    return Either.isRight(url)
-      ? exchange(origins, request, url.right)
-      : Effect.fail(new HttpClientError.RequestError({ request, reason: "InvalidUrl", cause: url.left }))
-  }
-  // The platform's client makes an AbortController for each request, and has the garbage collector watch each
-  // answer: one that is in memory needs neither.
-  return HttpClient.makeWith(
-    Effect.flatMap((request) =>
-      Effect.withFiberRuntime<HttpClientResponse, HttpClientError.HttpClientError>((fiber) =>
-        fiber.getFiberRef(FiberRef.currentTracerEnabled) &&
-        !fiber.getFiberRef(HttpClient.currentTracerDisabledWhen)(request)
-          ? withSpan.execute(request)
-          : withoutSpan(request)
-      )
-    ),
-    Effect.succeed<HttpClientRequest.HttpClientRequest>
-  )
-}
-
 /**
  * A client with its own sockets, which are closed with the scope: requests under way get a second to end.
  *
@@ -168,7 +143,9 @@ const fromOrigins = (origins: Origins): HttpClient.HttpClient => {
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient, BadRequest, Scope.Scope> =>
-  Effect.map(internal.make(options), fromOrigins)
+  Effect.map(internal.make(options), (origins) =>
+    HttpClient.make((request, url) => exchange(origins, request, url))
+  )
 
 /**
  * @since 0.1.0

@@ -11,6 +11,7 @@ import * as Transport from "@effect-pleo/core/Transport"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as internalOrigins from "./internal/origins.ts"
 import * as internalTransport from "./internal/transport.ts"
 import type * as NodeHttpClient from "./NodeHttpClient.ts"
@@ -21,21 +22,29 @@ import type * as NodeHttpClient from "./NodeHttpClient.ts"
  */
 export interface Options<E = never, R = never> extends Transport.Options<E, R>, NodeHttpClient.Options {}
 
-const make = (options: NodeHttpClient.Options) =>
+const makeTransport = (options: NodeHttpClient.Options) =>
   Effect.map(internalOrigins.make(options), internalTransport.make)
 
 /**
+ * A service with its own sockets, which are closed with the scope: updates under way get a second to end.
+ *
  * Fails with `BadRequest` when the server or an option of the transport cannot be used, and with whatever
  * making the credentials fails with.
  *
  * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E, R>(
+  options: Options<E, R>
+): Effect.Effect<InstallationService["Type"], BadRequest | E, R | Scope.Scope> =>
+  Effect.flatMap(makeTransport(options), (transport) => Transport.makeService(transport, options))
+
+/**
+ * @since 0.1.0
  * @category layers
  */
 export const layer = <E, R>(options: Options<E, R>): Layer.Layer<InstallationService, BadRequest | E, R> =>
-  Layer.scoped(
-    InstallationService,
-    Effect.flatMap(make(options), (transport) => Transport.makeService(transport, options))
-  )
+  Layer.scoped(InstallationService, make(options))
 
 /**
  * Configured by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`, and `PLEO_SERVER`.
@@ -48,5 +57,5 @@ export const layerConfig = (
 ): Layer.Layer<InstallationService, BadRequest | ConfigError> =>
   Layer.scoped(
     InstallationService,
-    Effect.flatMap(make(options), (transport) => Transport.makeServiceConfig(transport))
+    Effect.flatMap(makeTransport(options), (transport) => Transport.makeServiceConfig(transport))
   )

@@ -11,65 +11,53 @@ import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
-/** An answer whose body is in memory. */
+/** An answer whose body is in memory, and may be read as often as one likes. */
 export class BufferedResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
+  readonly remoteAddress: Option.Option<string> = Option.none()
   readonly request: HttpClientRequest
   readonly status: number
   readonly headers: Headers.Headers
-  readonly #setCookie: string | ReadonlyArray<string> | undefined
-  readonly #body: Uint8Array
+  readonly #answer: Answer
 
-  constructor(request: HttpClientRequest, { body, headers, status }: Answer) {
+  constructor(request: HttpClientRequest, answer: Answer) {
     super()
     this.request = request
-    this.status = status
-    this.headers = Headers.fromInput(headers)
-    this.#setCookie = headers["set-cookie"]
-    this.#body = body
+    this.status = answer.status
+    this.headers = Headers.fromInput(answer.headers)
+    this.#answer = answer
   }
 
   get cookies(): Cookies.Cookies {
-    return this.#setCookie === undefined ? Cookies.empty : Cookies.fromSetCookie(this.#setCookie)
+    return Cookies.fromSetCookie(this.#answer.headers["set-cookie"] ?? [])
   }
 
-  get remoteAddress(): Option.Option<string> {
-    return Option.none()
+  get text() {
+    return this.#read((body) => body.text())
   }
 
-  get text(): Effect.Effect<string> {
-    return Effect.sync(() => new TextDecoder().decode(this.#body))
-  }
-
-  get json(): Effect.Effect<unknown, HttpClientError.ResponseError> {
-    return this.#decode((text) => (text === "" ? null : (JSON.parse(text) as unknown)))
-  }
-
-  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, HttpClientError.ResponseError> {
-    return this.#decode((text) => UrlParams.fromInput(new URLSearchParams(text)))
-  }
-
-  get arrayBuffer(): Effect.Effect<ArrayBuffer> {
-    return Effect.sync(() => {
-      const { buffer, byteLength } = this.#body
-      // A small buffer may be part of a pool that others use too.
-      return buffer.byteLength === byteLength ? (buffer as ArrayBuffer) : new Uint8Array(this.#body).buffer
+  get json() {
+    return this.#read(async (body): Promise<unknown> => {
+      const text = await body.text()
+      return text === "" ? null : JSON.parse(text)
     })
   }
 
-  get formData(): Effect.Effect<FormData, HttpClientError.ResponseError> {
-    return Effect.tryPromise({
-      try: () =>
-        new Response(new Uint8Array(this.#body), {
-          headers: { "content-type": this.headers["content-type"] ?? "" }
-        }).formData(),
-      catch: (cause) => this.#undecodable(cause)
-    })
+  get urlParamsBody() {
+    return this.#read(async (body) => UrlParams.fromInput(new URLSearchParams(await body.text())))
+  }
+
+  get arrayBuffer() {
+    return this.#read((body) => body.arrayBuffer())
+  }
+
+  get formData() {
+    return this.#read((body) => body.formData())
   }
 
   get stream(): Stream.Stream<Uint8Array> {
-    return Stream.sync(() => new Uint8Array(this.#body))
+    return Stream.sync(() => this.#bytes)
   }
 
   toJSON(): unknown {
@@ -80,16 +68,18 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
     })
   }
 
-  #undecodable(cause: unknown) {
-    return new HttpClientError.ResponseError({
-      request: this.request,
-      response: this,
-      reason: "Decode",
-      cause
-    })
+  // A copy: it may be part of what came over the socket in one piece.
+  get #bytes() {
+    return new Uint8Array(this.#answer.body)
   }
 
-  #decode<A>(parse: (text: string) => A): Effect.Effect<A, HttpClientError.ResponseError> {
-    return Effect.tryMap(this.text, { try: parse, catch: (cause) => this.#undecodable(cause) })
+  #read<A>(read: (body: Response) => Promise<A>): Effect.Effect<A, HttpClientError.ResponseError> {
+    const { headers, request } = this
+    return Effect.tryPromise({
+      try: () =>
+        read(new Response(this.#bytes, { headers: { "content-type": headers["content-type"] ?? "" } })),
+      catch: (cause) =>
+        new HttpClientError.ResponseError({ request, response: this, reason: "Decode", cause })
+    })
   }
 }
