@@ -134,7 +134,7 @@ export const use: {
         return run(self, { ...given, credentials: made.right as Credentials })
       const { timeout, ...others } = given
       return within(
-        Effect.flatMap(credentials, (credentials) => run(self, { ...others, credentials })),
+        Effect.flatMap(run(credentials, others), (credentials) => run(self, { ...others, credentials })),
         timeout
       )
     })

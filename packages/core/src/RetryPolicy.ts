@@ -129,7 +129,8 @@ export const retry = (options: Options = {}) => {
     type Attempts = Effect.Effect<A, E | Infrastructure, R>
 
     const attempt = (given: Given, region: RetryRegion, retries: number, end: number): Attempts => {
-      const timeout = Math.min(attemptTimeout, end - given.clock.unsafeCurrentTimeMillis())
+      const left = Math.max(0, end - given.clock.unsafeCurrentTimeMillis())
+      const timeout = Math.min(attemptTimeout, left)
       return Effect.catchAll(run(self, { ...given, region, timeout }), (error) =>
         retries + 1 < settings.attempts && mayRetry(settings, error)
           ? waitAndRetry(given, region, retries, end, error)
@@ -155,7 +156,7 @@ export const retry = (options: Options = {}) => {
       Effect.uninterruptibleMask((restore) => {
         const region = RetryRegion.enter(given.region ?? current(given.context))
         const end = given.clock.unsafeCurrentTimeMillis() + deadline
-        return Effect.matchCauseEffect(restore(attempt(given, region, 0, end)), {
+        return Effect.matchCauseEffect(restore(Effect.suspend(() => attempt(given, region, 0, end))), {
           onFailure: (cause) => {
             region.leave()
             return Effect.failCause(cause)

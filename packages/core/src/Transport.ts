@@ -57,7 +57,7 @@ export type Failure =
 
 /**
  * Sends one request, without following redirects. `onEnd` is called once, unless the request is given up
- * before by calling what this returns.
+ * before by calling what this returns. What it throws is a defect of the update.
  *
  * @since 0.1.0
  * @category models

@@ -118,10 +118,16 @@ const exchange = (
   const send = ({ body, headers }: Content) =>
     Effect.async<HttpClientResponse, HttpClientError.HttpClientError>((resume) => {
       const options = { origin, path: pathname + search, method, headers, body }
-      const cancel = sockets.request(options, (outcome) => resume(toResult(request, outcome)))
+      const endBody = () => {
+        if (body instanceof Readable) body.destroy()
+      }
+      const cancel = sockets.request(options, (outcome) => {
+        if (Either.isLeft(outcome)) endBody()
+        resume(toResult(request, outcome))
+      })
       return Effect.sync(() => {
         cancel()
-        if (body instanceof Readable) body.destroy()
+        endBody()
       })
     })
   const content = contentOf(request)

@@ -24,7 +24,7 @@ import { type Attempt, Ordering } from "./ordering.ts"
 import { RetryBudget } from "./retryBudget.ts"
 import * as RetryRegion from "./retryRegion.ts"
 import * as Scrub from "./scrub.ts"
-import { timedOut, within } from "./timeout.ts"
+import { timedOut } from "./timeout.ts"
 
 type Answer = Transport.Answer
 
@@ -94,7 +94,7 @@ export const fromTransport =
           let cancel = () => {}
           const timer =
             timeout === undefined ? undefined : setTimeout(() => end(Either.left(timedOut())), timeout)
-          const end = (result: Either.Either<Installation, InstallationError>) => {
+          const end = (result: Effect.Effect<Installation, InstallationError>) => {
             clearTimeout(timer)
             resume(result)
           }
@@ -104,9 +104,17 @@ export const fromTransport =
           }
           attempt.begin(
             () => {
-              cancel = send(request, (answer) =>
-                end(Either.isRight(answer) ? interpret(answer.right) : Either.left(fromFailure(answer.left)))
-              )
+              try {
+                cancel = send(request, (answer) =>
+                  end(
+                    Either.isRight(answer)
+                      ? Effect.suspend(() => interpret(answer.right))
+                      : Effect.fail(fromFailure(answer.left))
+                  )
+                )
+              } catch (defect) {
+                end(Effect.die(defect))
+              }
             },
             (error) => end(Either.left(error))
           )
@@ -179,14 +187,23 @@ const make = (
       span?.attribute("http.response.status_code", answer.status)
       return interpret(answer, given.clock, () => Scrub.make(chosen, body))
     }
-    const perform = (timeout: number | undefined) =>
-      ordering.attempt(authorization, body, region, (attempt) =>
-        carrier.perform(attempt, { headers, body }, span, interpretAnswer, timeout)
-      )
-    const { timeout } = given
-    return timeout !== undefined && timeout <= maxTimer && carrier.timeouts && given.clock === liveClock
-      ? perform(timeout)
-      : within(perform(undefined), timeout)
+    const { clock, timeout } = given
+    const endsByItself =
+      timeout !== undefined && timeout <= maxTimer && carrier.timeouts && clock === liveClock
+    return ordering.attempt(
+      authorization,
+      body,
+      region,
+      (attempt) =>
+        carrier.perform(
+          attempt,
+          { headers, body },
+          span,
+          interpretAnswer,
+          endsByItself ? timeout : undefined
+        ),
+      endsByItself ? undefined : timeout
+    )
   }
 
   return InstallationService.of({

@@ -2,6 +2,7 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { Infrastructure, type InstallationError } from "../InstallationError.ts"
 import type { RetryRegion } from "./retryRegion.ts"
+import { within } from "./timeout.ts"
 
 /** One update as its caller means it, however many attempts it takes. A later one has a higher number. */
 export class Ticket {
@@ -116,13 +117,15 @@ export class Attempt {
     })
   }
 
-  /** The same as an effect. */
+  /** The same as an effect. Interrupted before it goes on from here, nothing was sent. */
   get turn(): Effect.Effect<void, Infrastructure> {
-    return Effect.async((resume) =>
-      this.begin(
-        () => resume(Effect.void),
-        (error) => resume(Effect.fail(error))
-      )
+    return Effect.flatMap(
+      Effect.async<void>((resume) => this.#place.onTurn(() => resume(Effect.void))),
+      () => {
+        if (this.#ticket.isSuperseded) return Effect.fail(new Infrastructure({ reason: "Superseded" }))
+        this.#isSent = true
+        return Effect.void
+      }
     )
   }
 
@@ -149,13 +152,15 @@ export class Ordering {
 
   /**
    * Makes an attempt at an update of `installation`: `perform` makes it, once the turn of the attempt has
-   * come. Inside one region, the same `body` after a failure is the same update once more.
+   * come. Inside one region, the same `body` after a failure is the same update once more. `timeout`, in
+   * milliseconds, is for what cannot end at once by itself: it goes on in the background, and keeps its place.
    */
   attempt<A>(
     installation: string,
     body: string,
     region: RetryRegion | undefined,
-    perform: (attempt: Attempt) => Effect.Effect<A, InstallationError>
+    perform: (attempt: Attempt) => Effect.Effect<A, InstallationError>,
+    timeout?: number
   ): Effect.Effect<A, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
       // In one step, so that the number and the place in the queue agree.
@@ -163,19 +168,31 @@ export class Ordering {
       const issue = () => this.#issue(lane)
       const ticket = region === undefined ? issue() : region.ticketOf(`${installation}\n${body}`, issue)
       const attempt = new Attempt(lane, ticket)
-      return Effect.matchCauseEffect(restore(perform(attempt)), {
-        onFailure: (cause) => {
-          attempt.giveUp()
-          attempt.end(mayHaveBeenApplied(cause))
-          return Effect.failCause(cause)
-        },
-        onSuccess: (answer) => {
-          // What follows a success is not a retry of what failed after it the last time.
-          region?.forget(lane)
-          attempt.end(true)
-          return Effect.succeed(answer)
-        }
+      const carryOut = (self: Effect.Effect<A, InstallationError>) =>
+        Effect.matchCauseEffect(self, {
+          onFailure: (cause) => {
+            attempt.giveUp()
+            attempt.end(mayHaveBeenApplied(cause))
+            return Effect.failCause(cause)
+          },
+          onSuccess: (answer) => {
+            // What follows a success is not a retry of what failed after it the last time.
+            region?.forget(lane)
+            attempt.end(true)
+            return Effect.succeed(answer)
+          }
+        })
+      if (timeout === undefined) return carryOut(restore(perform(attempt)))
+      let hasBegun = false
+      const inBackground = Effect.uninterruptibleMask((restore) => {
+        hasBegun = true
+        return carryOut(restore(perform(attempt)))
       })
+      return Effect.onExit(restore(within(inBackground, timeout)), () =>
+        Effect.sync(() => {
+          if (!hasBegun) attempt.end(false)
+        })
+      )
     })
   }
 

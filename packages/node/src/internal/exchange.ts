@@ -63,7 +63,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     setImmediate(() => this.#succeed(true))
   }
 
-  onResponseError(_: Dispatcher.DispatchController, cause: Error): void {
+  onResponseError(_: Dispatcher.DispatchController | undefined, cause: Error): void {
     this.#fail(cause)
   }
 

@@ -3,10 +3,10 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Dispatcher } from "undici"
 import type { Options } from "../NodeHttpClient.ts"
+import { type Connect, connect } from "./connection.ts"
 import { Origins, Sockets } from "./sockets.ts"
-import { Client, importProxyAgent } from "./undici.ts"
+import { importProxyAgent } from "./undici.ts"
 
 const resolve = (options: Options) => ({
   connections: options.connections ?? 64,
@@ -24,19 +24,27 @@ const drainTimeout = Duration.seconds(1)
 /** The largest head of an answer, in bytes: Node's own limit, whatever its command line says. */
 const maxHeaderSize = 16 * 1024
 
-/** Makes what has one socket to an origin, and connects it when it is needed. */
-type Connect = (origin: string) => Dispatcher
-
-const connector = async ({ connectTimeout, keepAliveTimeout, proxy }: Settings): Promise<Connect> => {
+const connector = ({ connectTimeout, keepAliveTimeout, proxy }: Settings): Effect.Effect<Connect> => {
   // An explicit value, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment changes nothing.
   const tls = {
     rejectUnauthorized: true,
     timeout: connectTimeout
   }
   const limits = { allowH2: false, keepAliveTimeout, maxHeaderSize, pipelining: 1 }
-  if (proxy === undefined) return (origin) => new Client(origin, { ...limits, connect: tls })
-  const ProxyAgent = await importProxyAgent()
-  return () => new ProxyAgent({ ...limits, uri: proxy.href, connections: 1, proxyTls: tls, requestTls: tls })
+  if (proxy === undefined) return Effect.succeed((origin) => connect(origin, limits, tls))
+  const options = { ...limits, uri: proxy.href, connections: 1, proxyTls: tls, requestTls: tls }
+  return Effect.map(Effect.promise(importProxyAgent), (makeProxyAgent) => () => ({
+    dispatcher: makeProxyAgent(options),
+    abandon: () => {}
+  }))
+}
+
+const canBeDecoded = (text: string): boolean => {
+  try {
+    return decodeURIComponent(text) !== undefined
+  } catch {
+    return false
+  }
 }
 
 const isPositive = (value: number): boolean => value > 0 && value < Number.POSITIVE_INFINITY
@@ -49,7 +57,11 @@ const flawsOf = (settings: Settings): ReadonlyArray<Issue> => {
     connectTimeout: [isPositive(connectTimeout), "expected a finite duration above 0"],
     keepAliveTimeout: [isPositive(keepAliveTimeout), "expected a finite duration above 0"],
     maxResponseSize: [maxResponseSize > 0, "expected a number of bytes above 0"],
-    proxy: [proxy === undefined || /^https?:$/.test(proxy.protocol), "expected an http or https URL"]
+    proxy: [
+      proxy === undefined ||
+        (/^https?:$/.test(proxy.protocol) && canBeDecoded(proxy.username) && canBeDecoded(proxy.password)),
+      "expected an http or https URL, with user and password percent-encoded"
+    ]
   } as const
   return Object.entries(checks).flatMap(([name, [isFine, message]]) =>
     isFine ? [] : [{ path: [name], message }]
@@ -66,7 +78,7 @@ export const make = (options: Options): Effect.Effect<Origins, BadRequest, Scope
       return issues.length > 0
         ? Effect.fail(new BadRequest({ issues }))
         : Effect.map(
-            Effect.promise(() => connector(settings)),
+            connector(settings),
             (connect) =>
               new Origins((origin) => new Sockets(connections, maxResponseSize, () => connect(origin)))
           )

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Dispatcher } from "undici"
+import type { Connection } from "./connection.ts"
 import { Exchange, type Outcome } from "./exchange.ts"
 import { Turnstile } from "./turnstile.ts"
 import { errors } from "./undici.ts"
@@ -15,12 +16,12 @@ import { errors } from "./undici.ts"
 export class Sockets {
   readonly #turnstile: Turnstile
   readonly #maxResponseSize: number
-  readonly #connect: () => Dispatcher
-  readonly #all = new Set<Dispatcher>()
-  readonly #idle: Array<Dispatcher> = []
+  readonly #connect: () => Connection
+  readonly #all = new Set<Connection>()
+  readonly #idle: Array<Connection> = []
   #isClosed = false
 
-  constructor(connections: number, maxResponseSize: number, connect: () => Dispatcher) {
+  constructor(connections: number, maxResponseSize: number, connect: () => Connection) {
     this.#maxResponseSize = maxResponseSize
     this.#turnstile = new Turnstile(connections)
     this.#connect = connect
@@ -33,18 +34,26 @@ export class Sockets {
   request(request: Dispatcher.DispatchOptions, onOutcome: (outcome: Outcome) => void): () => void {
     let exchange: Exchange | undefined
     const start = () => {
-      if (this.#isClosed) {
+      let connection: Connection
+      try {
+        if (this.#isClosed) throw new errors.ClientClosedError()
+        connection = this.#take()
+      } catch (error) {
         this.#turnstile.leave()
-        const cause = new errors.ClientClosedError()
+        const cause = error as Error
         return onOutcome(Either.left({ _tag: "Broken", cause, headers: undefined, answer: undefined }))
       }
-      const socket = this.#take()
       exchange = new Exchange(this.#maxResponseSize, (outcome, isReusable) => {
-        if (isReusable) this.#keep(socket)
-        else this.#discard(socket)
+        if (isReusable) this.#keep(connection)
+        else this.#discard(connection)
         if (outcome !== undefined) onOutcome(outcome)
       })
-      socket.dispatch(request, exchange)
+      try {
+        connection.dispatcher.dispatch(request, exchange)
+      } catch (cause) {
+        // A ProxyAgent throws what other dispatchers report.
+        exchange.onResponseError(undefined, cause as Error)
+      }
     }
     this.#turnstile.enter(start)
     return () => {
@@ -52,33 +61,39 @@ export class Sockets {
     }
   }
 
-  #take(): Dispatcher {
+  #take(): Connection {
     const idle = this.#idle.pop()
     if (idle !== undefined) return idle
-    const socket = this.#connect()
-    this.#all.add(socket)
-    return socket
+    const connection = this.#connect()
+    this.#all.add(connection)
+    return connection
   }
 
-  #keep(socket: Dispatcher): void {
-    this.#idle.push(socket)
+  #keep(connection: Connection): void {
+    this.#idle.push(connection)
     this.#turnstile.leave()
   }
 
   /** Closes a socket, whatever is under way over it. Another may be opened once it is closed. */
-  #discard(socket: Dispatcher): void {
-    this.#all.delete(socket)
-    socket.destroy(() => this.#turnstile.leave())
+  #discard(connection: Connection): void {
+    this.#all.delete(connection)
+    connection.abandon()
+    connection.dispatcher.destroy(() => this.#turnstile.leave())
   }
 
   /** Waits for what is under way. What waits for a socket fails. */
   close(): Promise<unknown> {
     this.#isClosed = true
-    return Promise.all(Array.from(this.#all, (socket) => socket.close()))
+    return Promise.all(Array.from(this.#all, ({ dispatcher }) => dispatcher.close()))
   }
 
   destroy(): Promise<unknown> {
-    return Promise.all(Array.from(this.#all, (socket) => socket.destroy()))
+    return Promise.all(
+      Array.from(this.#all, ({ abandon, dispatcher }) => {
+        abandon()
+        return dispatcher.destroy()
+      })
+    )
   }
 }
 

@@ -28,12 +28,15 @@ export class Turnstile {
   #callNext(): void {
     if (this.#isCalling) return
     this.#isCalling = true
-    for (const pass of this.#waiting) {
-      if (this.#free === 0) break
-      this.#free -= 1
-      this.#waiting.delete(pass)
-      pass()
+    try {
+      for (const pass of this.#waiting) {
+        if (this.#free === 0) break
+        this.#free -= 1
+        this.#waiting.delete(pass)
+        pass()
+      }
+    } finally {
+      this.#isCalling = false
     }
-    this.#isCalling = false
   }
 }
