@@ -83,6 +83,16 @@ describe("updates with one credential", () => {
     })
   )
 
+  it.effect("keep the order of their calls when only one of them has a timeout", () =>
+    Effect.gen(function* () {
+      const { retried, sent, update } = yield* serving()
+      const older = yield* Effect.fork(retried("older"))
+      const newer = yield* Effect.fork(update("newer"))
+      yield* Fiber.joinAll([older, newer])
+      expect(sent()).toEqual(["older", "newer"])
+    })
+  )
+
   it.effect("do not wait for updates with another credential", () =>
     Effect.gen(function* () {
       const { requests, sent, update } = yield* serving({ stuck: [Effect.never] })
@@ -369,6 +379,28 @@ describe("a retry", () => {
       yield* TestClock.adjust("1 minute")
       expect(yield* Fiber.join(old)).toBe("success")
       expect(sent()).toEqual(["old", "old"])
+    })
+  )
+
+  it.effect("is sent when the newer update was interrupted at the very moment of its turn", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const { sent, update } = yield* serving({ older: [Effect.zipRight(Deferred.await(gate), status(503))] })
+      const newer = yield* Deferred.make<Fiber.Fiber<unknown, unknown>>()
+      const interruptNewer = Effect.flatMap(Deferred.await(newer), Fiber.interrupt)
+      const older = yield* update("older").pipe(
+        Effect.tapError(() => interruptNewer),
+        RetryPolicy.retry(),
+        outcome,
+        Effect.fork
+      )
+      yield* settle
+      yield* Deferred.succeed(newer, yield* Effect.fork(update("newer")))
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(older)).toBe("success")
+      expect(sent()).toEqual(["older", "older"])
     })
   )
 

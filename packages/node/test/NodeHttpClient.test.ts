@@ -100,6 +100,28 @@ describe("sockets", () => {
   )
 })
 
+describe("a socket that still connects", () => {
+  it.scopedLive("is closed when its request is late, and when the layer is closed", () =>
+    Effect.gen(function* () {
+      // It takes connections, and never begins TLS.
+      const server = yield* RawServer.make(() => {})
+      const url = server.url.replace("http:", "https:")
+      const scope = yield* Scope.make()
+      const { update } = yield* Scope.extend(service(url, { connections: 1 }), scope)
+      for (const _ of [1, 2, 3]) {
+        const late = update({ status: "ACTIVATED" }).pipe(RetryPolicy.timeout(20))
+        expect(yield* Effect.flip(late)).toMatchObject({ reason: "Timeout" })
+      }
+      yield* server.until(({ sockets }) => sockets.opened === 3 && sockets.open === 0)
+      expect(server.sockets.peak).toBeLessThanOrEqual(2)
+      yield* Effect.fork(update({ status: "ACTIVATED" }))
+      yield* server.until(({ sockets }) => sockets.open === 1)
+      yield* Scope.close(scope, Exit.void)
+      yield* server.until(({ sockets }) => sockets.open === 0)
+    })
+  )
+})
+
 describe("interruption", () => {
   it.scopedLive("closes the socket of a request in flight, and opens none in its place", () =>
     Effect.gen(function* () {
@@ -201,6 +223,11 @@ describe("closing the layer", () => {
       expect(server.sockets.opened).toBe(0)
     })
   )
+})
+
+it("a client is made without waiting for anything", () => {
+  const scope = Effect.runSync(Scope.make())
+  expect(Exit.isSuccess(Effect.runSyncExit(Scope.extend(NodeHttpClient.make(), scope)))).toBe(true)
 })
 
 describe("as an HttpClient", () => {

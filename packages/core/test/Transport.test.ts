@@ -1,0 +1,157 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Tracer from "effect/Tracer"
+import * as Credentials from "../src/Credentials.ts"
+import * as RetryPolicy from "../src/RetryPolicy.ts"
+import * as Transport from "../src/Transport.ts"
+import { exampleResponse } from "./support/contract.ts"
+import { activated, bearer } from "./support/http.ts"
+
+type End = Parameters<Transport.Send>[1]
+
+const answer: Either.Either<Transport.Answer, Transport.Failure> = Either.right({
+  status: 200,
+  headers: {},
+  body: new TextEncoder().encode(JSON.stringify(exampleResponse))
+})
+
+/** A service over a transport that ends each request as it is told, and what it was asked and told to give up. */
+const service = (onRequest: (request: Transport.Request, number: number, end: End) => void) => {
+  const requests: Array<Transport.Request> = []
+  const givenUp: Array<number> = []
+  const transport: Transport.Transport = () => (request, onEnd) => {
+    const number = requests.push(request)
+    onRequest(request, number, onEnd)
+    return () => givenUp.push(number)
+  }
+  return Effect.map(Transport.makeService(transport, { credentials: bearer("token") }), ({ update }) => ({
+    givenUp,
+    requests,
+    update
+  }))
+}
+
+describe("an update over a transport", () => {
+  it.effect("is what the transport answers", () =>
+    Effect.gen(function* () {
+      const { requests, update } = yield* service((_, __, end) => end(answer))
+      expect((yield* update(activated)).id).toBe(exampleResponse["id"])
+      expect(requests).toEqual([
+        {
+          headers: {
+            authorization: "Bearer token",
+            accept: "application/json",
+            "content-type": "application/json;charset=UTF-8"
+          },
+          body: '{"status":"ACTIVATED"}'
+        }
+      ])
+    })
+  )
+
+  it.effect.each([
+    [{ _tag: "Unwritable" }, "BadRequest"],
+    [{ _tag: "Broken", cause: { code: "ECONNRESET" } }, "Infrastructure"]
+  ] as const)("fails as the transport does: %j", ([failure, tag]) =>
+    Effect.gen(function* () {
+      const { update } = yield* service((_, __, end) => end(Either.left(failure)))
+      expect((yield* Effect.flip(update(activated)))._tag).toBe(tag)
+    })
+  )
+
+  it.effect("that is interrupted is given up, and lets the next one go", () =>
+    Effect.gen(function* () {
+      const { givenUp, update } = yield* service((_, number, end) => {
+        if (number > 1) end(answer)
+      })
+      const fiber = yield* Effect.fork(update(activated))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(fiber)
+      expect(givenUp).toEqual([1])
+      yield* update(activated)
+    })
+  )
+
+  it.live("that is late is given up at once, also while it waits for its turn", () =>
+    Effect.gen(function* () {
+      const { givenUp, requests, update } = yield* service(() => {})
+      const first = yield* Effect.fork(update(activated))
+      yield* Effect.yieldNow()
+      const late = update(activated).pipe(RetryPolicy.timeout(1))
+      expect(yield* Effect.flip(late)).toMatchObject({ reason: "Timeout" })
+      expect(requests).toHaveLength(1)
+      yield* Fiber.interrupt(first)
+      expect(yield* Effect.flip(late)).toMatchObject({ reason: "Timeout" })
+      expect(givenUp).toEqual([1, 2])
+    })
+  )
+
+  it.effect("whose transport throws dies, and hurts neither the one before nor the one after", () =>
+    Effect.gen(function* () {
+      let endFirst: End = () => {}
+      const { update } = yield* service((_, number, end) => {
+        if (number === 2) throw new Error("broken transport")
+        if (number === 1) endFirst = end
+        else end(answer)
+      })
+      const first = yield* Effect.fork(update(activated))
+      const second = yield* Effect.fork(update(activated))
+      yield* Effect.yieldNow()
+      endFirst(answer)
+      expect((yield* Fiber.join(first)).id).toBe(exampleResponse["id"])
+      const exit = yield* Fiber.await(second)
+      expect(Exit.isFailure(exit) && Cause.isDieType(exit.cause)).toBe(true)
+      expect((yield* update(activated)).id).toBe(exampleResponse["id"])
+    })
+  )
+
+  it.effect("whose tracer throws when the answer comes dies with it", () =>
+    Effect.gen(function* () {
+      let end: End = () => {}
+      const { update } = yield* service((_, __, onEnd) => {
+        end = onEnd
+      })
+      const tracer = Tracer.make({
+        span: (name, parent, context, links, startTime, kind) => ({
+          _tag: "Span",
+          spanId: "0",
+          traceId: "0",
+          sampled: true,
+          name,
+          parent,
+          context,
+          links,
+          kind,
+          status: { _tag: "Started", startTime },
+          attributes: new Map(),
+          attribute: (key) => {
+            if (key === "http.response.status_code") throw new Error("broken tracer")
+          },
+          addLinks: () => {},
+          end: () => {},
+          event: () => {}
+        }),
+        context: (run) => run()
+      })
+      const fiber = yield* Effect.fork(Effect.withTracer(update(activated), tracer))
+      yield* Effect.yieldNow()
+      end(answer)
+      const exit = yield* Fiber.await(fiber)
+      expect(Exit.isFailure(exit) && Cause.isDieType(exit.cause)).toBe(true)
+    })
+  )
+
+  it.effect("that makes the credentials of another has those around it", () =>
+    Effect.gen(function* () {
+      const { requests, update } = yield* service((_, __, end) => end(answer))
+      const self = update(activated)
+      const made = Effect.zipRight(self, bearer("made"))
+      yield* self.pipe(Credentials.use(made), Credentials.use(bearer("outer")))
+      expect(requests.map(({ headers }) => headers["authorization"])).toEqual(["Bearer outer", "Bearer made"])
+    })
+  )
+})
