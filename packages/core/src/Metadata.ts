@@ -49,8 +49,20 @@ const isPlainObject = (value: object): value is Readonly<Record<string, unknown>
   return prototype === Object.prototype || prototype === null
 }
 
-/** The first place where a value is not JSON, or `undefined`. `ancestors` are the objects that enclose it. */
-const findFlaw = (value: unknown, ancestors: Array<object>): Flaw | undefined => {
+/** The objects that enclose a value, innermost first. */
+interface Ancestors {
+  readonly value: object
+  readonly depth: number
+  readonly parent: Ancestors | undefined
+}
+
+const isAmong = (value: object, ancestors: Ancestors | undefined): boolean => {
+  for (let each = ancestors; each !== undefined; each = each.parent) if (each.value === value) return true
+  return false
+}
+
+/** The first place where a value is not JSON, or `undefined`. */
+const findFlaw = (value: unknown, ancestors: Ancestors | undefined): Flaw | undefined => {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -64,33 +76,31 @@ const findFlaw = (value: unknown, ancestors: Array<object>): Flaw | undefined =>
   }
 }
 
-const findFlawInObject = (value: object, ancestors: Array<object>): Flaw | undefined => {
-  if (ancestors.includes(value)) return expected("a value without circular references")
-  if (ancestors.length === maxDepth) return expected(`at most ${maxDepth} levels of nesting`)
+const findFlawInObject = (value: object, parent: Ancestors | undefined): Flaw | undefined => {
+  const depth = parent === undefined ? 1 : parent.depth + 1
+  if (isAmong(value, parent)) return expected("a value without circular references")
+  if (depth > maxDepth) return expected(`at most ${maxDepth} levels of nesting`)
+  const ancestors = { value, depth, parent }
   if (Array.isArray(value)) {
-    ancestors.push(value)
     for (let index = 0; index < value.length; index++) {
       const flaw = findFlaw(value[index], ancestors)
       if (flaw !== undefined) return under(index, flaw)
     }
-  } else if (isPlainObject(value)) {
-    ancestors.push(value)
-    for (const key of Reflect.ownKeys(value)) {
-      if (typeof key === "symbol") return under(key, expected("string keys only"))
-      const flaw = findFlaw(value[key], ancestors)
-      if (flaw !== undefined) return under(key, flaw)
-    }
-  } else {
-    return expected("a plain object")
+    return undefined
   }
-  ancestors.pop()
+  if (!isPlainObject(value)) return expected("a plain object")
+  for (const key of Reflect.ownKeys(value)) {
+    if (typeof key === "symbol") return under(key, expected("string keys only"))
+    const flaw = findFlaw(value[key], ancestors)
+    if (flaw !== undefined) return under(key, flaw)
+  }
   return undefined
 }
 
 const validate = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
   const flaw =
     typeof input === "object" && input !== null && !Array.isArray(input)
-      ? findFlawInObject(input, [])
+      ? findFlawInObject(input, undefined)
       : expected("a JSON object")
   if (flaw === undefined) return ParseResult.succeed(input as Metadata)
   const issue = new ParseResult.Type(AST.annotations(ast, { [AST.TitleAnnotationId]: flaw.expected }), input)

@@ -21,6 +21,8 @@ export class Ticket {
 
 /** A place in the queue of a lane. */
 class Place {
+  next: Place | undefined
+  hasLeft = false
   #hasTurn = false
   #onTurn = () => {}
 
@@ -38,9 +40,10 @@ class Place {
 
 /** The updates of one installation: those under way, and those that may be tried again. */
 class Lane {
-  // A semaphore would let a newcomer pass those that wait, in the moment before they are woken.
-  readonly #queue = new Set<Place>()
-  readonly #kept = new Set<Ticket>()
+  // A linked list, since nearly always it has one place. One that is left while it waits stays until its turn.
+  #first: Place | undefined
+  #last: Place | undefined
+  #kept: Set<Ticket> | undefined
   readonly #onEmpty: () => void
   #newest = 0
 
@@ -51,14 +54,19 @@ class Lane {
   /** A place at the end of the queue. */
   enter(): Place {
     const place = new Place()
-    this.#queue.add(place)
-    this.#callFirst()
+    if (this.#last === undefined) this.#first = place
+    else this.#last.next = place
+    this.#last = place
+    if (this.#first === place) place.call()
     return place
   }
 
   leave(place: Place): void {
-    this.#queue.delete(place)
-    this.#callFirst()
+    place.hasLeft = true
+    if (place !== this.#first) return
+    while (this.#first?.hasLeft) this.#first = this.#first.next
+    if (this.#first === undefined) this.#last = undefined
+    else this.#first.call()
     this.#endIfEmpty()
   }
 
@@ -72,20 +80,16 @@ class Lane {
   }
 
   keep(ticket: Ticket): void {
+    this.#kept ??= new Set()
     this.#kept.add(ticket)
   }
 
   forget(ticket: Ticket): void {
-    if (this.#kept.delete(ticket)) this.#endIfEmpty()
-  }
-
-  #callFirst(): void {
-    const [first] = this.#queue
-    first?.call()
+    if (this.#kept?.delete(ticket)) this.#endIfEmpty()
   }
 
   #endIfEmpty(): void {
-    if (this.#queue.size === 0 && this.#kept.size === 0) this.#onEmpty()
+    if (this.#first === undefined && !this.#kept?.size) this.#onEmpty()
   }
 }
 

@@ -10,8 +10,12 @@ export class Turnstile {
 
   /** Calls `pass`, now or when its turn has come. Then `leave` has to follow, once. */
   enter(pass: () => void): void {
-    this.#waiting.add(pass)
-    this.#callNext()
+    if (this.#free === 0 || this.#isCalling) {
+      this.#waiting.add(pass)
+    } else {
+      this.#free -= 1
+      pass()
+    }
   }
 
   /** Whether `pass` was still waiting. If so, it is not called any more. */
