@@ -43,7 +43,8 @@ class Lane {
   // A linked list, since nearly always it has one place. One that is left while it waits stays until its turn.
   #first: Place | undefined
   #last: Place | undefined
-  #kept: Set<Ticket> | undefined
+  /** How many updates may be tried again. */
+  #kept = 0
   readonly #onEmpty: () => void
   #newest = 0
 
@@ -79,17 +80,17 @@ class Lane {
     this.#newest = Math.max(this.#newest, ticket.number)
   }
 
-  keep(ticket: Ticket): void {
-    this.#kept ??= new Set()
-    this.#kept.add(ticket)
+  keep(): void {
+    this.#kept += 1
   }
 
-  forget(ticket: Ticket): void {
-    if (this.#kept?.delete(ticket)) this.#endIfEmpty()
+  forget(): void {
+    this.#kept -= 1
+    this.#endIfEmpty()
   }
 
   #endIfEmpty(): void {
-    if (this.#first === undefined && !this.#kept?.size) this.#onEmpty()
+    if (this.#first === undefined && this.#kept === 0) this.#onEmpty()
   }
 }
 

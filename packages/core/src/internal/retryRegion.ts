@@ -38,7 +38,7 @@ export class RetryRegion {
     // What begins after the end will not be tried again.
     if (this.#isOpen) {
       this.#tickets.set(id, ticket)
-      ticket.lane.keep(ticket)
+      ticket.lane.keep()
     }
     return ticket
   }
@@ -48,7 +48,7 @@ export class RetryRegion {
     for (const [id, ticket] of this.#tickets) {
       if (lane !== undefined && lane !== ticket.lane) continue
       this.#tickets.delete(id)
-      ticket.lane.forget(ticket)
+      ticket.lane.forget()
     }
   }
 }

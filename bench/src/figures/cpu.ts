@@ -1,0 +1,171 @@
+// CPU time an update, in short turns of a contender between turns of the reference.
+import { type Name, titleOf } from "../contenders/index.ts"
+import { type ServerProcess, WorkerProcess } from "../support/childProcess.ts"
+import { phase, step } from "../support/progress.ts"
+import { median, type Spread, spread } from "../support/statistics.ts"
+
+export const reference: Name = "undici.request"
+
+// Before that many, compiling the hot paths still shows in the figures. The faster ones need more of them: hot is
+// what has run for a while.
+const warmUpUpdates = 3000
+const warmUpCpu = 2_500_000
+const warmUpInFlight = 64
+const minUpdates = 300
+/** CPU time, in µs, of a turn of a contender, and of the reference next to it. */
+const turnCpu = 100_000
+const referenceCpu = 60_000
+
+export interface Figure {
+  readonly name: Name
+  /** Microseconds of CPU time an update: the median of the rounds. */
+  readonly cpu: number
+  readonly updatesPerSecond: number
+  /** CPU time in terms of what the reference took right before and after, in each round. */
+  readonly ratio: Spread
+}
+
+interface Sample {
+  readonly cpu: number
+  readonly updatesPerSecond: number
+}
+
+interface Lane {
+  readonly name: Name
+  readonly check: () => Promise<void>
+  readonly run: () => Promise<Sample>
+}
+
+interface Opened {
+  readonly name: Name
+  readonly worker: WorkerProcess
+}
+
+export interface Level {
+  readonly inFlight: number
+  readonly turns: number
+}
+
+/** Makes sure that the requests were made that the contender claims. */
+const counted = async <A>(server: ServerProcess, expected: number, run: () => Promise<A>): Promise<A> => {
+  const before = await server.send("count")
+  const result = await run()
+  const after = await server.send("count")
+  const requests = after.requests - before.requests
+  if (requests !== expected) throw new Error(`${requests} requests for ${expected} updates`)
+  return result
+}
+
+const open = async (server: ServerProcess, inFlight: number, name: Name): Promise<Opened> => {
+  step(`warming up ${titleOf(name)}`)
+  const worker = new WorkerProcess(titleOf(name))
+  await worker.call("open", name, { server: server.url, inFlight })
+  const { cpu } = await worker.call("measure", warmUpInFlight, warmUpUpdates)
+  const more = Math.round((warmUpCpu - cpu) / (cpu / warmUpUpdates))
+  if (more > 0) await worker.call("measure", warmUpInFlight, more)
+  return { name, worker }
+}
+
+/** Finds out how many updates a turn takes. */
+const calibrate = async (
+  server: ServerProcess,
+  inFlight: number,
+  { name, worker }: Opened
+): Promise<Lane> => {
+  const trial = Math.max(minUpdates, inFlight)
+  // The first of the two opens the sockets.
+  await worker.call("measure", inFlight, trial)
+  const { cpu } = await worker.call("measure", inFlight, trial)
+  const wanted = (name === reference ? referenceCpu : turnCpu) / (cpu / trial)
+  const updates = Math.max(trial, Math.round(wanted))
+  const checksEach = Math.ceil(64 / inFlight)
+  return {
+    name,
+    check: () => counted(server, inFlight * checksEach, () => worker.call("checkAll", inFlight, checksEach)),
+    run: async () => {
+      const { cpu, time } = await counted(server, updates, () => worker.call("measure", inFlight, updates))
+      return { cpu: cpu / updates, updatesPerSecond: (updates / time) * 1000 }
+    }
+  }
+}
+
+/** What was measured of one contender at one level, in all its processes. */
+interface Record {
+  readonly samples: Array<Sample>
+  readonly ratios: Array<number>
+}
+
+type Records = Map<Name, Record>
+
+const recordOf = (records: Records, name: Name): Record => {
+  const record = records.get(name) ?? { samples: [], ratios: [] }
+  records.set(name, record)
+  return record
+}
+
+/** The reference works before and after each turn: the speed of a machine changes within a second. */
+const takeTurns = async (
+  server: ServerProcess,
+  { inFlight, turns }: Level,
+  reference: Opened,
+  other: Opened,
+  records: Records
+): Promise<void> => {
+  const base = await calibrate(server, inFlight, reference)
+  const lane = await calibrate(server, inFlight, other)
+  const baseRecord = recordOf(records, base.name)
+  const { ratios, samples } = recordOf(records, lane.name)
+  await base.check()
+  await lane.check()
+  let before = await base.run()
+  for (let turn = 1; turn <= turns; turn++) {
+    step(`${titleOf(lane.name)}, ${inFlight} in flight: ${turn} of ${turns}`)
+    const sample = await lane.run()
+    const after = await base.run()
+    samples.push(sample)
+    ratios.push(sample.cpu / ((before.cpu + after.cpu) / 2))
+    baseRecord.samples.push(after)
+    baseRecord.ratios.push(1)
+    before = after
+  }
+  await base.check()
+  await lane.check()
+}
+
+const toFigure = ([name, { ratios, samples }]: readonly [Name, Record]): Figure => ({
+  name,
+  cpu: median(samples.map(({ cpu }) => cpu)),
+  updatesPerSecond: median(samples.map(({ updatesPerSecond }) => updatesPerSecond)),
+  ratio: spread(ratios)
+})
+
+export interface LevelFigures {
+  readonly inFlight: number
+  readonly figures: ReadonlyArray<Figure>
+}
+
+/** Each time that a contender is named it has another process, with only the reference beside it. */
+export const measureCpu = async (
+  server: ServerProcess,
+  names: ReadonlyArray<Name>,
+  levels: ReadonlyArray<Level>
+): Promise<ReadonlyArray<LevelFigures>> => {
+  if (levels.length === 0) return []
+  const most = Math.max(...levels.map(({ inFlight }) => inFlight))
+  const records = levels.map((): Records => new Map())
+  const base = await open(server, most, reference)
+  for (const [index, name] of names.entries()) {
+    phase(`CPU time: ${titleOf(name)} (${index + 1} of ${names.length})`)
+    const other = await open(server, most, name)
+    // Another process of the same contender is for the first level only, which is what the ratio is taken from.
+    const isAgain = names.indexOf(name) !== index
+    for (const [index, level] of (isAgain ? levels.slice(0, 1) : levels).entries())
+      await takeTurns(server, level, base, other, records[index] ?? new Map())
+    await other.worker.stop()
+  }
+  await base.worker.stop()
+  return levels.map(({ inFlight }, index) => ({
+    inFlight,
+    figures: Array.from(records[index] ?? [], toFigure)
+  }))
+}

@@ -1,0 +1,14 @@
+import { InstallationService } from "@effect-pleo/core"
+import { NodeInstallationService } from "@effect-pleo/node"
+import * as Effect from "effect/Effect"
+import { answered } from "./answered.ts"
+
+const program = InstallationService.update({
+  status: "ACTIVATED",
+  metadata: { externalApplicationId: "123456789" }
+}).pipe(
+  Effect.tap(() => Effect.sync(answered)),
+  Effect.provide(NodeInstallationService.layerConfig())
+)
+
+await Effect.runPromise(program)
