@@ -51,7 +51,7 @@ const toAnswer = (response: HttpClientResponse): Effect.Effect<Transport.Answer,
   const { headers, status } = response
   return Effect.matchEffect(response.arrayBuffer, {
     onFailure: (error) =>
-      status >= 200 && status < 300
+      internal.isSuccess(response)
         ? Effect.fail(toFailure(error))
         : // The status has said what happened, whatever became of the rest.
           Effect.succeed({ status, headers, body: new Uint8Array() }),

@@ -52,7 +52,7 @@ const decodeBody = (body: Uint8Array): Either.Either<Installation, ReadonlyArray
     : decodeInstallation(json.right)
 }
 
-const isSuccess = ({ status }: Answer) => status >= 200 && status < 300
+export const isSuccess = ({ status }: { readonly status: number }): boolean => status >= 200 && status < 300
 
 const interpret = (
   answer: Answer,
@@ -93,7 +93,7 @@ export const fromTransport =
         Effect.async((resume) => {
           let cancel = () => {}
           const timer =
-            timeout === undefined ? undefined : setTimeout(() => end(Either.left(timedOut())), timeout)
+            timeout === undefined ? undefined : setTimeout(() => end(Effect.fail(timedOut())), timeout)
           const end = (result: Effect.Effect<Installation, InstallationError>) => {
             clearTimeout(timer)
             resume(result)
@@ -102,22 +102,20 @@ export const fromTransport =
             clearTimeout(timer)
             cancel()
           }
-          attempt.begin(
-            () => {
-              try {
-                cancel = send(request, (answer) =>
-                  end(
-                    Either.isRight(answer)
-                      ? Effect.suspend(() => interpret(answer.right))
-                      : Effect.fail(fromFailure(answer.left))
-                  )
+          attempt.onTurn((refusal) => {
+            if (refusal !== undefined) return end(Effect.fail(refusal))
+            try {
+              cancel = send(request, (answer) =>
+                end(
+                  Either.isRight(answer)
+                    ? Effect.suspend(() => interpret(answer.right))
+                    : Effect.fail(fromFailure(answer.left))
                 )
-              } catch (defect) {
-                end(Effect.die(defect))
-              }
-            },
-            (error) => end(Either.left(error))
-          )
+              )
+            } catch (defect) {
+              end(Effect.die(defect))
+            }
+          })
         })
     }
   }

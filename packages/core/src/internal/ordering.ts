@@ -22,9 +22,19 @@ export class Ticket {
 /** A place in the queue of a lane. */
 class Place {
   next: Place | undefined
-  hasLeft = false
+  #hasLeft = false
   #hasTurn = false
   #onTurn = () => {}
+
+  get hasLeft(): boolean {
+    return this.#hasLeft
+  }
+
+  /** Lets go of what waited here: the place itself may stay for long. */
+  leave(): void {
+    this.#hasLeft = true
+    this.#onTurn = () => {}
+  }
 
   call(): void {
     if (this.#hasTurn) return
@@ -63,7 +73,7 @@ class Lane {
   }
 
   leave(place: Place): void {
-    place.hasLeft = true
+    place.leave()
     if (place !== this.#first) return
     while (this.#first?.hasLeft) this.#first = this.#first.next
     if (this.#first === undefined) this.#last = undefined
@@ -113,13 +123,9 @@ export class Attempt {
     this.#ticket = ticket
   }
 
-  /** Calls `send` when its turn has come; or `fail`, when it may not be sent any more. */
-  begin(send: () => void, fail: (error: Infrastructure) => void): void {
-    this.#place.onTurn(() => {
-      if (this.#ticket.isSuperseded) return fail(new Infrastructure({ reason: "Superseded" }))
-      this.#isSent = true
-      send()
-    })
+  /** Calls `begin` when its turn has come: to send it, or with why it may not be sent any more. */
+  onTurn(begin: (refusal: Infrastructure | undefined) => void): void {
+    this.#place.onTurn(() => begin(this.#begin()))
   }
 
   /** The same as an effect. Interrupted before it goes on from here, nothing was sent. */
@@ -127,11 +133,16 @@ export class Attempt {
     return Effect.flatMap(
       Effect.async<void>((resume) => this.#place.onTurn(() => resume(Effect.void))),
       () => {
-        if (this.#ticket.isSuperseded) return Effect.fail(new Infrastructure({ reason: "Superseded" }))
-        this.#isSent = true
-        return Effect.void
+        const refusal = this.#begin()
+        return refusal === undefined ? Effect.void : Effect.fail(refusal)
       }
     )
+  }
+
+  #begin(): Infrastructure | undefined {
+    if (this.#ticket.isSuperseded) return new Infrastructure({ reason: "Superseded" })
+    this.#isSent = true
+    return undefined
   }
 
   end(mayHaveBeenApplied: boolean): void {

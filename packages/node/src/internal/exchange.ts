@@ -11,6 +11,9 @@ export interface BrokenExchange extends Extract<Failure, { readonly _tag: "Broke
 
 export type Outcome = Either.Either<Answer, BrokenExchange>
 
+export const broken = (cause: Error, answer?: Answer): Outcome =>
+  Either.left({ _tag: "Broken", cause, headers: answer?.headers, answer })
+
 /** The answer, if the exchange was not given up, and whether the socket is good for another request. */
 type Settle = (outcome: Outcome | undefined, isReusable: boolean) => void
 
@@ -83,6 +86,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #succeed(isReusable: boolean): void {
+    // Chunks may still come: the answer is not put together again for each.
     if (!this.#isSettled) this.#end(Either.right(this.#answer), isReusable)
   }
 
@@ -91,8 +95,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       // The status has said what happened, whatever became of the rest.
       this.#succeed(false)
     } else {
-      const answer = this.#isSuccess ? this.#answer : undefined
-      this.#end(Either.left({ _tag: "Broken", cause, headers: answer?.headers, answer }), false)
+      this.#end(broken(cause, this.#isSuccess ? this.#answer : undefined), false)
     }
   }
 

@@ -1,8 +1,7 @@
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import type { Dispatcher } from "undici"
 import type { Connection } from "./connection.ts"
-import { Exchange, type Outcome } from "./exchange.ts"
+import { broken, Exchange, type Outcome } from "./exchange.ts"
 import { Turnstile } from "./turnstile.ts"
 import { errors } from "./undici.ts"
 
@@ -40,8 +39,7 @@ export class Sockets {
         connection = this.#take()
       } catch (error) {
         this.#turnstile.leave()
-        const cause = error as Error
-        return onOutcome(Either.left({ _tag: "Broken", cause, headers: undefined, answer: undefined }))
+        return onOutcome(broken(error as Error))
       }
       exchange = new Exchange(this.#maxResponseSize, (outcome, isReusable) => {
         if (isReusable) this.#keep(connection)
