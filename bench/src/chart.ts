@@ -30,9 +30,7 @@ const style = `
     }`
 
 export const chart = (results: Results): string => {
-  const figures = (results.cpu.find(({ inFlight }) => inFlight === 64)?.figures ?? []).toSorted(
-    (a, b) => a.ratio.median - b.ratio.median
-  )
+  const figures = results.cpu.find(({ inFlight }) => inFlight === 64)?.figures ?? []
   const greatest = Math.max(1, ...figures.map(({ ratio }) => ratio.median))
   const x = (ratio: number) => left + (ratio / greatest) * (width - left - right)
   const bottom = top + figures.length * pitch

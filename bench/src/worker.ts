@@ -10,11 +10,15 @@ let started = 0
 let answered = 0
 let underWay: Promise<void> | undefined
 
-const start = async (workers: number, updates: number): Promise<void> => {
+const opened = (): Run => {
   if (run === undefined) throw new Error("no contender has been opened")
+  return run
+}
+
+const start = async (workers: number, updates: number): Promise<void> => {
   started = 0
   answered = 0
-  await run({
+  await opened()({
     workers,
     take: () => {
       if (started === updates) return false
@@ -48,9 +52,8 @@ const methods = {
 
   /** The same number of updates by each worker, with every answer checked whole. */
   checkAll: async (workers: number, each: number): Promise<void> => {
-    if (run === undefined) throw new Error("no contender has been opened")
     const made = new Array<number>(workers).fill(0)
-    await run({
+    await opened()({
       workers,
       take: (worker) => {
         const before = made[worker] ?? 0

@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { fromPromise } from "../support/fromPromise.ts"
-import { path } from "../support/installation.ts"
+import { headersOf, path } from "../support/installation.ts"
 
 const Metadata = z.record(z.string(), z.json())
 
@@ -29,11 +29,7 @@ export const put = fromPromise(({ server }) => {
   return async (token, update) => {
     const response = await fetch(url, {
       method: "PUT",
-      headers: {
-        accept: "application/json",
-        authorization: `Bearer ${token}`,
-        "content-type": "application/json;charset=UTF-8"
-      },
+      headers: headersOf(token),
       body: JSON.stringify(UpdateInstallation.parse(update))
     })
     if (!response.ok) throw new Error(`status ${response.status}`)

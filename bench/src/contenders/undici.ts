@@ -1,6 +1,6 @@
 import * as Undici from "undici"
 import { fromPromise } from "../support/fromPromise.ts"
-import { type InstallationResponse, path } from "../support/installation.ts"
+import { headersOf, type InstallationResponse, path } from "../support/installation.ts"
 
 /** As one writes it by hand: no validation. */
 export const request = fromPromise(({ server, sockets }) => {
@@ -9,11 +9,7 @@ export const request = fromPromise(({ server, sockets }) => {
   return async (token, update) => {
     const { body, statusCode } = await Undici.request(url, {
       method: "PUT",
-      headers: {
-        accept: "application/json",
-        authorization: `Bearer ${token}`,
-        "content-type": "application/json;charset=UTF-8"
-      },
+      headers: headersOf(token),
       body: JSON.stringify(update)
     })
     if (statusCode !== 200) throw new Error(`status ${statusCode}`)
@@ -67,11 +63,7 @@ export const dispatch = fromPromise(({ server }) => {
           origin: url.origin,
           path: url.pathname,
           method: "PUT",
-          headers: {
-            accept: "application/json",
-            authorization: `Bearer ${token}`,
-            "content-type": "application/json;charset=UTF-8"
-          },
+          headers: headersOf(token),
           body: JSON.stringify(update)
         },
         new Handler(resolve, reject)

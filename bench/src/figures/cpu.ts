@@ -141,6 +141,7 @@ const toFigure = ([name, { ratios, samples }]: readonly [Name, Record]): Figure 
 
 export interface LevelFigures {
   readonly inFlight: number
+  /** The cheapest first. */
   readonly figures: ReadonlyArray<Figure>
 }
 
@@ -166,6 +167,6 @@ export const measureCpu = async (
   await base.worker.stop()
   return levels.map(({ inFlight }, index) => ({
     inFlight,
-    figures: Array.from(records[index] ?? [], toFigure)
+    figures: Array.from(records[index] ?? [], toFigure).sort((a, b) => a.ratio.median - b.ratio.median)
   }))
 }

@@ -33,11 +33,12 @@ export const measureGrowth = async (server: ServerProcess, name: Name): Promise<
     (await worker.call("measure", inFlight, updates)).cpu / updates
   const compare = async (): Promise<ReadonlyArray<Block>> => {
     const results: Array<Block> = []
+    let before = await measure(control, blockUpdates)
     for (let block = 0; block < blocks; block++) {
-      const before = await measure(control, blockUpdates)
       const cpu = await measure(worker, blockUpdates)
       const after = await measure(control, blockUpdates)
       results.push({ cpu, relative: cpu / ((before + after) / 2) })
+      before = after
     }
     return results
   }

@@ -2,7 +2,8 @@
 import { isAbsolute } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
-import { type BuildOptions, build, type Plugin } from "esbuild"
+import { type BuildOptions, build } from "esbuild"
+import { isInstalled, withoutPackages } from "../support/withoutPackages.ts"
 
 export interface Bundle {
   readonly text: string
@@ -14,18 +15,10 @@ export interface Bundle {
 
 const directory = fileURLToPath(new URL(".", import.meta.url))
 
-const bare = /^[^./]/
-
-/** Leaves every package out whose name is not of ours, and tells of each module that is left out. */
-const withoutPackages = (onExternal: (specifier: string) => void): Plugin => ({
-  name: "without-packages",
-  setup: ({ onResolve }) =>
-    onResolve({ filter: bare }, ({ kind, path }) => {
-      if (kind === "entry-point" || path.startsWith("@effect-pleo/")) return undefined
-      onExternal(path)
-      return { path, external: true }
-    })
-})
+const toBundle = (text: string): Bundle => {
+  const contents = Buffer.from(text)
+  return { text, size: contents.length, gzipped: gzipSync(contents, { level: 9 }).length }
+}
 
 const run = async (options: BuildOptions): Promise<Bundle> => {
   const { outputFiles = [] } = await build({
@@ -38,8 +31,7 @@ const run = async (options: BuildOptions): Promise<Bundle> => {
     ...options,
     write: false
   })
-  const { contents, text } = outputFiles[0] ?? { contents: new Uint8Array(0), text: "" }
-  return { text, size: contents.length, gzipped: gzipSync(contents, { level: 9 }).length }
+  return toBundle(outputFiles[0]?.text ?? "")
 }
 
 // What is left of CommonJS in the bundle requires Node's own modules.
@@ -51,8 +43,6 @@ const banner = {
 export const bundleAll = (entry: string): Promise<Bundle> =>
   run({ entryPoints: [entry], minify: true, banner })
 
-const isOwn = (specifier: string): boolean => !bare.test(specifier) || specifier.startsWith("@effect-pleo/")
-
 /**
  * What our packages add to a bundle: all else is left out. By rolldown, for esbuild writes an import that is left
  * out once for each file that has it, where an application has it once.
@@ -62,15 +52,13 @@ export const bundleOwn = async (entry: string): Promise<Bundle> => {
   const { rolldown } = await import("rolldown")
   const bundle = await rolldown({
     input: entry,
-    external: (specifier) => !isOwn(specifier) && !isAbsolute(specifier),
+    external: (specifier) => isInstalled(specifier) && !isAbsolute(specifier),
     platform: "node"
   })
   try {
     const { output } = await bundle.generate({ format: "esm", minify: true })
     if (output.length !== 1) throw new Error(`${output.length} files instead of one`)
-    const [{ code }] = output
-    const contents = Buffer.from(code)
-    return { text: code, size: contents.length, gzipped: gzipSync(contents, { level: 9 }).length }
+    return toBundle(output[0].code)
   } finally {
     await bundle.close()
   }

@@ -1,16 +1,8 @@
 import { fileURLToPath } from "node:url"
-import { build as esbuild, type Plugin } from "esbuild"
+import { build as esbuild } from "esbuild"
+import { withoutPackages } from "./withoutPackages.ts"
 
 const directory = fileURLToPath(new URL("../../.cache/", import.meta.url))
-
-// Only the packages of this repository are TypeScript. What is installed is loaded as its users load it.
-const installed: Plugin = {
-  name: "installed",
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^[^./]/ }, ({ kind, path }) =>
-      kind === "entry-point" || path.startsWith("@effect-pleo/") ? undefined : { path, external: true }
-    )
-}
 
 const entries = ["server", "worker"] as const
 
@@ -31,6 +23,7 @@ export const build = async (): Promise<void> => {
     platform: "node",
     target: "node20",
     logLevel: "error",
-    plugins: [installed]
+    // What is installed is loaded as its users load it.
+    plugins: [withoutPackages()]
   })
 }

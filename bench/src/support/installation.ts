@@ -33,6 +33,13 @@ export const path = "/v1/installations/me"
 
 export const update: Update = { status: "ACTIVATED", metadata: { externalApplicationId: "123456789" } }
 
+/** The headers of a request that is written by hand. */
+export const headersOf = (token: string) => ({
+  accept: "application/json",
+  authorization: `Bearer ${token}`,
+  "content-type": "application/json;charset=UTF-8"
+})
+
 export const response: InstallationResponse = {
   applicationId: "8d8a5d12-0b3c-4e6f-9c2b-6f1f1f0f7b0e",
   createdAt: "2021-01-01T00:00:00Z",
