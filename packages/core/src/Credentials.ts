@@ -1,54 +1,55 @@
 /**
- * What proves to Pleo which installation is speaking. The secrets are `Redacted` from the configuration to
- * the header.
+ * What proves to Pleo which installation is speaking: a fixed token or key, or OAuth tokens that are refreshed.
+ * The secrets are `Redacted` from the configuration to the header.
  *
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { Unauthorized } from "./InstallationError.ts"
+import type * as Scope from "effect/Scope"
+import { BadRequest, type InstallationError, type Issue, Unauthorized } from "./InstallationError.ts"
 import { Call, run } from "./internal/call.ts"
+import { tokenEndpoints } from "./internal/contract.ts"
 import * as internal from "./internal/credentials.ts"
+import { Grants } from "./internal/grants.ts"
+import { put } from "./internal/renewal.ts"
+import { checkUrl } from "./internal/serverUrl.ts"
 import { within } from "./internal/timeout.ts"
+import { TokenStore } from "./TokenStore.ts"
 
 /**
- * A credential that is fit to be sent. Make one with `bearer` or `apiKey`.
+ * A credential that is fit to be sent. Make one with `bearer`, `apiKey` or `oauth`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Credentials {
-  readonly [internal.TypeId]: internal.Secrets
+  readonly [internal.TypeId]: internal.Variant
 }
 
-// Visible ASCII (RFC 9110 section 5.5). Anything else would be altered, or split the header, on its way.
-const visibleAscii = /^[\x21-\x7e]+$/
-
-const checkSendable = (secret: string): string | undefined =>
-  secret === ""
-    ? "is empty"
-    : visibleAscii.test(secret)
-      ? undefined
-      : "has characters that cannot be sent in a header (spaces, line breaks or non-ASCII)"
+const fixed = (authorization: string, secret: string): Credentials =>
+  internal.make({ _tag: "Fixed", secrets: internal.makeSecrets(authorization, secret) })
 
 const fromBearer = (token: Redacted.Redacted): Either.Either<Credentials, string> => {
   const value = Redacted.value(token)
-  const flaw = checkSendable(value)
-  return flaw === undefined ? Either.right(internal.make(`Bearer ${value}`, value)) : Either.left(flaw)
+  const flaw = internal.flawOf(value)
+  return flaw === undefined ? Either.right(fixed(`Bearer ${value}`, value)) : Either.left(flaw)
 }
 
 const fromApiKey = (key: Redacted.Redacted): Either.Either<Credentials, string> => {
   const value = Redacted.value(key)
   // RFC 7617 section 2: the user name ends at the first colon.
-  const flaw = checkSendable(value) ?? (value.includes(":") ? "has a colon" : undefined)
+  const flaw = internal.flawOf(value) ?? (value.includes(":") ? "has a colon" : undefined)
   return flaw === undefined
-    ? Either.right(internal.make(`Basic ${Encoding.encodeBase64(`${value}:`)}`, value))
+    ? Either.right(fixed(`Basic ${Encoding.encodeBase64(`${value}:`)}`, value))
     : Either.left(flaw)
 }
 
@@ -107,8 +108,185 @@ export const config: Config.Config<Credentials> = Config.all({
 )
 
 /**
+ * Which tokens of a `TokenStore` are meant.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OAuthGrant {
+  /** The app's client id. */
+  readonly clientId: string
+  /**
+   * Where tokens are refreshed: `"production"` (the default), `"staging"`, or the URL of another token endpoint:
+   * `https`, or `http` to this machine alone.
+   */
+  readonly tokenEndpoint?: keyof typeof tokenEndpoints | (string & {}) | URL | undefined
+  /** Your name for the customer. Default: `"default"`, for who has one installation. */
+  readonly tenant?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface OAuthOptions extends OAuthGrant {
+  readonly clientSecret: Redacted.Redacted
+  /**
+   * How long the token endpoint has to answer, and then again the store to keep what it answered. What was
+   * sent and not answered by then is lost. Default: 10 seconds.
+   */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * A pair of tokens, as the token endpoint gives it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OAuthTokens {
+  readonly accessToken: Redacted.Redacted
+  readonly refreshToken: Redacted.Redacted
+  /** `expires_in`: how long the access token is valid from now on. Left out, it is used until it is refused. */
+  readonly expiresIn?: Duration.DurationInput | undefined
+}
+
+const parseGrant = ({
+  clientId,
+  tenant = "default",
+  tokenEndpoint = "production"
+}: OAuthGrant): Either.Either<
+  { readonly url: URL; readonly keyOf: (tenant: string) => string; readonly tenant: string },
+  ReadonlyArray<Issue>
+> => {
+  const url = checkUrl(tokenEndpoint, tokenEndpoints)
+  const issues = [
+    ...(clientId === "" ? [{ path: ["clientId"], message: "is empty" }] : []),
+    ...(tenant === "" ? [{ path: ["tenant"], message: "is empty" }] : []),
+    ...(Either.isLeft(url) ? [{ path: ["tokenEndpoint"], message: url.left }] : [])
+  ]
+  if (Either.isLeft(url) || issues.length > 0) return Either.left(issues)
+  const keyOf = (tenant: string) => [url.right.href, clientId, tenant].map(encodeURIComponent).join("/")
+  return Either.right({ url: url.right, keyOf, tenant })
+}
+
+const refuseOptions = (issues: ReadonlyArray<Issue>) => new BadRequest({ issues })
+
+/**
+ * OAuth tokens, of one customer or of many: kept in the `TokenStore`, refreshed shortly before they expire or when
+ * Pleo answers 401, and each pair once, however many updates and processes ask. Updates wait for a refresh under
+ * way. The refresh goes on when they are interrupted or late, and the scope waits for it.
+ *
+ * Give it to a layer, and choose the customer of a call with `tenant`. The first tokens of a customer are put into
+ * the store by `storeTokens`; a `TokenStore` does the rest.
+ *
+ * An update fails with
+ * - `Unauthorized`, reason `ReauthorizationRequired`, when the customer has to authorise the app again: nothing is
+ *   stored, the refresh was refused, or its answer was lost. Nothing more is sent until tokens are stored anew.
+ * - `Unauthorized`, reason `Unauthenticated`, when the token endpoint does not accept the app.
+ * - `Infrastructure`, reason `TokenEndpoint` or `TokenStore`, when one of them cannot be had at present.
+ *
+ * Fails with `BadRequest` when an option cannot be used.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const oauth = (
+  options: OAuthOptions
+): Effect.Effect<Credentials, BadRequest, TokenStore | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { clientId, clientSecret } = options
+    const timeout = Duration.toMillis(options.timeout ?? Duration.seconds(10))
+    const { keyOf, tenant, url } = yield* Either.mapLeft(parseGrant(options), refuseOptions)
+    const issues = [
+      ...(Redacted.value(clientSecret) === "" ? [{ path: ["clientSecret"], message: "is empty" }] : []),
+      ...(timeout > 0 && Number.isFinite(timeout)
+        ? []
+        : [{ path: ["timeout"], message: "expected a finite duration above 0" }])
+    ]
+    if (issues.length > 0) return yield* Effect.fail(refuseOptions(issues))
+    const store = yield* TokenStore
+    const grants = yield* Effect.acquireRelease(
+      Effect.sync(() => new Grants({ clientId, clientSecret, tokenEndpoint: url, store, timeout })),
+      ({ close }) => close
+    )
+    return internal.make({ _tag: "App", tenant, of: (tenant) => grants.of(keyOf(tenant)) })
+  })
+
+/**
+ * The customer of a call, for `use`: one of those of the `oauth` that the layer was given.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tenant = (tenant: string): Effect.Effect<Credentials> =>
+  Either.right(internal.make({ _tag: "Tenant", tenant }))
+
+/**
+ * Stores the tokens that a customer's consent has brought, in place of what was stored before: the next update
+ * uses them, in every process.
+ *
+ * Fails with `BadRequest` when an option cannot be used, with `Unauthorized` when a token cannot, and with
+ * `Infrastructure`, reason `TokenStore`, when they could not be stored.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const storeTokens = (
+  grant: OAuthGrant,
+  { accessToken, expiresIn, refreshToken }: OAuthTokens
+): Effect.Effect<void, InstallationError, TokenStore> =>
+  Effect.gen(function* () {
+    const { keyOf, tenant } = yield* Either.mapLeft(parseGrant(grant), refuseOptions)
+    yield* bearer(accessToken)
+    if (Redacted.value(refreshToken) === "") return yield* Effect.fail(refuse("refreshToken")("is empty"))
+    yield* put(yield* TokenStore, keyOf(tenant), {
+      accessToken,
+      refreshToken,
+      receivedAt: yield* DateTime.now,
+      ...(expiresIn === undefined ? {} : { expiresIn: Duration.decode(expiresIn) })
+    })
+  })
+
+/**
+ * `oauth`, configured by `PLEO_CLIENT_ID`, `PLEO_CLIENT_SECRET`, and
+ *
+ * - `PLEO_TOKEN_ENDPOINT`: left out, that of `PLEO_SERVER`, which then has to be `production` (the default) or
+ *   `staging`.
+ * - `PLEO_TENANT`: left out, `default`.
+ *
+ * Tokens are no configuration: they change with each refresh.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const oauthConfig: Effect.Effect<
+  Credentials,
+  ConfigError.ConfigError | BadRequest,
+  TokenStore | Scope.Scope
+> = Config.all({
+  clientId: Config.nonEmptyString("PLEO_CLIENT_ID"),
+  clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET")),
+  tenant: Config.withDefault(Config.nonEmptyString("PLEO_TENANT"), undefined),
+  tokenEndpoint: Config.string("PLEO_TOKEN_ENDPOINT").pipe(
+    Config.orElse(() =>
+      Config.validate(Config.withDefault(Config.string("PLEO_SERVER"), "production"), {
+        message: "PLEO_TOKEN_ENDPOINT has to be set, since PLEO_SERVER is neither production nor staging",
+        validation: (server) => Object.hasOwn(tokenEndpoints, server)
+      })
+    ),
+    Config.mapOrFail((endpoint) =>
+      Either.mapBoth(checkUrl(endpoint, tokenEndpoints), {
+        onLeft: invalid("PLEO_TOKEN_ENDPOINT"),
+        onRight: () => endpoint
+      })
+    )
+  )
+}).pipe(Effect.flatMap(oauth))
+
+/**
  * Runs an effect with other credentials than its layer was given: one layer serves many customers. The
- * innermost `use` wins.
+ * innermost `use` wins. Choose a customer of `oauth` with `tenant`.
  *
  * @since 0.1.0
  * @category combinators

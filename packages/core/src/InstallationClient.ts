@@ -13,6 +13,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { BadRequest } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
@@ -24,6 +25,12 @@ import type * as Transport from "./Transport.ts"
  * @category models
  */
 export interface Options<E = never, R = never> extends Transport.Options<E, R> {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConfigOptions<E = never, R = never> extends Transport.ConfigOptions<E, R> {}
 
 /** What the platform's clients find in the context: the span of the update, and what fetch is told. */
 const withContext =
@@ -105,17 +112,19 @@ export const make = <E, R>(
  */
 export const layer = <E, R>(
   options: Options<E, R>
-): Layer.Layer<InstallationService, BadRequest | E, HttpClient.HttpClient | R> =>
-  Layer.effect(InstallationService, make(options))
+): Layer.Layer<InstallationService, BadRequest | E, HttpClient.HttpClient | Exclude<R, Scope.Scope>> =>
+  Layer.scoped(InstallationService, make(options))
 
 /**
- * Configured by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`, and `PLEO_SERVER`.
+ * Configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are given.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (): Layer.Layer<InstallationService, ConfigError, HttpClient.HttpClient> =>
-  Layer.effect(
+export const layerConfig = <E = never, R = never>(
+  options: ConfigOptions<E, R> = {}
+): Layer.Layer<InstallationService, ConfigError | E, HttpClient.HttpClient | Exclude<R, Scope.Scope>> =>
+  Layer.scoped(
     InstallationService,
-    Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeServiceConfig(carrier(client)))
+    Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeServiceConfig(carrier(client), options))
   )

@@ -111,8 +111,8 @@ const unauthorized = {
  *
  * - `Unauthenticated`: it is missing, malformed, expired or unknown (401, or refused before sending).
  * - `Forbidden`: it is known and may not do this (403).
- * - `ReauthorizationRequired`: its grant is gone; the customer has to authorise the app again. For effects that
- *   make credentials to fail with: no answer of Pleo is read so.
+ * - `ReauthorizationRequired`: its grant is gone; the customer has to authorise the app again. Only the tokens of
+ *   `Credentials.oauth` end so, and effects of your own that make credentials may.
  *
  * @since 0.1.0
  * @category errors
@@ -169,10 +169,13 @@ const happened = {
   ServerError: "Pleo could not process the update",
   InvalidResponse: "Pleo's answer could not be understood",
   Redirect: "The server answered with a redirect, which is not followed",
-  Superseded: "A newer update of the same installation came before this one could be sent"
+  Superseded: "A newer update of the same installation came before this one could be sent",
+  TokenEndpoint: "No new access token came from Pleo",
+  TokenStore: "The token store did not answer as it should"
 }
 
 const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
+const retryableTokenErrors: ReadonlySet<number> = new Set([408, 429, ...retryableServerErrors])
 
 /**
  * Nobody's fault on this side: the network, a proxy or Pleo.
@@ -185,6 +188,8 @@ const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
  * - `Redirect`: 3xx. Redirects are not followed, since they would carry the credential elsewhere.
  * - `Superseded`: it was given up, since a newer update of the same installation came before it could be
  *   sent again.
+ * - `TokenEndpoint`: the access token has expired, and there is no new one to be had at present.
+ * - `TokenStore`: the store of the tokens could not be read or written; `code` says why.
  *
  * @since 0.1.0
  * @category errors
@@ -199,7 +204,9 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
       "ServerError",
       "InvalidResponse",
       "Redirect",
-      "Superseded"
+      "Superseded",
+      "TokenEndpoint",
+      "TokenStore"
     ),
     ...answerFields,
     /** The transport's own code, such as `ECONNRESET`. */
@@ -214,9 +221,14 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
     switch (this.reason) {
       case "Timeout":
       case "RateLimited":
+      case "TokenStore":
         return true
       case "Transport":
         return this.code === undefined || !isPermanent(this.code)
+      case "TokenEndpoint":
+        return this.status === undefined
+          ? this.code === undefined || !isPermanent(this.code)
+          : retryableTokenErrors.has(this.status)
       case "ServerError":
         return this.status !== undefined && retryableServerErrors.has(this.status)
       case "InvalidResponse":
@@ -233,6 +245,8 @@ export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-
         // RFC 9110 section 15.5.9: with a 408 the request never arrived whole.
         return this.status !== 408
       case "RateLimited":
+      case "TokenEndpoint":
+      case "TokenStore":
         return false
       case "ServerError":
       case "InvalidResponse":

@@ -146,8 +146,7 @@ export const retry = (options: Options = {}) => {
       error: E | Infrastructure
     ): Attempts =>
       Effect.flatMap(nextDelay(settings, retries, error), (delay) =>
-        given.clock.unsafeCurrentTimeMillis() + delay < end &&
-        (!isBudgeted || (region.budget?.withdraw() ?? true))
+        given.clock.unsafeCurrentTimeMillis() + delay < end && (!isBudgeted || region.withdraw())
           ? Effect.flatMap(Effect.sleep(delay), () => attempt(given, region, retries + 1, end))
           : Effect.fail(error)
       )

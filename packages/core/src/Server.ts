@@ -8,6 +8,7 @@ import * as ConfigError from "effect/ConfigError"
 import * as Either from "effect/Either"
 import { BadRequest } from "./InstallationError.ts"
 import { servers } from "./internal/contract.ts"
+import { checkUrl } from "./internal/serverUrl.ts"
 
 /**
  * `"production"`, `"staging"`, or the URL of another server: `https`, or `http` to this machine alone. A
@@ -18,29 +19,9 @@ import { servers } from "./internal/contract.ts"
  */
 export type Server = keyof typeof servers | (string & {}) | URL
 
-const isLoopback = (hostname: string): boolean =>
-  hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
-
-const parse = (server: Server): URL | undefined => {
-  try {
-    return new URL(
-      Object.hasOwn(servers, server as string) ? servers[server as keyof typeof servers] : server
-    )
-  } catch {
-    return undefined
-  }
-}
-
 /** The base URL without a slash at its end, or what is wrong with it. */
-const check = (server: Server): Either.Either<string, string> => {
-  const url = parse(server)
-  if (url === undefined) return Either.left("expected production, staging or a URL")
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname)))
-    return Either.left("expected an https URL, or an http URL of this machine (127.0.0.1, localhost)")
-  if (url.username !== "" || url.password !== "") return Either.left("expected a URL without user info")
-  if (url.search !== "" || url.hash !== "") return Either.left("expected a URL without query and fragment")
-  return Either.right(url.origin + url.pathname.replace(/\/+$/, ""))
-}
+const check = (server: Server): Either.Either<string, string> =>
+  Either.map(checkUrl(server, servers), (url) => url.origin + url.pathname.replace(/\/+$/, ""))
 
 /**
  * The base URL of a server, without a slash at its end. Fails with `BadRequest` when it cannot be used.

@@ -65,12 +65,21 @@ export type Failure =
 export type Send = (request: Request, onEnd: (end: Either.Either<Answer, Failure>) => void) => () => void
 
 /**
- * What sends requests to one URL: what need not be done for each of them is done once.
+ * `PUT` updates an installation, `POST` refreshes tokens.
  *
  * @since 0.1.0
  * @category models
  */
-export type Transport = (method: "PUT", url: URL) => Send
+export type Method = "PUT" | "POST"
+
+/**
+ * What sends requests to one URL: what need not be done for each of them is done once. A `POST` cannot be sent
+ * again when it broke off: a connection that was idle, and may be closed by now, is not for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Transport = (method: Method, url: URL) => Send
 
 /**
  * @since 0.1.0
@@ -81,6 +90,15 @@ export interface Options<E = never, R = never> {
   readonly credentials: Effect.Effect<Credentials, E, R>
   /** Default: `"production"`. */
   readonly server?: Server.Server | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConfigOptions<E = never, R = never> {
+  /** Default: `Credentials.config`. `Credentials.oauthConfig` is the other. */
+  readonly credentials?: Effect.Effect<Credentials, E, R> | undefined
 }
 
 /**
@@ -96,12 +114,13 @@ export const makeService = <E, R>(
   internal.makeService(internal.fromTransport(transport), options)
 
 /**
- * The same, configured by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`, and `PLEO_SERVER`.
+ * The same, configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are given.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const makeServiceConfig = (
-  transport: Transport
-): Effect.Effect<InstallationService["Type"], ConfigError> =>
-  internal.makeServiceConfig(internal.fromTransport(transport))
+export const makeServiceConfig = <E = never, R = never>(
+  transport: Transport,
+  options: ConfigOptions<E, R> = {}
+): Effect.Effect<InstallationService["Type"], ConfigError | E, R> =>
+  internal.makeServiceConfig(internal.fromTransport(transport), options)

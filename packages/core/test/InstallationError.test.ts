@@ -28,6 +28,11 @@ const serverError = (status: number, isRetryable: boolean): Row => [
   maybeApplied
 ]
 
+const tokenEndpoint = (
+  facts: { readonly code: string } | { readonly status: number },
+  isRetryable: boolean
+): Row => [new Infrastructure({ reason: "TokenEndpoint", ...facts }), isRetryable, notApplied]
+
 const rows: ReadonlyArray<Row> = [
   [new BadRequest({}), final, notApplied],
   [new BadRequest({ issues: [{ path: ["status"], message: "is missing" }] }), final, notApplied],
@@ -91,7 +96,21 @@ const rows: ReadonlyArray<Row> = [
   [new Infrastructure({ reason: "Redirect", status: 0 }), final, maybeApplied],
 
   // An attempt before the newer update may have got through.
-  [new Infrastructure({ reason: "Superseded" }), final, maybeApplied]
+  [new Infrastructure({ reason: "Superseded" }), final, maybeApplied],
+
+  // The update waited for what did not come.
+  [new Infrastructure({ reason: "TokenStore" }), retryable, notApplied],
+  [new Infrastructure({ reason: "TokenStore", code: "ENOSPC" }), retryable, notApplied],
+  [new Infrastructure({ reason: "TokenEndpoint" }), retryable, notApplied],
+  tokenEndpoint({ code: "ECONNREFUSED" }, retryable),
+  tokenEndpoint({ code: "CERT_HAS_EXPIRED" }, final),
+  tokenEndpoint({ status: 302 }, final),
+  tokenEndpoint({ status: 404 }, final),
+  tokenEndpoint({ status: 408 }, retryable),
+  tokenEndpoint({ status: 429 }, retryable),
+  tokenEndpoint({ status: 500 }, retryable),
+  tokenEndpoint({ status: 501 }, final),
+  tokenEndpoint({ status: 503 }, retryable)
 ]
 
 const title = (error: InstallationError) =>
@@ -168,7 +187,7 @@ describe("InstallationError", () => {
         ...Unauthorized.fields.reason.literals.map((reason) => new Unauthorized({ reason }).message),
         ...Infrastructure.fields.reason.literals.map((reason) => new Infrastructure({ reason }).message)
       ])
-      expect(messages.size).toBe(1 + 3 + 7)
+      expect(messages.size).toBe(1 + 3 + 9)
     })
   })
 

@@ -558,8 +558,8 @@ describe("what is kept in memory", () => {
 
   const inTurn =
     <A>(request: Effect.Effect<A, Infrastructure>) =>
-    ({ turn }: Attempt) =>
-      Effect.zipRight(turn, request)
+    ({ begin }: Attempt) =>
+      Effect.zipRight(begin, request)
 
   const observed = () => {
     let updates = 0

@@ -22,6 +22,14 @@ import type * as NodeHttpClient from "./NodeHttpClient.ts"
  */
 export interface Options<E = never, R = never> extends Transport.Options<E, R>, NodeHttpClient.Options {}
 
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConfigOptions<E = never, R = never>
+  extends Transport.ConfigOptions<E, R>,
+    NodeHttpClient.Options {}
+
 const makeTransport = (options: NodeHttpClient.Options) =>
   Effect.map(internalOrigins.make(options), internalTransport.make)
 
@@ -43,19 +51,21 @@ export const make = <E, R>(
  * @since 0.1.0
  * @category layers
  */
-export const layer = <E, R>(options: Options<E, R>): Layer.Layer<InstallationService, BadRequest | E, R> =>
+export const layer = <E, R>(
+  options: Options<E, R>
+): Layer.Layer<InstallationService, BadRequest | E, Exclude<R, Scope.Scope>> =>
   Layer.scoped(InstallationService, make(options))
 
 /**
- * Configured by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`, and `PLEO_SERVER`.
+ * Configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are given.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (
-  options: NodeHttpClient.Options = {}
-): Layer.Layer<InstallationService, BadRequest | ConfigError> =>
+export const layerConfig = <E = never, R = never>(
+  options: ConfigOptions<E, R> = {}
+): Layer.Layer<InstallationService, BadRequest | ConfigError | E, Exclude<R, Scope.Scope>> =>
   Layer.scoped(
     InstallationService,
-    Effect.flatMap(makeTransport(options), (transport) => Transport.makeServiceConfig(transport))
+    Effect.flatMap(makeTransport(options), (transport) => Transport.makeServiceConfig(transport, options))
   )

@@ -1,12 +1,12 @@
 // The client over a transport: what is sent, in which order, and what an answer means.
 
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
 import type { Span } from "effect/Tracer"
 import * as Credentials from "../Credentials.ts"
 import type { Installation } from "../Installation.ts"
@@ -17,13 +17,14 @@ import type * as Transport from "../Transport.ts"
 import { Call, type Given } from "./call.ts"
 import { decodeInstallation, encodeUpdate } from "./codec.ts"
 import * as contract from "./contract.ts"
-import * as internalCredentials from "./credentials.ts"
+import { current as chosenCredentials, type Post, type Secrets } from "./credentials.ts"
 import { fromFailure, fromInvalidBody, fromStatus } from "./failure.ts"
 import * as Json from "./json.ts"
 import { type Attempt, Ordering } from "./ordering.ts"
-import { RetryBudget } from "./retryBudget.ts"
+import { RetryBudgets } from "./retryBudget.ts"
 import * as RetryRegion from "./retryRegion.ts"
 import * as Scrub from "./scrub.ts"
+import { asGranted, sourceOf } from "./source.ts"
 import { timedOut } from "./timeout.ts"
 
 type Answer = Transport.Answer
@@ -65,7 +66,7 @@ const interpret = (
       )
     : Either.left(fromStatus(answer, quotable(answer.body), clock.unsafeCurrentTimeMillis(), makeScrub()))
 
-/** How the attempts of a client are carried out. */
+/** How the requests of a client are carried out. */
 export interface Carrier {
   readonly perform: (
     attempt: Attempt,
@@ -77,18 +78,24 @@ export interface Carrier {
   ) => Effect.Effect<Installation, InstallationError>
   /** Whether `perform` keeps to the timeout. */
   readonly timeouts: boolean
+  readonly post: Post
 }
 
-/** What carries requests to one URL. */
-export type MakeCarrier = (method: typeof contract.method, url: URL) => Carrier
+/** What carries updates to one URL. */
+export type MakeCarrier = (url: URL) => Carrier
 
 /** Ends at once when it is interrupted or late, so that neither needs another fiber. */
 export const fromTransport =
   (transport: Transport.Transport): MakeCarrier =>
-  (method, url) => {
-    const send = transport(method, url)
+  (url) => {
+    const send = transport(contract.method, url)
     return {
       timeouts: true,
+      post: (url, request) =>
+        Effect.async((resume) => {
+          const cancel = transport("POST", url)(request, resume)
+          return Effect.sync(cancel)
+        }),
       perform: (attempt, request, _, interpret, timeout) =>
         Effect.async((resume) => {
           let cancel = () => {}
@@ -124,16 +131,18 @@ export const fromTransport =
 export const fromEffects =
   (
     to: (
-      method: typeof contract.method,
+      method: Transport.Method,
       url: URL
     ) => (request: Transport.Request, span: Span | undefined) => Effect.Effect<Answer, Transport.Failure>
   ): MakeCarrier =>
-  (method, url) => {
-    const send = to(method, url)
+  (url) => {
+    const send = to(contract.method, url)
     return {
       timeouts: false,
+      post: (url, request) => to("POST", url)(request, undefined),
       perform: (attempt, request, span, interpret) =>
-        Effect.flatMap(attempt.turn, () =>
+        Effect.zipRight(
+          attempt.begin,
           Effect.matchEffect(send(request, span), {
             onFailure: (failure) => Effect.fail(fromFailure(failure)),
             onSuccess: interpret
@@ -154,7 +163,7 @@ const make = (
   credentials: Credentials.Credentials
 ): InstallationService["Type"] => {
   const url = new URL(baseUrl + contract.path)
-  const carrier = makeCarrier(contract.method, url)
+  const carrier = makeCarrier(url)
   const spanOptions = {
     kind: "client",
     captureStackTrace: false,
@@ -165,8 +174,8 @@ const make = (
       "url.full": url.href
     }
   } as const
-  const budget = new RetryBudget()
-  const ordering = new Ordering(() => budget.deposit())
+  const budgets = new RetryBudgets()
+  const ordering = new Ordering((installation) => budgets.deposit(installation))
 
   const attempt = (
     request: unknown,
@@ -176,30 +185,38 @@ const make = (
     const encoded = encodeUpdate(request)
     if (Either.isLeft(encoded)) return Effect.fail(encoded.left)
     const body = encoded.right
-    const chosen = given.credentials ?? internalCredentials.current(given.context) ?? credentials
-    const region = given.region ?? RetryRegion.current(given.context)
-    if (region !== undefined) region.budget = budget
-    const authorization = internalCredentials.authorization(chosen)
-    const headers = { authorization, accept, "content-type": contract.contentType }
-    const interpretAnswer = (answer: Answer) => {
-      span?.attribute("http.response.status_code", answer.status)
-      return interpret(answer, given.clock, () => Scrub.make(chosen, body))
-    }
+    const source = sourceOf(credentials, given.credentials ?? chosenCredentials(given.context))
+    if ("_tag" in source) return Effect.fail(source)
     const { clock, timeout } = given
+    const send = (attempt: Attempt, secrets: Secrets, timeout?: number) => {
+      const authorization = Redacted.value(secrets.authorization)
+      return carrier.perform(
+        attempt,
+        { headers: { authorization, accept, "content-type": contract.contentType }, body },
+        span,
+        (answer) => {
+          span?.attribute("http.response.status_code", answer.status)
+          return interpret(answer, clock, () => Scrub.make(secrets, body))
+        },
+        timeout
+      )
+    }
+    const inOrder = (
+      installation: string,
+      perform: (attempt: Attempt) => Effect.Effect<Installation, InstallationError>,
+      timeout: number | undefined
+    ) => {
+      const region = given.region ?? RetryRegion.current(given.context)
+      if (region !== undefined) region.withdraw = () => budgets.withdraw(installation)
+      return ordering.attempt(installation, body, region, perform, timeout)
+    }
+    if ("identity" in source)
+      return inOrder(source.identity, (attempt) => asGranted(source, carrier.post, attempt, send), timeout)
     const endsByItself =
       timeout !== undefined && timeout <= maxTimer && carrier.timeouts && clock === liveClock
-    return ordering.attempt(
-      authorization,
-      body,
-      region,
-      (attempt) =>
-        carrier.perform(
-          attempt,
-          { headers, body },
-          span,
-          interpretAnswer,
-          endsByItself ? timeout : undefined
-        ),
+    return inOrder(
+      Redacted.value(source.authorization),
+      (attempt) => send(attempt, source, endsByItself ? timeout : undefined),
       endsByItself ? undefined : timeout
     )
   }
@@ -222,9 +239,13 @@ export const makeService = <E, R>(
     Effect.map(options.credentials, (credentials) => make(carrier, baseUrl, credentials))
   )
 
-const config = Config.all([Server.config, Credentials.config])
-
-export const makeServiceConfig = (
-  carrier: MakeCarrier
-): Effect.Effect<InstallationService["Type"], ConfigError> =>
-  Effect.map(config, ([baseUrl, credentials]) => make(carrier, baseUrl, credentials))
+export const makeServiceConfig = <E, R>(
+  carrier: MakeCarrier,
+  { credentials }: Transport.ConfigOptions<E, R>
+): Effect.Effect<InstallationService["Type"], ConfigError | E, R> =>
+  Effect.flatMap(Server.config, (baseUrl) =>
+    Effect.map<Credentials.Credentials, ConfigError | E, R, InstallationService["Type"]>(
+      credentials ?? Credentials.config,
+      (credentials) => make(carrier, baseUrl, credentials)
+    )
+  )

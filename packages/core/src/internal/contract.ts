@@ -6,6 +6,11 @@ export const servers = {
   staging: "https://external.staging.pleo.io"
 } as const
 
+export const tokenEndpoints = {
+  production: "https://auth.pleo.io/oauth/token",
+  staging: "https://auth.staging.pleo.io/oauth/token"
+} as const
+
 export const method = "PUT"
 
 export const path = "/v1/installations/me"

@@ -13,6 +13,7 @@ interface ErrorLike {
   readonly code?: unknown
   readonly message?: unknown
   readonly name?: unknown
+  readonly syscall?: unknown
 }
 
 /** The errors along a chain of causes, outermost first. */
@@ -66,6 +67,10 @@ const reasonOf = (
   return invalidResponseCodes.has(code) ? "InvalidResponse" : "Transport"
 }
 
+/** Whether it came to no connection, so that nothing was sent. The system's own codes do not tell. */
+export const wasConnecting = (failure: Failure): boolean =>
+  failure._tag === "Broken" && causes(failure.cause).some(({ syscall }) => syscall === "connect")
+
 export const fromFailure = (failure: Failure): InstallationError => {
   switch (failure._tag) {
     case "Unwritable":
@@ -88,7 +93,7 @@ const imfFixdate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} 
 const maxSeconds = 100 * 365 * 24 * 60 * 60
 
 /** RFC 9110 section 10.2.3: seconds, or a date. A date is read against the server's own clock. */
-const parseRetryAfter = (headers: Answer["headers"], now: number): Duration.Duration | undefined => {
+export const retryAfterOf = ({ headers }: Answer, now: number): Duration.Duration | undefined => {
   const value = header(headers, "retry-after")?.trim()
   if (value === undefined) return undefined
   if (/^\d+$/.test(value)) return Duration.seconds(Math.min(Number(value), maxSeconds))
@@ -148,7 +153,7 @@ export const fromStatus = (answer: Answer, body: string, now: number, scrub: Scr
   if (status === 401) return new Unauthorized({ reason: "Unauthenticated", ...facts })
   if (status === 403) return new Unauthorized({ reason: "Forbidden", ...facts })
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) return new BadRequest(facts)
-  const retryAfter = parseRetryAfter(answer.headers, now)
+  const retryAfter = retryAfterOf(answer, now)
   return new Infrastructure({
     reason: infrastructureReason(status),
     ...facts,

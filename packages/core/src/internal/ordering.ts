@@ -128,15 +128,22 @@ export class Attempt {
     this.#place.onTurn(() => begin(this.#begin()))
   }
 
-  /** The same as an effect. Interrupted before it goes on from here, nothing was sent. */
-  get turn(): Effect.Effect<void, Infrastructure> {
-    return Effect.flatMap(
-      Effect.async<void>((resume) => this.#place.onTurn(() => resume(Effect.void))),
-      () => {
-        const refusal = this.#begin()
-        return refusal === undefined ? Effect.void : Effect.fail(refusal)
-      }
-    )
+  /** Waits for its turn, before it is decided how to send it. */
+  get turn(): Effect.Effect<void> {
+    return Effect.async((resume) => this.#place.onTurn(() => resume(Effect.void)))
+  }
+
+  /** The same as `onTurn`, as an effect. Interrupted before it goes on from here, nothing was sent. */
+  get begin(): Effect.Effect<void, Infrastructure> {
+    return Effect.flatMap(this.turn, () => {
+      const refusal = this.#begin()
+      return refusal === undefined ? Effect.void : Effect.fail(refusal)
+    })
+  }
+
+  /** What was sent was refused, and may be sent once more. */
+  refused(): void {
+    this.#isSent = false
   }
 
   #begin(): Infrastructure | undefined {
@@ -158,11 +165,11 @@ export class Attempt {
  */
 export class Ordering {
   readonly #lanes = new Map<string, Lane>()
-  readonly #onNew: () => void
+  readonly #onNew: (installation: string) => void
   #issued = 0
 
   /** `onNew` is told of each update that is not a retry. */
-  constructor(onNew: () => void) {
+  constructor(onNew: (installation: string) => void) {
     this.#onNew = onNew
   }
 
@@ -181,7 +188,7 @@ export class Ordering {
     return Effect.uninterruptibleMask((restore) => {
       // In one step, so that the number and the place in the queue agree.
       const lane = this.#lane(installation)
-      const issue = () => this.#issue(lane)
+      const issue = () => this.#issue(lane, installation)
       const ticket = region === undefined ? issue() : region.ticketOf(`${installation}\n${body}`, issue)
       const attempt = new Attempt(lane, ticket)
       const carryOut = (self: Effect.Effect<A, InstallationError>) =>
@@ -212,8 +219,8 @@ export class Ordering {
     })
   }
 
-  #issue(lane: Lane): Ticket {
-    this.#onNew()
+  #issue(lane: Lane, installation: string): Ticket {
+    this.#onNew(installation)
     return new Ticket(lane, ++this.#issued)
   }
 

@@ -27,22 +27,28 @@ export class Sockets {
   }
 
   /**
-   * Sends a request as soon as a socket is free. Calling what this gives takes the request back: then there
-   * is no outcome, and else there is one.
+   * Sends a request as soon as a socket is free; `isAlone`, over one that no other request has used or will use.
+   * Calling what this gives takes the request back: then there is no outcome, and else there is one.
    */
-  request(request: Dispatcher.DispatchOptions, onOutcome: (outcome: Outcome) => void): () => void {
+  request(
+    request: Dispatcher.DispatchOptions,
+    onOutcome: (outcome: Outcome) => void,
+    isAlone = false
+  ): () => void {
     let exchange: Exchange | undefined
+    let isTakenBack = false
     const start = () => {
+      if (isTakenBack) return this.#turnstile.leave()
       let connection: Connection
       try {
         if (this.#isClosed) throw new errors.ClientClosedError()
-        connection = this.#take()
+        connection = isAlone ? this.#open() : this.#take()
       } catch (error) {
         this.#turnstile.leave()
         return onOutcome(broken(error as Error))
       }
       exchange = new Exchange(this.#maxResponseSize, (outcome, isReusable) => {
-        if (isReusable) this.#keep(connection)
+        if (isReusable && !isAlone) this.#keep(connection)
         else this.#discard(connection)
         if (outcome !== undefined) onOutcome(outcome)
       })
@@ -53,15 +59,31 @@ export class Sockets {
         exchange.onResponseError(undefined, cause as Error)
       }
     }
-    this.#turnstile.enter(start)
+    const enter = isAlone ? () => this.#closeIdle(start) : start
+    this.#turnstile.enter(enter)
     return () => {
-      if (!this.#turnstile.giveUp(start)) exchange?.cancel()
+      if (this.#turnstile.giveUp(enter)) return
+      isTakenBack = true
+      exchange?.cancel()
+    }
+  }
+
+  /** Makes room for another socket. */
+  #closeIdle(onClosed: () => void): void {
+    const idle = this.#idle.pop()
+    if (idle === undefined) {
+      onClosed()
+    } else {
+      this.#all.delete(idle)
+      idle.dispatcher.destroy(onClosed)
     }
   }
 
   #take(): Connection {
-    const idle = this.#idle.pop()
-    if (idle !== undefined) return idle
+    return this.#idle.pop() ?? this.#open()
+  }
+
+  #open(): Connection {
     const connection = this.#connect()
     this.#all.add(connection)
     return connection

@@ -7,5 +7,7 @@ export const make =
   (method, { origin, pathname, search }) => {
     const sockets = origins.to(origin)
     const path = pathname + search
-    return ({ body, headers }, onEnd) => sockets.request({ origin, path, method, headers, body }, onEnd)
+    const isAlone = method === "POST"
+    return ({ body, headers }, onEnd) =>
+      sockets.request({ origin, path, method, headers, body }, onEnd, isAlone)
   }

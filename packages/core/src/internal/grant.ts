@@ -1,0 +1,116 @@
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import type { InstallationError } from "../InstallationError.ts"
+import type * as internal from "./credentials.ts"
+import * as Renewal from "./renewal.ts"
+
+/** What the grants of one app share. */
+export interface Host extends Renewal.Host {
+  /** Carries a renewal out in the background, when there is room for it. */
+  readonly renew: (
+    self: Effect.Effect<Renewal.Held, InstallationError>,
+    result: Deferred.Deferred<Renewal.Held, InstallationError>
+  ) => Effect.Effect<void>
+  /** Learns that a grant is used, at a time of `monotonic`. */
+  readonly touch: (grant: Grant, now: number) => void
+}
+
+/** How long tokens that are still good are used on after they could not be renewed, in milliseconds. */
+const pause = 5000
+
+/** One customer's tokens as this process has them, renewed once for all who ask. */
+export class Grant implements internal.Grant {
+  readonly identity: string
+  lastUsed: number
+  readonly #host: Host
+  readonly #leases: Renewal.Leases = {}
+  #held: Renewal.Held | undefined
+  #isAccepted = false
+  #isRejected = false
+  #renewal: Deferred.Deferred<Renewal.Held, InstallationError> | undefined
+
+  constructor(host: Host, identity: string, now: number) {
+    this.#host = host
+    this.identity = identity
+    this.lastUsed = now
+  }
+
+  get isRenewing(): boolean {
+    return this.#renewal !== undefined
+  }
+
+  secrets(post: internal.Post): Effect.Effect<internal.Secrets, InstallationError> {
+    return Effect.clockWith((clock) => {
+      const now = Renewal.monotonic(clock)
+      this.#host.touch(this, now)
+      const held = this.#held
+      return held !== undefined && !this.#isRejected && this.#renewal === undefined && now < held.renewAt
+        ? Effect.succeed(held.secrets)
+        : Effect.map(this.#renewed(post), ({ secrets }) => secrets)
+    })
+  }
+
+  replace(
+    rejected: internal.Secrets,
+    post: internal.Post
+  ): Effect.Effect<internal.Secrets | undefined, InstallationError> {
+    return Effect.suspend(() => {
+      const held = this.#held
+      if (held?.secrets === rejected && this.#renewal === undefined) {
+        // New and never accepted: it is not the token that is wrong, and the next would fare no better.
+        if (held.isNew && !this.#isAccepted) return Effect.succeed(undefined)
+        this.#isRejected = true
+      }
+      return this.secrets(post)
+    })
+  }
+
+  accept(secrets: internal.Secrets): void {
+    if (this.#held?.secrets === secrets) this.#isAccepted = true
+  }
+
+  /** Goes on without those who wait for it. */
+  #renewed(post: internal.Post): Effect.Effect<Renewal.Held, InstallationError> {
+    return Effect.uninterruptibleMask((restore) => {
+      const underWay = this.#renewal
+      if (underWay !== undefined) return restore(Deferred.await(underWay))
+      const renewal = Deferred.unsafeMake<Renewal.Held, InstallationError>(FiberId.none)
+      this.#renewal = renewal
+      const host = this.#host
+      const stale = this.#held?.accessToken
+      const self = Renewal.renew(host, this.identity, stale, this.#leases, post).pipe(
+        Effect.catchTag("Infrastructure", (error) =>
+          Effect.clockWith((clock) => {
+            const wait = error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
+            const held = this.#hold(Renewal.monotonic(clock), Math.max(pause, wait))
+            return held === undefined ? Effect.fail(error) : Effect.succeed(held)
+          })
+        ),
+        Effect.onExit((exit) => Effect.sync(() => this.#settle(exit)))
+      )
+      return Effect.zipRight(host.renew(self, renewal), restore(Deferred.await(renewal)))
+    })
+  }
+
+  /** What is held, if it is still good, not to be renewed for some milliseconds. */
+  #hold(now: number, wait: number): Renewal.Held | undefined {
+    const held = this.#held
+    return held === undefined || this.#isRejected || now >= held.expiresAt
+      ? undefined
+      : { ...held, renewAt: Math.min(now + wait, held.expiresAt) }
+  }
+
+  #settle(exit: Exit.Exit<Renewal.Held, InstallationError>): void {
+    this.#renewal = undefined
+    if (Exit.isSuccess(exit)) {
+      if (exit.value.secrets !== this.#held?.secrets) this.#isAccepted = false
+      this.#isRejected = false
+      this.#held = exit.value
+    } else if (exit.cause._tag === "Fail" && exit.cause.error._tag === "Unauthorized") {
+      this.#held = undefined
+    }
+  }
+}

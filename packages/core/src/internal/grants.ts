@@ -1,0 +1,85 @@
+import * as Clock from "effect/Clock"
+import type * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { Infrastructure, type InstallationError } from "../InstallationError.ts"
+import { Grant, type Host } from "./grant.ts"
+import type { Held, Settings } from "./renewal.ts"
+import { Slots } from "./slots.ts"
+
+/** After how many milliseconds without use a grant is let go: the store has what is needed to go on. */
+const maxIdle = 10 * 60_000
+
+/** Fewer than a transport has sockets: an exchange that waits for one loses time, and may then be lost. */
+const maxRenewals = 16
+
+const closed = new Infrastructure({ reason: "TokenEndpoint", code: "CLOSED" })
+
+/** The grants of one app: each customer's by the key that it has in the store. */
+export class Grants implements Host {
+  readonly settings: Settings
+  // In the order of their last use.
+  readonly #grants = new Map<string, Grant>()
+  readonly #slots = new Slots(maxRenewals)
+  readonly #running = new Set<Fiber.RuntimeFiber<unknown>>()
+  #now = 0
+  #isClosed = false
+
+  constructor(settings: Settings) {
+    this.settings = settings
+  }
+
+  of(key: string): Grant {
+    const known = this.#grants.get(key)
+    if (known !== undefined) return known
+    const grant = new Grant(this, key, this.#now)
+    this.#grants.set(key, grant)
+    return grant
+  }
+
+  touch(grant: Grant, now: number): void {
+    this.#now = now
+    grant.lastUsed = now
+    this.#grants.delete(grant.identity)
+    this.#grants.set(grant.identity, grant)
+    for (const [key, { isRenewing, lastUsed }] of this.#grants) {
+      if (isRenewing || now - lastUsed < maxIdle) return
+      this.#grants.delete(key)
+    }
+  }
+
+  renew(
+    self: Effect.Effect<Held, InstallationError>,
+    result: Deferred.Deferred<Held, InstallationError>
+  ): Effect.Effect<void> {
+    const unlessClosed = Effect.suspend(() => (this.#isClosed ? Effect.fail(closed) : self))
+    return Effect.asVoid(this.#fork(Effect.intoDeferred(this.#slots.run(unlessClosed), result)))
+  }
+
+  background(self: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.flatMap(this.#fork(self), (fiber) =>
+      Effect.ignore(Effect.timeout(Fiber.await(fiber), this.settings.timeout))
+    )
+  }
+
+  #fork<A>(self: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>> {
+    return Effect.tap(Effect.forkDaemon(Effect.interruptible(self)), (fiber) =>
+      Effect.sync(() => {
+        this.#running.add(fiber)
+        fiber.addObserver(() => this.#running.delete(fiber))
+      })
+    )
+  }
+
+  /** Waits for what is under way: a token that was sent is not lost, nor what it was exchanged for. */
+  readonly close = Effect.suspend(() => {
+    this.#isClosed = true
+    return Fiber.awaitAll(this.#running).pipe(
+      Effect.interruptible,
+      Effect.timeout(2 * this.settings.timeout),
+      Effect.ignore,
+      // What is waited for goes on in real time, also where a test has replaced the clock.
+      Effect.withClock(Clock.make())
+    )
+  })
+}

@@ -1,0 +1,150 @@
+// The exchange of a refresh token for new tokens (RFC 6749 section 6), and what its answers mean for the token that
+// was sent.
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
+import { Infrastructure, type InstallationError, Unauthorized } from "../InstallationError.ts"
+import type { Answer, Failure } from "../Transport.ts"
+import { flawOf, type Post } from "./credentials.ts"
+import { fromFailure, retryAfterOf, wasConnecting } from "./failure.ts"
+import * as Json from "./json.ts"
+import { within } from "./timeout.ts"
+
+export interface App {
+  readonly clientId: string
+  readonly clientSecret: Redacted.Redacted
+  readonly tokenEndpoint: URL
+}
+
+export type Outcome =
+  | {
+      readonly _tag: "Issued"
+      readonly accessToken: Redacted.Redacted
+      /** Absent: the one that was sent stays valid. */
+      readonly refreshToken: Redacted.Redacted | undefined
+      readonly expiresIn: Duration.Duration | undefined
+    }
+  /** The token was no good, or is no longer. */
+  | { readonly _tag: "Refused"; readonly code: string }
+  /** Nothing was done with the token: it is as good as before. */
+  | { readonly _tag: "Failed"; readonly error: InstallationError }
+  /** The token was sent, and whether it is used up is known to the server only. */
+  | { readonly _tag: "Lost" }
+
+const lost: Outcome = { _tag: "Lost" }
+
+const failed = (error: InstallationError): Outcome => ({ _tag: "Failed", error })
+
+// RFC 6749 section 5.2 has the first; the others are in use for a consent that is gone.
+const endOfGrant: ReadonlySet<unknown> = new Set([
+  "invalid_grant",
+  "access_denied",
+  "invalid_token",
+  "consent_required",
+  "interaction_required",
+  "login_required"
+])
+
+const parse = (body: Uint8Array): Readonly<Record<string, unknown>> => {
+  const json = Json.parse(new TextDecoder().decode(body))
+  return Either.isRight(json) && typeof json.right === "object" && json.right !== null
+    ? (json.right as Record<string, unknown>)
+    : {}
+}
+
+/** Seconds, which some servers write as a string. */
+const parseExpiresIn = (value: unknown): Duration.Duration | undefined => {
+  const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value
+  return typeof seconds === "number" && seconds >= 0 && Number.isFinite(seconds)
+    ? Duration.seconds(seconds)
+    : undefined
+}
+
+const isToken = (value: unknown): value is string => typeof value === "string" && value !== ""
+
+/** Tokens that cannot be used were issued all the same: what was sent for them is gone. */
+const fromSuccess = (body: Uint8Array): Outcome => {
+  const { access_token, expires_in, refresh_token, token_type } = parse(body)
+  return isToken(access_token) &&
+    flawOf(access_token) === undefined &&
+    (refresh_token === undefined || isToken(refresh_token)) &&
+    (token_type === undefined || /^bearer$/i.test(String(token_type)))
+    ? {
+        _tag: "Issued",
+        accessToken: Redacted.make(access_token),
+        refreshToken: refresh_token === undefined ? undefined : Redacted.make(refresh_token),
+        expiresIn: parseExpiresIn(expires_in)
+      }
+    : lost
+}
+
+/** A refusal of the app, not of its customer: the client is unknown, or may not refresh. */
+const fromOtherRefusal = (status: number, code: string): Outcome =>
+  failed(
+    new Unauthorized({
+      reason: "Unauthenticated",
+      issues: [
+        { path: ["clientId"], message: `the authorisation server answered ${code} (status ${status})` }
+      ]
+    })
+  )
+
+const fromAnswer = (answer: Answer, now: number): Outcome => {
+  const { body, status } = answer
+  if (status >= 200 && status < 300) return fromSuccess(body)
+  // A gateway that heard nothing, or nonsense, from the server behind it knows no more than we do.
+  if (status === 502 || status === 504) return lost
+  if (status >= 400 && status < 500) {
+    const { error } = parse(body)
+    if (endOfGrant.has(error)) return { _tag: "Refused", code: String(error) }
+    if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error)) return fromOtherRefusal(status, error)
+  }
+  const retryAfter = retryAfterOf(answer, now)
+  return failed(
+    new Infrastructure({
+      reason: "TokenEndpoint",
+      status,
+      ...(retryAfter === undefined ? {} : { retryAfter })
+    })
+  )
+}
+
+const fromBroken = (failure: Failure): Outcome => {
+  const error = fromFailure(failure)
+  if (error._tag !== "Infrastructure") return failed(error)
+  return error.mayHaveBeenApplied && !wasConnecting(failure)
+    ? lost
+    : failed(
+        new Infrastructure({
+          reason: "TokenEndpoint",
+          ...(error.code === undefined ? {} : { code: error.code })
+        })
+      )
+}
+
+/** Exchanges a refresh token. `timeout` is in milliseconds. */
+export const refresh = (
+  app: App,
+  refreshToken: Redacted.Redacted,
+  post: Post,
+  timeout: number
+): Effect.Effect<Outcome> => {
+  const body = new URLSearchParams({
+    grant_type: "refresh_token",
+    refresh_token: Redacted.value(refreshToken),
+    client_id: app.clientId,
+    client_secret: Redacted.value(app.clientSecret)
+  }).toString()
+  const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" }
+  return Effect.clockWith((clock) =>
+    post(app.tokenEndpoint, { headers, body }).pipe(
+      Effect.match({
+        onFailure: fromBroken,
+        onSuccess: (answer) => fromAnswer(answer, clock.unsafeCurrentTimeMillis())
+      }),
+      (self) => within(self, timeout),
+      Effect.orElseSucceed(() => lost)
+    )
+  )
+}
