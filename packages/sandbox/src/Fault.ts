@@ -21,7 +21,7 @@ export const Respond = Schema.TaggedStruct("Respond", {
 })
 
 /**
- * Applies the update at once, and answers so many milliseconds later.
+ * Carries the request out at once, and answers so many milliseconds later.
  *
  * @since 0.1.0
  * @category models
@@ -37,10 +37,26 @@ export const Delay = Schema.TaggedStruct("Delay", { duration: Schema.DurationFro
 export const Reset = Schema.TaggedStruct("Reset", {})
 
 /**
+ * Carries the request out, and resets the connection instead of answering.
+ *
  * @since 0.1.0
  * @category models
  */
-export const Fault = Schema.Union(Respond, Delay, Reset)
+export const Lose = Schema.TaggedStruct("Lose", {})
+
+/**
+ * Never answers: nothing is applied.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Stall = Schema.TaggedStruct("Stall", {})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export const Fault = Schema.Union(Respond, Delay, Reset, Lose, Stall)
 
 /**
  * @since 0.1.0
@@ -72,7 +88,7 @@ export const garbage: Fault = Respond.make({
 })
 
 /**
- * The update is applied at once, and the answer comes late.
+ * The request is carried out at once, and the answer comes late.
  *
  * @since 0.1.0
  * @category constructors
@@ -81,9 +97,25 @@ export const delay = (duration: Duration.DurationInput): Fault =>
   Delay.make({ duration: Duration.decode(duration) })
 
 /**
- * The connection is reset instead of an answer.
+ * The connection is reset instead of an answer, and nothing is applied.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const reset: Fault = Reset.make({})
+
+/**
+ * The request is carried out, and its answer is lost: the connection is reset.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lose: Fault = Lose.make({})
+
+/**
+ * The connection stays open without an answer, and nothing is applied.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const stall: Fault = Stall.make({})

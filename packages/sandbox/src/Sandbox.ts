@@ -1,6 +1,10 @@
 /**
  * The App Marketplace API on 127.0.0.1, for demonstrations and tests: the contract of `@effect-pleo/core`,
- * served over its in-memory service, with faults to order.
+ * served over its in-memory service, with faults to order. It plays the authorisation server too, which
+ * rotates refresh tokens and revokes the grant of one that is used twice.
+ *
+ * A bearer token that the sandbox issued is refused once it is expired, replaced or revoked. Any other
+ * credential is let in, with an installation of its own.
  *
  * Where the contract is silent it assumes that metadata left out is kept, that metadata sent replaces what
  * was there, and that an error code lasts until the next update.
@@ -26,8 +30,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Fault } from "./Fault.ts"
+import type { Grant, Options as GrantOptions } from "./Grant.ts"
 import { layer as layerState, SandboxState } from "./internal/state.ts"
-import type { RecordedRequest } from "./RecordedRequest.ts"
+import * as tokenEndpoint from "./internal/tokenEndpoint.ts"
+import type { PresentedGrant, RecordedRequest } from "./RecordedRequest.ts"
 import { controlPrefix, SandboxApi } from "./SandboxApi.ts"
 
 /**
@@ -41,8 +47,21 @@ export class Sandbox extends Context.Tag("@effect-pleo/sandbox/Sandbox")<
   {
     /** Where it listens, such as `http://127.0.0.1:49152`: a server for `InstallationClient`. */
     readonly url: string
-    /** Makes the next `times` requests (default: 1) meet this fault, after those ordered before. */
-    readonly order: (fault: Fault, times?: number) => Effect.Effect<void>
+    /**
+     * Makes the next `times` requests (default: 1) meet this fault, after those ordered before. With a
+     * `path`, such as `/oauth/token`, only requests to it do, and the others do not count.
+     */
+    readonly order: (
+      fault: Fault,
+      times?: number,
+      options?: { readonly path?: string | undefined }
+    ) => Effect.Effect<void>
+    /** What a customer's consent gives: a first pair of tokens, and an installation of its own. */
+    readonly authorize: (options?: GrantOptions) => Effect.Effect<Grant>
+    /** The customer withdraws the consent: every token of the grant is dead. Nothing if it is unknown. */
+    readonly revoke: (id: string) => Effect.Effect<void>
+    /** Ends the life of the grant's access token, and not that of its refresh token. Nothing if unknown. */
+    readonly expire: (id: string) => Effect.Effect<void>
     /** The requests seen so far, oldest first. */
     readonly requests: Effect.Effect<ReadonlyArray<RecordedRequest>>
   }
@@ -57,6 +76,9 @@ export interface Options {
   readonly port?: number | undefined
   /** What each new installation starts with, over an `AUTHORIZED` one without metadata. */
   readonly installation?: Partial<Installation> | undefined
+  /** The client that the token endpoint expects. Default: any. */
+  readonly clientId?: string | undefined
+  readonly clientSecret?: string | Redacted.Redacted | undefined
 }
 
 const schemeOf = ({ headers }: HttpServerRequest.HttpServerRequest): RecordedRequest["scheme"] => {
@@ -73,20 +95,29 @@ const authenticate = (scheme: AppMarketplaceApi.Caller["Type"]["scheme"], secret
       : Effect.fail(new HttpApiError.Unauthorized())
   )
 
-const authentication = Layer.succeed(AppMarketplaceApi.Authentication, {
-  bearerAuth: (token) => authenticate("Bearer", token),
-  basicAuth: ({ password, username }) =>
-    Redacted.value(password) === ""
-      ? authenticate("Basic", Redacted.make(username))
-      : Effect.fail(new HttpApiError.Unauthorized())
-})
+const authentication = Layer.effect(
+  AppMarketplaceApi.Authentication,
+  Effect.map(SandboxState, ({ authorisation }) => ({
+    bearerAuth: (token) =>
+      Effect.if(authorisation.accepts(Redacted.value(token)), {
+        onTrue: () => authenticate("Bearer", token),
+        onFalse: () => new HttpApiError.Unauthorized()
+      }),
+    basicAuth: ({ password, username }) =>
+      Redacted.value(password) === ""
+        ? authenticate("Basic", Redacted.make(username))
+        : Effect.fail(new HttpApiError.Unauthorized())
+  }))
+)
 
 const installations = HttpApiBuilder.group(SandboxApi, "Installations", (handlers) =>
-  Effect.map(SandboxState, (state) =>
+  Effect.map(SandboxState, ({ authorisation, installations }) =>
     handlers.handle("updateClientInstallation", ({ payload }) =>
       Effect.gen(function* () {
         const { scheme, secret } = yield* AppMarketplaceApi.Caller
-        const service = yield* state.installations.of(`${scheme} ${Redacted.value(secret)}`)
+        const credential = Redacted.value(secret)
+        const grant = scheme === "Bearer" ? authorisation.identify("access", credential) : undefined
+        const service = yield* installations.of(grant ? `grant ${grant.id}` : `${scheme} ${credential}`)
         return yield* service.update(payload)
       }).pipe(
         Effect.catchTags({
@@ -99,11 +130,17 @@ const installations = HttpApiBuilder.group(SandboxApi, "Installations", (handler
   )
 )
 
+const foundOr404 = (found: Effect.Effect<boolean>) =>
+  Effect.if(found, { onTrue: () => Effect.void, onFalse: () => new HttpApiError.NotFound() })
+
 const control = HttpApiBuilder.group(SandboxApi, "Sandbox", (handlers) =>
-  Effect.map(SandboxState, ({ faults, record }) =>
+  Effect.map(SandboxState, ({ authorisation, faults, record }) =>
     handlers
-      .handle("orderFault", ({ payload }) => faults.order(payload.fault, payload.times))
+      .handle("orderFault", ({ payload: { fault, path, times } }) => faults.order({ fault, path, times }))
       .handle("listRequests", () => record.all)
+      .handle("authorize", ({ payload }) => authorisation.authorize(payload ?? {}))
+      .handle("revoke", ({ path }) => foundOr404(authorisation.revoke(path.id)))
+      .handle("expire", ({ path }) => foundOr404(authorisation.expire(path.id)))
   )
 )
 
@@ -131,33 +168,55 @@ const meet = <E, R>(fault: Fault, app: HttpApp.Default<E, R>): HttpApp.Default<E
       return Effect.tap(app, Effect.interruptible(Effect.sleep(fault.duration)))
     case "Reset":
       return resetConnection
+    case "Lose":
+      return Effect.zipRight(app, resetConnection)
+    case "Stall":
+      return untilDisconnected
   }
+}
+
+const grantOf = (
+  { authorisation }: SandboxState["Type"],
+  request: HttpServerRequest.HttpServerRequest,
+  body: string
+): PresentedGrant | undefined => {
+  const refreshToken = tokenEndpoint.refreshTokenOf(request, body)
+  if (refreshToken !== undefined) return authorisation.identify("refresh", refreshToken)
+  const { authorization = "" } = request.headers
+  return authorisation.identify("access", authorization.replace(/^bearer /i, ""))
 }
 
 const recordAndMeetFaults = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R | SandboxState> =>
   Effect.gen(function* () {
-    const { faults, record } = yield* SandboxState
+    const state = yield* SandboxState
     const request = yield* HttpServerRequest.HttpServerRequest
     const answered = Effect.catchAllCause(app, (cause) =>
       Effect.map(HttpServerError.causeResponse(cause), ([response]) => response)
     )
     if (request.url.startsWith(`${controlPrefix}/`)) return yield* answered
     const { authorization: _, ...headers } = request.headers
-    const noteStatus = yield* record.add({
+    const text = yield* Effect.orElseSucceed(request.text, () => "")
+    const { body, path } = tokenEndpoint.redact(request, text)
+    const grant = grantOf(state, request, text)
+    const note = yield* state.record.add({
       method: request.method,
-      path: request.url,
+      path,
       scheme: schemeOf(request),
       headers,
-      body: yield* Effect.orElseSucceed(request.text, () => ""),
-      status: null
+      body,
+      status: null,
+      ...(grant === undefined ? {} : { grant })
     })
-    const fault = yield* faults.take
+    const judged = Effect.provideService(answered, tokenEndpoint.Verdict, {
+      note: (outcome) => (grant === undefined ? Effect.void : note({ grant: { ...grant, outcome } }))
+    })
+    const fault = yield* state.faults.take(request.url.replace(/\?.*$/s, ""))
     const response = yield* Option.match(fault, {
-      onNone: () => answered,
-      onSome: (it) => meet(it, answered)
+      onNone: () => judged,
+      onSome: (it) => meet(it, judged)
     })
-    yield* noteStatus(response.status)
-    yield* Effect.logDebug(`${request.method} ${request.url} ${response.status}`)
+    yield* note({ status: response.status })
+    yield* Effect.logDebug(`${request.method} ${path} ${response.status}`)
     return response
   })
 
@@ -166,18 +225,21 @@ const serve = HttpApiBuilder.httpApp.pipe(
   Layer.unwrapEffect,
   Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer]),
   Layer.provide(HttpApiBuilder.api(SandboxApi)),
-  Layer.provide([installations, control]),
+  Layer.provide([installations, tokenEndpoint.layer, control]),
   Layer.provide(authentication)
 )
 
 const sandbox = Layer.effect(
   Sandbox,
   Effect.gen(function* () {
-    const { faults, record } = yield* SandboxState
+    const { authorisation, faults, record } = yield* SandboxState
     const { address } = yield* HttpServer.HttpServer
     return Sandbox.of({
       url: address._tag === "TcpAddress" ? `http://${address.hostname}:${address.port}` : address.path,
-      order: (fault, times = 1) => faults.order(fault, times),
+      order: (fault, times = 1, { path } = {}) => faults.order({ fault, times, path }),
+      authorize: authorisation.authorize,
+      revoke: (id) => Effect.asVoid(authorisation.revoke(id)),
+      expire: (id) => Effect.asVoid(authorisation.expire(id)),
       requests: record.all
     })
   })
@@ -201,6 +263,6 @@ const nodeServer = (port: number) =>
  */
 export const layer = (options: Options = {}): Layer.Layer<Sandbox, HttpServerError.ServeError> =>
   Layer.merge(sandbox, serve).pipe(
-    Layer.provide(layerState(options.installation ?? {})),
+    Layer.provide(layerState(options)),
     Layer.provide(nodeServer(options.port ?? 0))
   )

@@ -1,17 +1,20 @@
 /**
- * What the sandbox serves: the App Marketplace API as it is, and beside it the routes by which another
- * process orders faults and reads the record.
+ * What the sandbox serves: the App Marketplace API as it is, the token endpoint of its authorisation server,
+ * and beside them the routes by which another process orders faults, gives and takes consent, and reads the
+ * record.
  *
  * @since 0.1.0
  */
 
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
+import * as HttpApiError from "@effect/platform/HttpApiError"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { AppMarketplaceApi } from "@effect-pleo/core/AppMarketplaceApi"
 import * as Schema from "effect/Schema"
 import { Fault } from "./Fault.ts"
+import { Grant } from "./Grant.ts"
 import { RecordedRequest } from "./RecordedRequest.ts"
 
 /**
@@ -22,22 +25,99 @@ import { RecordedRequest } from "./RecordedRequest.ts"
  */
 export const controlPrefix = "/sandbox"
 
+/**
+ * Where refresh tokens are exchanged.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const tokenPath = "/oauth/token"
+
+const InvalidRequest = Schema.Struct({
+  error: Schema.Literal("invalid_request", "unsupported_grant_type", "invalid_grant")
+})
+const InvalidClient = Schema.Struct({ error: Schema.Literal("invalid_client") })
+
+/**
+ * Why there are no tokens (RFC 6749, section 5.2).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const OAuthError = Schema.Union(InvalidRequest, InvalidClient)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type OAuthError = typeof OAuthError.Type
+
+const oauth = HttpApiGroup.make("OAuth").add(
+  HttpApiEndpoint.post("token", tokenPath)
+    .setPayload(
+      Schema.Struct({
+        grant_type: Schema.Literal("refresh_token"),
+        refresh_token: Schema.NonEmptyString,
+        client_id: Schema.NonEmptyString,
+        client_secret: Schema.NonEmptyString
+      }).pipe(HttpApiSchema.withEncoding({ kind: "UrlParams" }))
+    )
+    .addSuccess(
+      Schema.Struct({
+        access_token: Schema.String,
+        refresh_token: Schema.String,
+        token_type: Schema.Literal("Bearer"),
+        /** In seconds. */
+        expires_in: Schema.optionalWith(Schema.Number, { exact: true })
+      })
+    )
+    .addError(InvalidRequest, { status: 400 })
+    .addError(InvalidClient, { status: 401 })
+)
+
+const grantId = HttpApiSchema.param("id", Schema.String)
+
 const control = HttpApiGroup.make("Sandbox")
   .add(
     HttpApiEndpoint.post("orderFault", "/faults")
       .setPayload(
         Schema.Struct({
           fault: Fault,
-          times: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { default: () => 1 })
+          times: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { default: () => 1 }),
+          path: Schema.optional(Schema.String.pipe(Schema.startsWith("/")))
         })
       )
       .addSuccess(HttpApiSchema.NoContent)
   )
   .add(HttpApiEndpoint.get("listRequests", "/requests").addSuccess(Schema.Array(RecordedRequest)))
+  .add(
+    HttpApiEndpoint.post("authorize", "/grants")
+      .setPayload(
+        // No body at all is read as null.
+        Schema.NullOr(
+          Schema.Struct({
+            clientId: Schema.optional(Schema.NonEmptyString),
+            clientSecret: Schema.optional(Schema.Redacted(Schema.NonEmptyString)),
+            expiresIn: Schema.optional(Schema.DurationFromMillis)
+          })
+        )
+      )
+      .addSuccess(Grant)
+  )
+  .add(
+    HttpApiEndpoint.del("revoke")`/grants/${grantId}`
+      .addSuccess(HttpApiSchema.NoContent)
+      .addError(HttpApiError.NotFound)
+  )
+  .add(
+    HttpApiEndpoint.post("expire")`/grants/${grantId}/expire`
+      .addSuccess(HttpApiSchema.NoContent)
+      .addError(HttpApiError.NotFound)
+  )
   .prefix(controlPrefix)
 
 /**
  * @since 0.1.0
  * @category apis
  */
-export const SandboxApi = HttpApi.make("SandboxApi").addHttpApi(AppMarketplaceApi).add(control)
+export const SandboxApi = HttpApi.make("SandboxApi").addHttpApi(AppMarketplaceApi).add(oauth).add(control)

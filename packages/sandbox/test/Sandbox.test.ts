@@ -16,12 +16,8 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Fault from "../src/Fault.ts"
 import type { RecordedRequest } from "../src/RecordedRequest.ts"
-import * as Sandbox from "../src/Sandbox.ts"
-
-type SandboxService = Sandbox.Sandbox["Type"]
-
-const start = (options?: Sandbox.Options) =>
-  Effect.map(Layer.build(Sandbox.layer(options)), Context.get(Sandbox.Sandbox))
+import type * as Sandbox from "../src/Sandbox.ts"
+import { type Answer, put, request, type SandboxService, start, untilRequests } from "./support.ts"
 
 const token = "canary-token-0f9d8c7b"
 const key = "canary-key-6a5e4d3c"
@@ -44,51 +40,7 @@ const started = (options?: Sandbox.Options) =>
     return { sandbox, update }
   })
 
-interface Answer {
-  readonly status: number
-  readonly body: string
-  /** All of it, to look for what must not be there. */
-  readonly text: string
-}
-
-const request = (url: string, init?: RequestInit): Effect.Effect<Answer> =>
-  Effect.promise(async () => {
-    const response = await fetch(url, init)
-    const body = await response.text()
-    const headers: Array<string> = []
-    response.headers.forEach((value, name) => {
-      headers.push(`${name}: ${value}`)
-    })
-    return {
-      status: response.status,
-      body,
-      text: [response.status, response.statusText, ...headers, body].join("\n")
-    }
-  })
-
-/** The update, as `fetch` sends it: with these headers beside its content type. */
-const put = (
-  { url }: SandboxService,
-  headers: Readonly<Record<string, string>>,
-  body: string | null = '{"status":"ACTIVATED"}'
-) =>
-  request(`${url}/v1/installations/me`, {
-    method: "PUT",
-    headers: { "content-type": "application/json;charset=UTF-8", ...headers },
-    body
-  })
-
 const authorization = `Bearer ${token}`
-
-const turnOfTheEventLoop = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
-/** Lets the event loop turn until the sandbox has seen so many requests. */
-const untilRequests = (sandbox: SandboxService, count: number) =>
-  Effect.repeat(Effect.zipRight(turnOfTheEventLoop, sandbox.requests), {
-    until: (requests) => requests.length === count
-  })
 
 describe("updates", () => {
   it.scopedLive("the contract's example ends ACTIVATED, with its metadata and error code", () =>

@@ -9,16 +9,18 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as SynchronizedRef from "effect/SynchronizedRef"
 import type { Fault } from "../Fault.ts"
+import type { Options } from "../Grant.ts"
 import type { RecordedRequest } from "../RecordedRequest.ts"
+import * as authorisation from "./authorisation.ts"
 
 type Service = InstallationService["Type"]
 
-/** One installation for each credential, made when the credential is first seen. */
+/** One installation for each owner, which is a grant or a credential, made when it is first seen. */
 const makeInstallations = (seed: Partial<Installation>) =>
   Effect.map(SynchronizedRef.make<ReadonlyMap<string, Service>>(new Map()), (ref) => ({
-    of: (credential: string): Effect.Effect<Service> =>
+    of: (owner: string): Effect.Effect<Service> =>
       SynchronizedRef.modifyEffect(ref, (services) => {
-        const known = services.get(credential)
+        const known = services.get(owner)
         if (known !== undefined) return Effect.succeed([known, services] as const)
         return Effect.gen(function* () {
           const now = yield* DateTime.now
@@ -29,7 +31,7 @@ const makeInstallations = (seed: Partial<Installation>) =>
             updatedAt: now,
             ...seed
           })
-          return [service, new Map(services).set(credential, service)] as const
+          return [service, new Map(services).set(owner, service)] as const
         })
       })
   }))
@@ -37,31 +39,51 @@ const makeInstallations = (seed: Partial<Installation>) =>
 interface Ordered {
   readonly fault: Fault
   readonly times: number
+  /** Where it is met. Default: everywhere. */
+  readonly path: string | undefined
 }
 
 /** The faults that were ordered and not yet met, oldest first. */
 const makeFaults = Effect.map(Ref.make<ReadonlyArray<Ordered>>([]), (ref) => ({
-  order: (fault: Fault, times: number) =>
-    times < 1 ? Effect.void : Ref.update(ref, (faults) => [...faults, { fault, times }]),
-  take: Ref.modify(ref, ([next, ...later]): [Option.Option<Fault>, ReadonlyArray<Ordered>] => {
-    if (next === undefined) return [Option.none(), []]
-    return [Option.some(next.fault), next.times > 1 ? [{ ...next, times: next.times - 1 }, ...later] : later]
-  })
+  order: (ordered: Ordered) =>
+    ordered.times < 1 ? Effect.void : Ref.update(ref, (faults) => [...faults, ordered]),
+  take: (path: string) =>
+    Ref.modify(ref, (faults): [Option.Option<Fault>, ReadonlyArray<Ordered>] => {
+      const index = faults.findIndex((ordered) => ordered.path === undefined || ordered.path === path)
+      const next = faults[index]
+      if (next === undefined) return [Option.none(), faults]
+      return [
+        Option.some(next.fault),
+        next.times > 1 ? faults.with(index, { ...next, times: next.times - 1 }) : faults.toSpliced(index, 1)
+      ]
+    })
 }))
 
 /** The requests seen, oldest first. */
 const makeRecord = Effect.map(Ref.make<ReadonlyArray<RecordedRequest>>([]), (ref) => ({
   all: Ref.get(ref),
-  /** Adds a request, and gives what notes the status of its answer. */
+  /** Adds a request, and gives what notes later what became of it. */
   add: (request: RecordedRequest) =>
     Ref.modify(ref, (requests) => [
-      (status: number) => Ref.update(ref, (all) => all.with(requests.length, { ...request, status })),
+      (news: Partial<RecordedRequest>) =>
+        Ref.update(ref, (all) =>
+          all.with(requests.length, { ...(all[requests.length] ?? request), ...news })
+        ),
       [...requests, request]
     ])
 }))
 
-const makeState = (seed: Partial<Installation>) =>
-  Effect.all({ installations: makeInstallations(seed), faults: makeFaults, record: makeRecord })
+interface Given extends Pick<Options, "clientId" | "clientSecret"> {
+  readonly installation?: Partial<Installation> | undefined
+}
+
+const makeState = (given: Given) =>
+  Effect.all({
+    installations: makeInstallations(given.installation ?? {}),
+    authorisation: authorisation.make(given),
+    faults: makeFaults,
+    record: makeRecord
+  })
 
 /** All that a running sandbox remembers. */
 export class SandboxState extends Context.Tag("@effect-pleo/sandbox/SandboxState")<
@@ -69,5 +91,4 @@ export class SandboxState extends Context.Tag("@effect-pleo/sandbox/SandboxState
   Effect.Effect.Success<ReturnType<typeof makeState>>
 >() {}
 
-export const layer = (seed: Partial<Installation>): Layer.Layer<SandboxState> =>
-  Layer.effect(SandboxState, makeState(seed))
+export const layer = (given: Given): Layer.Layer<SandboxState> => Layer.effect(SandboxState, makeState(given))
