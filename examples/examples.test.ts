@@ -89,6 +89,32 @@ it.live("retry-and-timeout.ts gets through at the third attempt", () =>
   })
 )
 
+it.live(
+  "oauth-tenants.ts refreshes each customer's tokens once, and stops for one who took the consent back",
+  () =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* run("oauth-tenants.ts")
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+      const rounds = stdout
+        .trim()
+        .split("\n\n")
+        .map((round) =>
+          Array.from(round.matchAll(/^ {2}(POST|PUT) +\S+ +(\d+) {2}(.*)$/gm), ([, ...it]) => it.join(" "))
+        )
+      const each = (line: string) => ["acme", "borealis", "cirrus"].map((name) => line.replace("*", name))
+      expect(rounds.length).toBe(6)
+      expect(rounds[0]?.toSorted()).toEqual(each("PUT 200 *'s token 1"))
+      expect(rounds[2]).toEqual(expect.arrayContaining(each("PUT 200 *'s token 2")))
+      expect(rounds[3]).toContain("POST 400 acme's token 2")
+      expect(rounds[4]?.filter((line) => line.includes("acme"))).toEqual([])
+      expect(rounds[5]).toContain("PUT 200 acme's token 1")
+      const refreshes = rounds.flat().filter((line) => line.startsWith("POST 200"))
+      expect(refreshes.length).toBe(new Set(refreshes).size)
+      expect(rounds.flat().filter((line) => /^PUT (?!200)/.test(line))).toEqual([])
+      expect(stdout.match(/acme: .*authorise the app again/g)?.length).toBe(2)
+    })
+)
+
 describe("the README's code", () => {
   const withSandbox = <A>(body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A>) =>
     Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))

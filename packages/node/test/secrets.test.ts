@@ -7,9 +7,12 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { describe, expect, it } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as TextTokenStore from "@effect-pleo/core/TextTokenStore"
+import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as UpdateInstallation from "@effect-pleo/core/UpdateInstallation"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -26,7 +29,9 @@ const token = "canary-access-token-5f2e"
 const key = "canary-api-key-81c4"
 const keyInBase64 = Buffer.from(`${key}:`).toString("base64")
 const value = "canary-metadata-value-7a90"
-const secrets = [token, key, keyInBase64, keyInBase64.replace(/=+$/, ""), value]
+const refreshToken = "canary-refresh-token-c3d9"
+const clientSecret = "canary-client-secret-19be"
+const secrets = [token, key, keyInBase64, keyInBase64.replace(/=+$/, ""), value, refreshToken, clientSecret]
 
 const found = (text: string) => secrets.filter((secret) => text.includes(secret))
 
@@ -64,9 +69,71 @@ const invalidRequests = [
   { ...request, metadata: value }
 ] as unknown as ReadonlyArray<typeof request>
 
+const answer = (status: number, body: object) =>
+  RawServer.send(RawServer.respond(status, { "x-request-id": refreshToken }, JSON.stringify(body)))
+
+/** Every kind of token endpoint from which no token comes, each quoting what it can. */
+const tokenEndpoints: ReadonlyArray<RawServer.Handler> = [
+  ...handlers(refreshToken),
+  answer(400, { error: "invalid_grant", error_description: `no: ${refreshToken}` }),
+  answer(401, { error: "invalid_client", error_description: `no: ${clientSecret}` }),
+  answer(400, { error: refreshToken }),
+  answer(200, { access_token: token, refresh_token: refreshToken, token_type: clientSecret }),
+  answer(200, { access_token: `${token}\n`, refresh_token: refreshToken })
+]
+
+/** A store that holds the tokens of one customer. */
+const holding = (server: RawServer.RawServer, expiresIn: Duration.DurationInput) =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(TokenStore.layerMemory)
+    const grant = { clientId: "app", tokenEndpoint: `${server.url}/oauth/token` }
+    yield* Credentials.storeTokens(grant, {
+      accessToken: Redacted.make(token),
+      refreshToken: Redacted.make(refreshToken),
+      expiresIn
+    }).pipe(Effect.provide(context))
+    return { grant, store: Context.get(context, TokenStore.TokenStore) }
+  })
+
+const invalidText = TextTokenStore.make({
+  load: () => Effect.succeedSome({ generation: 1, text: `{"_tag":"Active","tokens":"${refreshToken}"}` }),
+  save: () => Effect.succeed(true)
+})
+
+/** Updates with OAuth tokens that fail in every way. */
+const grantedUpdates = Effect.gen(function* () {
+  const granted = (grant: Credentials.OAuthGrant, store: TokenStore.TokenStore["Type"], server: string) =>
+    Effect.map(
+      Layer.build(
+        Layer.provide(
+          NodeInstallationService.layer({
+            server,
+            credentials: Credentials.oauth({ ...grant, clientSecret: Redacted.make(clientSecret) })
+          }),
+          Layer.succeed(TokenStore.TokenStore, store)
+        )
+      ),
+      (context) => Context.get(context, InstallationService).update(request)
+    )
+  const updates: Array<Effect.Effect<unknown, unknown>> = []
+  for (const handler of tokenEndpoints) {
+    const server = yield* RawServer.make(handler)
+    const { grant, store } = yield* holding(server, 0)
+    updates.push(yield* granted(grant, store, server.url))
+  }
+  const refusing = yield* RawServer.make(quote(401))
+  const { grant, store } = yield* holding(refusing, "1 hour")
+  updates.push(
+    yield* granted(grant, store, refusing.url),
+    yield* granted({ ...grant, tenant: "unknown" }, store, refusing.url),
+    yield* granted(grant, invalidText, refusing.url)
+  )
+  return updates
+})
+
 /** A failed update of every kind: its exit, and its spans. */
 const failures = Effect.gen(function* () {
-  const updates: Array<Effect.Effect<unknown, unknown, Scope.Scope>> = []
+  const updates: Array<Effect.Effect<unknown, unknown, Scope.Scope>> = [...(yield* grantedUpdates)]
   for (const [secret, credential] of credentials) {
     for (const handler of handlers(secret)) {
       const server = yield* RawServer.make(handler)
@@ -172,7 +239,7 @@ describe("a span", () => {
   it.scopedLive("probe: its attributes and events show no secret", () =>
     Effect.gen(function* () {
       const [, spans] = yield* failures
-      expect(spans.length).toBeGreaterThan(handlers("").length)
+      expect(spans.length).toBeGreaterThan(handlers("").length + tokenEndpoints.length)
       for (const span of spans) expect(found(print(span))).toEqual([])
     })
   )
