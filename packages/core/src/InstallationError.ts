@@ -5,8 +5,8 @@
  *
  * @since 0.1.0
  */
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
-import * as Schema from "effect/Schema"
 
 /**
  * One thing that is wrong with a value: where (an empty path is the value itself) and what was expected
@@ -15,29 +15,19 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category models
  */
-export const Issue = Schema.Struct({
-  path: Schema.Array(Schema.Union(Schema.String, Schema.Number)),
-  message: Schema.String
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Issue extends Schema.Schema.Type<typeof Issue> {}
-
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
-
-const answerFields = {
-  /** The HTTP status of the answer. Absent when there was none. */
-  status: optional(Schema.Number),
-  /** The start of the answer's body, at most 2 KiB, the credential and the strings of the metadata scrubbed out. */
-  body: optional(Schema.String),
-  /** The answer's `x-request-id`: what Pleo's support will ask for. */
-  requestId: optional(Schema.String)
+export interface Issue {
+  readonly path: ReadonlyArray<string | number>
+  readonly message: string
 }
 
-const issuesField = Schema.optionalWith(Schema.Array(Issue), { exact: true })
+interface AnswerFields {
+  /** The HTTP status of the answer. Absent when there was none. */
+  readonly status?: number
+  /** The start of the answer's body, at most 2 KiB, the credential and the strings of the metadata scrubbed out. */
+  readonly body?: string
+  /** The answer's `x-request-id`: what Pleo's support will ask for. */
+  readonly requestId?: string
+}
 
 interface Described {
   readonly message: string
@@ -74,11 +64,12 @@ const notApplied = "Nothing was applied."
  * @since 0.1.0
  * @category errors
  */
-export class BadRequest extends Schema.TaggedError<BadRequest>("@effect-pleo/core/BadRequest")("BadRequest", {
-  ...answerFields,
-  /** What is wrong, where this side knows it. Pleo describes no body for a 400. */
-  issues: issuesField
-}) {
+export class BadRequest extends Data.TaggedError("BadRequest")<
+  AnswerFields & {
+    /** What is wrong, where this side knows it. Pleo describes no body for a 400. */
+    readonly issues?: ReadonlyArray<Issue>
+  }
+> {
   get isRetryable(): boolean {
     return false
   }
@@ -117,15 +108,13 @@ const unauthorized = {
  * @since 0.1.0
  * @category errors
  */
-export class Unauthorized extends Schema.TaggedError<Unauthorized>("@effect-pleo/core/Unauthorized")(
-  "Unauthorized",
-  {
-    reason: Schema.Literal("Unauthenticated", "Forbidden", "ReauthorizationRequired"),
-    ...answerFields,
+export class Unauthorized extends Data.TaggedError("Unauthorized")<
+  AnswerFields & {
+    readonly reason: "Unauthenticated" | "Forbidden" | "ReauthorizationRequired"
     /** What is wrong with a credential that cannot even be sent. */
-    issues: issuesField
+    readonly issues?: ReadonlyArray<Issue>
   }
-) {
+> {
   get isRetryable(): boolean {
     return false
   }
@@ -194,29 +183,26 @@ const retryableTokenErrors: ReadonlySet<number> = new Set([408, 429, ...retryabl
  * @since 0.1.0
  * @category errors
  */
-export class Infrastructure extends Schema.TaggedError<Infrastructure>("@effect-pleo/core/Infrastructure")(
-  "Infrastructure",
-  {
-    reason: Schema.Literal(
-      "Transport",
-      "Timeout",
-      "RateLimited",
-      "ServerError",
-      "InvalidResponse",
-      "Redirect",
-      "Superseded",
-      "TokenEndpoint",
-      "TokenStore"
-    ),
-    ...answerFields,
+export class Infrastructure extends Data.TaggedError("Infrastructure")<
+  AnswerFields & {
+    readonly reason:
+      | "Transport"
+      | "Timeout"
+      | "RateLimited"
+      | "ServerError"
+      | "InvalidResponse"
+      | "Redirect"
+      | "Superseded"
+      | "TokenEndpoint"
+      | "TokenStore"
     /** The transport's own code, such as `ECONNRESET`. */
-    code: optional(Schema.String),
+    readonly code?: string
     /** How long the server asks to wait before the next request (`Retry-After`). */
-    retryAfter: Schema.optionalWith(Schema.DurationFromMillis, { exact: true }),
+    readonly retryAfter?: Duration.Duration
     /** With `InvalidResponse`: what was expected of the answer, and where. */
-    issues: issuesField
+    readonly issues?: ReadonlyArray<Issue>
   }
-) {
+> {
   get isRetryable(): boolean {
     switch (this.reason) {
       case "Timeout":
@@ -293,15 +279,7 @@ export type InstallationError = BadRequest | Unauthorized | Infrastructure
 
 /**
  * @since 0.1.0
- * @category schemas
- */
-export const InstallationError: Schema.Schema<
-  InstallationError,
-  typeof BadRequest.Encoded | typeof Unauthorized.Encoded | typeof Infrastructure.Encoded
-> = Schema.Union(BadRequest, Unauthorized, Infrastructure)
-
-/**
- * @since 0.1.0
  * @category guards
  */
-export const isInstallationError: (u: unknown) => u is InstallationError = Schema.is(InstallationError)
+export const isInstallationError = (u: unknown): u is InstallationError =>
+  u instanceof BadRequest || u instanceof Unauthorized || u instanceof Infrastructure

@@ -1,14 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import * as Equal from "effect/Equal"
 import {
   BadRequest,
   Infrastructure,
-  InstallationError,
+  type InstallationError,
   isInstallationError,
   Unauthorized
 } from "../src/InstallationError.ts"
+import { anyError, infrastructureReasons, unauthorizedReasons } from "./support/errors.ts"
 
 const retryable = true
 const final = false
@@ -132,17 +133,13 @@ describe("InstallationError", () => {
     it("the table has every reason", () => {
       const reasons = new Set(rows.map(([error]) => ("reason" in error ? error.reason : error._tag)))
       expect([...reasons].sort()).toEqual(
-        [
-          "BadRequest",
-          ...Unauthorized.fields.reason.literals,
-          ...Infrastructure.fields.reason.literals
-        ].sort()
+        ["BadRequest", ...unauthorizedReasons, ...infrastructureReasons].sort()
       )
     })
   })
 
   describe("message", () => {
-    it.prop("is one line that says whether the update was applied", [InstallationError], ([error]) => {
+    it.prop("is one line that says whether the update was applied", [anyError], ([error]) => {
       expect(error.message).toMatch(
         error.mayHaveBeenApplied ? /The update may have been applied\./ : /Nothing was applied\./
       )
@@ -184,37 +181,27 @@ describe("InstallationError", () => {
     it("differs from reason to reason", () => {
       const messages = new Set([
         new BadRequest({}).message,
-        ...Unauthorized.fields.reason.literals.map((reason) => new Unauthorized({ reason }).message),
-        ...Infrastructure.fields.reason.literals.map((reason) => new Infrastructure({ reason }).message)
+        ...unauthorizedReasons.map((reason) => new Unauthorized({ reason }).message),
+        ...infrastructureReasons.map((reason) => new Infrastructure({ reason }).message)
       ])
       expect(messages.size).toBe(1 + 3 + 9)
     })
   })
 
-  it.prop("toJSON has the fields, the message and the two flags", [InstallationError], ([error]) => {
+  it.prop("toJSON has the fields, the message and the two flags", [anyError], ([error]) => {
     const { _tag, isRetryable, mayHaveBeenApplied, message } = error
     expect(error.toJSON()).toEqual({ ...error, _tag, isRetryable, mayHaveBeenApplied, message })
     expect(Object.keys(error)).toContain("_tag")
     expect(error.toJSON()).not.toHaveProperty("stack")
   })
 
-  it.prop("its schema gives back what it was given", [InstallationError], ([error]) => {
-    const encoded = Schema.encodeSync(InstallationError)(error)
-    const decoded = Schema.decodeSync(InstallationError)(encoded)
-    const { retryAfter: _, ...fields } = { retryAfter: undefined, ...error }
-    expect(decoded).toBeInstanceOf(error.constructor)
-    expect({ ...decoded }).toMatchObject(fields)
-    expect(Schema.encodeSync(InstallationError)(decoded)).toEqual(encoded)
-  })
-
-  it("its schema writes a wait as milliseconds", () => {
-    const error = new Infrastructure({ reason: "RateLimited", status: 429, retryAfter: Duration.seconds(2) })
-    expect(Schema.encodeSync(InstallationError)(error)).toEqual({
-      _tag: "Infrastructure",
-      reason: "RateLimited",
-      status: 429,
-      retryAfter: 2000
-    })
+  it("is equal to another with the same fields", () => {
+    const limited = (seconds: number) =>
+      new Infrastructure({ reason: "RateLimited", status: 429, retryAfter: Duration.seconds(seconds) })
+    expect(Equal.equals(limited(2), limited(2))).toBe(true)
+    expect(Equal.equals(limited(2), limited(3))).toBe(false)
+    const badRequest: InstallationError = new BadRequest({ status: 400 })
+    expect(Equal.equals(badRequest, new Infrastructure({ reason: "ServerError", status: 400 }))).toBe(false)
   })
 
   it("isInstallationError knows the three and nothing else", () => {

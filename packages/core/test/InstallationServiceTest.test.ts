@@ -9,6 +9,7 @@ import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from
 import { update } from "../src/InstallationService.ts"
 import * as InstallationServiceTest from "../src/InstallationServiceTest.ts"
 import { exampleRequest, statuses } from "./support/contract.ts"
+import { infrastructureReasons, unauthorizedReasons } from "./support/errors.ts"
 import { answering, installation, send } from "./support/http.ts"
 import { hostileKeys } from "./support/json.ts"
 
@@ -194,8 +195,8 @@ describe("InstallationServiceTest", () => {
   describe("failNext", () => {
     const errors: ReadonlyArray<{ readonly name: string; readonly error: InstallationError }> = [
       new BadRequest({ status: 400, body: "no" }),
-      ...Unauthorized.fields.reason.literals.map((reason) => new Unauthorized({ reason })),
-      ...Infrastructure.fields.reason.literals.map((reason) => new Infrastructure({ reason })),
+      ...unauthorizedReasons.map((reason) => new Unauthorized({ reason })),
+      ...infrastructureReasons.map((reason) => new Infrastructure({ reason })),
       new Infrastructure({ reason: "RateLimited", status: 429, retryAfter: Duration.seconds(2) })
     ].map((error) => ({ name: `${error._tag}: ${error.message}`, error }))
 
