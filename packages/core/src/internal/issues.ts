@@ -1,4 +1,3 @@
-import * as Arr from "effect/Array"
 import type * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
 import type { Issue } from "../InstallationError.ts"
@@ -17,10 +16,6 @@ const describe = (ast: AST.AST): string => {
   return AST.isTypeLiteral(ast) || AST.isTransformation(ast) ? "a JSON object" : String(ast)
 }
 
-/** Of what is wrong for each member of a union, that which is not just about the value being there. */
-const membersAtFault = (issue: ParseResult.Composite): ReadonlyArray<ParseResult.ParseIssue> =>
-  Arr.ensure(issue.issues).filter((inner) => !(inner._tag === "Type" && isAbsent(inner.ast)))
-
 /**
  * Where a value is wrong and what was expected there. The library's own formatters print the value itself,
  * which may be a customer's.
@@ -35,28 +30,22 @@ export const fromParseIssue = (
   switch (issue._tag) {
     case "Pointer":
       return fromParseIssue(issue.issue, path.concat(issue.path))
-    case "Composite":
-      if (!AST.isUnion(issue.ast))
-        return Arr.ensure(issue.issues).flatMap((inner) => fromParseIssue(inner, path))
-      return Arr.match(membersAtFault(issue), {
-        onEmpty: () => at(`expected ${describe(issue.ast)}`),
-        onNonEmpty: ([first, ...others]) =>
-          others.length === 0 ? fromParseIssue(first, path) : at(`expected ${describe(issue.ast)}`)
-      })
-    case "Refinement":
-      return issue.kind === "Predicate"
-        ? at(`expected ${describe(issue.ast)}`)
-        : fromParseIssue(issue.issue, path)
-    case "Transformation":
-      return issue.kind === "Transformation"
-        ? at(`expected ${describe(issue.ast)}`)
-        : fromParseIssue(issue.issue, path)
     case "Missing":
       return at("is missing")
     case "Unexpected":
       return at("is not part of the contract")
-    case "Type":
-    case "Forbidden":
-      return at(`expected ${describe(issue.ast)}`)
+    case "Composite": {
+      const issues = [issue.issues].flat()
+      if (!AST.isUnion(issue.ast)) return issues.flatMap((inner) => fromParseIssue(inner, path))
+      // One for each member of the union: that the value is there is none of its faults.
+      const [first, ...others] = issues.filter((inner) => inner._tag !== "Type" || !isAbsent(inner.ast))
+      if (first !== undefined && others.length === 0) return fromParseIssue(first, path)
+      break
+    }
+    case "Refinement":
+    case "Transformation":
+      if (issue.kind !== "Predicate" && issue.kind !== "Transformation")
+        return fromParseIssue(issue.issue, path)
   }
+  return at(`expected ${describe(issue.ast)}`)
 }
