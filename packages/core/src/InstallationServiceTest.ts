@@ -7,7 +7,6 @@ import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Ref from "effect/Ref"
 import type { Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
@@ -32,12 +31,6 @@ export class InstallationServiceTest extends Context.Tag("@effect-pleo/core/Inst
   }
 >() {}
 
-interface State {
-  readonly installation: Installation
-  readonly updates: ReadonlyArray<UpdateInstallation>
-  readonly failures: ReadonlyArray<{ readonly error: InstallationError; readonly times: number }>
-}
-
 const blank: Installation = {
   id: "00000000-0000-4000-8000-000000000001",
   applicationId: "00000000-0000-4000-8000-000000000002",
@@ -61,21 +54,6 @@ const apply = (installation: Installation, request: UpdateInstallation, now: Dat
   }
 }
 
-const receive = (
-  state: State,
-  request: UpdateInstallation,
-  now: DateTime.Utc
-): readonly [Effect.Effect<Installation, InstallationError>, State] => {
-  const updates = [...state.updates, request]
-  const [failure, ...later] = state.failures
-  if (failure === undefined) {
-    const installation = apply(state.installation, request, now)
-    return [Effect.succeed(installation), { ...state, installation, updates }]
-  }
-  const failures = failure.times > 1 ? [{ ...failure, times: failure.times - 1 }, ...later] : later
-  return [Effect.fail(failure.error), { ...state, failures, updates }]
-}
-
 /**
  * An installation in memory: the service that an application sees, and what a test sees of it. Requests
  * are validated as the client validates them. `seed` overrides parts of an `AUTHORIZED` installation
@@ -90,24 +68,44 @@ export const make = (
   readonly service: InstallationService["Type"]
   readonly test: InstallationServiceTest["Type"]
 }> =>
-  Effect.map(Ref.make<State>({ installation: { ...blank, ...seed }, updates: [], failures: [] }), (ref) => ({
-    service: InstallationService.of({
-      update: (request) =>
-        Effect.gen(function* () {
-          const received: UpdateInstallation = JSON.parse(yield* encodeUpdate(request))
-          const now = yield* DateTime.now
-          return yield* Effect.flatten(Ref.modify(ref, (state) => receive(state, received, now)))
-        })
-    }),
-    test: InstallationServiceTest.of({
-      installation: Effect.map(Ref.get(ref), ({ installation }) => installation),
-      updates: Effect.map(Ref.get(ref), ({ updates }) => updates),
-      failNext: (error, times = 1) =>
-        times < 1
-          ? Effect.void
-          : Ref.update(ref, (state) => ({ ...state, failures: [...state.failures, { error, times }] }))
-    })
-  }))
+  Effect.sync(() => {
+    let installation: Installation = { ...blank, ...seed }
+    const updates: Array<UpdateInstallation> = []
+    const failures: Array<{ readonly error: InstallationError; times: number }> = []
+
+    const receive = (
+      request: UpdateInstallation,
+      now: DateTime.Utc
+    ): Effect.Effect<Installation, InstallationError> => {
+      updates.push(request)
+      const [failure] = failures
+      if (failure === undefined) {
+        installation = apply(installation, request, now)
+        return Effect.succeed(installation)
+      }
+      failure.times -= 1
+      if (failure.times <= 0) failures.shift()
+      return Effect.fail(failure.error)
+    }
+
+    return {
+      service: InstallationService.of({
+        update: (request) =>
+          Effect.flatMap(
+            Effect.suspend(() => encodeUpdate(request)),
+            (body) => Effect.flatMap(DateTime.now, (now) => receive(JSON.parse(body), now))
+          )
+      }),
+      test: InstallationServiceTest.of({
+        installation: Effect.sync(() => installation),
+        updates: Effect.sync(() => [...updates]),
+        failNext: (error, times = 1) =>
+          Effect.sync(() => {
+            if (times >= 1) failures.push({ error, times })
+          })
+      })
+    }
+  })
 
 /**
  * Provides `InstallationService` in memory, and `InstallationServiceTest` to look into it.
