@@ -10,7 +10,6 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Encoding from "effect/Encoding"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -49,7 +48,7 @@ const fromApiKey = (key: Redacted.Redacted): Either.Either<Credentials, string> 
   // RFC 7617 section 2: the user name ends at the first colon.
   const flaw = internal.flawOf(value) ?? (value.includes(":") ? "has a colon" : undefined)
   return flaw === undefined
-    ? Either.right(fixed(`Basic ${Encoding.encodeBase64(`${value}:`)}`, value))
+    ? Either.right(fixed(`Basic ${btoa(`${value}:`)}`, value))
     : Either.left(flaw)
 }
 
@@ -91,18 +90,12 @@ export const config: Config.Config<Credentials> = Config.all({
   Config.mapOrFail(({ key, token }): Either.Either<Credentials, ConfigError.ConfigError> => {
     if (Option.isSome(token) && Option.isSome(key))
       return Either.left(
-        ConfigError.InvalidData(
-          ["PLEO_API_KEY"],
-          "PLEO_ACCESS_TOKEN and PLEO_API_KEY are both set: set one of them"
-        )
+        ConfigError.InvalidData(["PLEO_API_KEY"], "PLEO_ACCESS_TOKEN is set too: set one of them")
       )
     if (Option.isSome(token)) return Either.mapLeft(fromBearer(token.value), invalid("PLEO_ACCESS_TOKEN"))
     if (Option.isSome(key)) return Either.mapLeft(fromApiKey(key.value), invalid("PLEO_API_KEY"))
     return Either.left(
-      ConfigError.MissingData(
-        ["PLEO_ACCESS_TOKEN"],
-        "set PLEO_ACCESS_TOKEN (an OAuth access token) or PLEO_API_KEY (an API key)"
-      )
+      ConfigError.MissingData(["PLEO_ACCESS_TOKEN"], "set PLEO_ACCESS_TOKEN (of OAuth) or PLEO_API_KEY")
     )
   })
 )

@@ -61,7 +61,7 @@ export const flawOf = (secret: string): string | undefined => {
   if (secret === "") return "is empty"
   return visibleAscii.test(secret)
     ? undefined
-    : "has characters that cannot be sent in a header (spaces, line breaks or non-ASCII)"
+    : "cannot be sent in a header: expected visible ASCII"
 }
 
 /** The credentials that `Credentials.use` chose for a region, if any. */
