@@ -47,9 +47,7 @@ const fromApiKey = (key: Redacted.Redacted): Either.Either<Credentials, string> 
   const value = Redacted.value(key)
   // RFC 7617 section 2: the user name ends at the first colon.
   const flaw = internal.flawOf(value) ?? (value.includes(":") ? "has a colon" : undefined)
-  return flaw === undefined
-    ? Either.right(fixed(`Basic ${btoa(`${value}:`)}`, value))
-    : Either.left(flaw)
+  return flaw === undefined ? Either.right(fixed(`Basic ${btoa(`${value}:`)}`, value)) : Either.left(flaw)
 }
 
 const refuse = (name: string) => (message: string) =>

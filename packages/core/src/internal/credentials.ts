@@ -59,9 +59,7 @@ const visibleAscii = /^[\x21-\x7e]+$/
 /** What keeps a secret from being sent in a header. */
 export const flawOf = (secret: string): string | undefined => {
   if (secret === "") return "is empty"
-  return visibleAscii.test(secret)
-    ? undefined
-    : "cannot be sent in a header: expected visible ASCII"
+  return visibleAscii.test(secret) ? undefined : "cannot be sent in a header: expected visible ASCII"
 }
 
 /** The credentials that `Credentials.use` chose for a region, if any. */
