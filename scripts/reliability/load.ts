@@ -7,7 +7,11 @@ import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationClient from "@effect-pleo/core/InstallationClient"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
+import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
+import * as Fault from "@effect-pleo/sandbox/Fault"
+import * as Sandbox from "@effect-pleo/sandbox/Sandbox"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -68,6 +72,60 @@ export const strayRequests = Effect.gen(function* () {
     for (const layer of layers) yield* update.pipe(RetryPolicy.retry(), Effect.provide(layer), Effect.exit)
   }
   return target.received.length
+}).pipe(Effect.scoped)
+
+/**
+ * Exchanges of the refresh token when 1000 fibers of two clients on one store meet a token that is not good any more:
+ * half of them find out by themselves, since it has expired, and half by a 401, mostly when it was replaced
+ * already. Whoever asks first is interrupted.
+ */
+export const refreshesInStorm = Effect.gen(function* () {
+  const sandbox = Context.get(yield* Layer.build(Sandbox.layer()), Sandbox.Sandbox)
+  const tokenEndpoint = `${sandbox.url}/oauth/token`
+  const store = yield* Layer.build(TokenStore.layerMemory)
+  const grant = yield* sandbox.authorize()
+  const storeFor = (expiresIn: Duration.DurationInput) =>
+    Effect.provide(
+      Credentials.storeTokens({ clientId: "app", tokenEndpoint }, { ...grant, expiresIn }),
+      store
+    )
+  const open = Effect.map(
+    Layer.build(
+      Layer.provide(
+        NodeInstallationService.layer({
+          server: sandbox.url,
+          credentials: Credentials.oauth({
+            clientId: "app",
+            clientSecret: Redacted.make("secret"),
+            tokenEndpoint
+          })
+        }),
+        Layer.succeedContext(store)
+      )
+    ),
+    Context.get(InstallationService.InstallationService)
+  )
+  const refused = yield* open
+  const exchanges = Effect.map(
+    sandbox.requests,
+    (requests) => requests.filter(({ path, status }) => path === "/oauth/token" && status === 200).length
+  )
+  yield* storeFor("1 hour")
+  yield* refused.update({ status: "ACTIVATED" })
+  yield* storeFor(0)
+  yield* sandbox.expire(grant.id)
+  const expired = yield* open
+  yield* sandbox.order(Fault.delay("200 millis"), 1, { path: "/oauth/token" })
+  const leaders = yield* Effect.forEach([refused, expired], ({ update }) =>
+    Effect.fork(update({ status: "ACTIVATED" }))
+  )
+  const others = yield* Effect.forEach(Array.from({ length: 998 }), (_, index) =>
+    Effect.fork((index % 2 === 0 ? refused : expired).update({ status: "ACTIVATED" }))
+  )
+  yield* Effect.sleep("100 millis")
+  yield* Fiber.interruptAll(leaders)
+  yield* Effect.orDie(Fiber.joinAll(others))
+  return yield* exchanges
 }).pipe(Effect.scoped)
 
 const drip: RawServer.Handler = (_, socket) => {
