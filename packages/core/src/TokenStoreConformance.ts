@@ -8,7 +8,8 @@
  * })
  * ```
  *
- * Without the test services, since a store that waits between attempts would wait for ever by the `TestClock`.
+ * Without the test services, since a store that waits between attempts would wait for ever by the `TestClock`. In
+ * a file of its own, since `layer` changes what `it` is for all that follows.
  *
  * Every law takes keys that nobody had before, which all begin with `effect-pleo-conformance-`, so a store that
  * is shared and not empty will do. What it saved stays there: a `TokenStore` cannot remove.

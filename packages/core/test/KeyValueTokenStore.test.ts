@@ -14,10 +14,6 @@ import * as KeyValueTokenStore from "../src/KeyValueTokenStore.ts"
 import { TokenStore, TokenStoreError } from "../src/TokenStore.ts"
 import * as TokenStoreConformance from "../src/TokenStoreConformance.ts"
 
-it.layer(Layer.provide(KeyValueTokenStore.layer, KeyValueStore.layerMemory))("over memory", (it) => {
-  for (const { check, title } of TokenStoreConformance.laws) it.effect(title, () => check)
-})
-
 const ended = (lease: string) => Ended.make({ reason: "Refused", lease })
 
 /** What was written, in the map given, each time after what `before` does. */
@@ -211,3 +207,8 @@ it.effect("keeps two customers apart", () =>
     expect(yield* store.load("b")).toEqual(Option.none())
   }).pipe(Effect.provide(Layer.provide(KeyValueTokenStore.layer, KeyValueStore.layerMemory)))
 )
+
+// Last, since `layer` changes what `it` is for all that follows.
+it.layer(Layer.provide(KeyValueTokenStore.layer, KeyValueStore.layerMemory))("over memory", (it) => {
+  for (const { check, title } of TokenStoreConformance.laws) it.effect(title, () => check)
+})

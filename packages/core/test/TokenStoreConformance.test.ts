@@ -11,24 +11,6 @@ import * as TextTokenStore from "../src/TextTokenStore.ts"
 import * as TokenStore from "../src/TokenStore.ts"
 import * as TokenStoreConformance from "../src/TokenStoreConformance.ts"
 
-describe.each([
-  ["the store in memory", TokenStore.layerMemory],
-  ["a store of texts", Layer.sync(TokenStore.TokenStore, () => texts())]
-])("%s", (_, layer) => {
-  it.layer(layer)((it) => {
-    for (const { check, title } of TokenStoreConformance.laws) it.effect(title, () => check)
-
-    it.effect("keeps all laws, again and though others use it", () =>
-      Effect.all([TokenStoreConformance.check, TokenStoreConformance.check], { concurrency: "unbounded" })
-    )
-
-    it.effect("keeps all laws again where Random starts anew", () => {
-      const seeded = TokenStoreConformance.check.pipe(Effect.withRandom(Random.make("the same")))
-      return Effect.zipRight(seeded, seeded)
-    })
-  })
-})
-
 type Store = TokenStore.TokenStore["Type"]
 type Change = (authorization: Authorization) => Authorization
 
@@ -436,4 +418,23 @@ describe("a violation", () => {
         expect(shown).not.toContain(canary)
     })
   )
+})
+
+// Last, since `layer` changes what `it` is for all that follows.
+describe.each([
+  ["the store in memory", TokenStore.layerMemory],
+  ["a store of texts", Layer.sync(TokenStore.TokenStore, () => texts())]
+])("%s", (_, layer) => {
+  it.layer(layer)((it) => {
+    for (const { check, title } of TokenStoreConformance.laws) it.effect(title, () => check)
+
+    it.effect("keeps all laws, again and though others use it", () =>
+      Effect.all([TokenStoreConformance.check, TokenStoreConformance.check], { concurrency: "unbounded" })
+    )
+
+    it.effect("keeps all laws again where Random starts anew", () => {
+      const seeded = TokenStoreConformance.check.pipe(Effect.withRandom(Random.make("the same")))
+      return Effect.zipRight(seeded, seeded)
+    })
+  })
 })

@@ -22,10 +22,6 @@ const temporaryDirectory = Effect.acquireRelease(
 const layerIn = (directory: string) =>
   Layer.provide(KeyValueTokenStore.layer, NodeKeyValueStore.layerFileSystem(directory))
 
-it.layer(Layer.unwrapScoped(Effect.map(temporaryDirectory, layerIn)))("over files", (it) => {
-  for (const { check, title } of TokenStoreConformance.laws) it.effect(title, () => check)
-})
-
 const active = (n: number) =>
   Authorization.Active.make({
     tokens: {
@@ -65,3 +61,8 @@ it.scoped("a file that is torn at any byte leaves the generation before, whose s
     }).pipe(Effect.provide(layerIn(directory)))
   })
 )
+
+// Last, since `layer` changes what `it` is for all that follows.
+it.layer(Layer.unwrapScoped(Effect.map(temporaryDirectory, layerIn)))("over files", (it) => {
+  for (const { check, title } of TokenStoreConformance.laws) it.effect(title, () => check)
+})
