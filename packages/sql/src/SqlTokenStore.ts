@@ -12,9 +12,9 @@
  * SqlTokenStore.layer.pipe(Layer.provide(LibsqlClient.layer({ url: "file:tokens.db" })))
  * ```
  *
- * SQLite has one writer at a time, so give the store a file and a client of its own: beside a transaction of the
- * same file no token can be stored, and `save` fails in the end. While another process writes, SQLite's drivers
- * block this one, for 5 seconds at most.
+ * SQLite has one writer at a time, so give the store a file and a client that nothing else uses: beside a
+ * transaction of the same file no token can be stored, and `save` fails in the end. While another process writes,
+ * SQLite's drivers block this one, for 5 seconds at most.
  *
  * The table holds the tokens as they are: who can read it can act for the customers. A replica that lags behind
  * is no place to read it from.
@@ -67,6 +67,8 @@ const codeOf = (error: unknown): string | undefined => {
 /** PostgreSQL could not serialize, or chose this one to end a deadlock: it did nothing. PostgreSQL, appendix A. */
 const isConflict = (error: SqlError): boolean => ["40001", "40P01"].includes(codeOf(error) ?? "")
 
+const isBusy = (error: SqlError): boolean => /^SQLITE_(?:BUSY|LOCKED)/.test(codeOf(error) ?? "")
+
 const again = Schedule.jittered(Schedule.spaced("5 millis"))
 
 /**
@@ -99,7 +101,9 @@ const makeSqlite = (sql: SqlClient.SqlClient): Effect.Effect<Run> =>
     const rollback = Effect.ignore(sql.unsafe("ROLLBACK"))
     const sound = rollback.pipe(
       Effect.zipRight(sql.unsafe("SAVEPOINT effect_pleo")),
-      Effect.zipRight(Effect.tapError(sql.unsafe("RELEASE effect_pleo"), () => rollback)),
+      Effect.zipRight(sql.unsafe("RELEASE effect_pleo")),
+      // A database that is asked over HTTP knows no savepoint of the request before, and is sound.
+      Effect.catchAll((error) => Effect.zipRight(rollback, isBusy(error) ? Effect.fail(error) : Effect.void)),
       Effect.tap(() => {
         suspect = false
       })
@@ -111,7 +115,7 @@ const makeSqlite = (sql: SqlClient.SqlClient): Effect.Effect<Run> =>
         Effect.zipRight(statement),
         Effect.tapError((error) =>
           Effect.sync(() => {
-            suspect ||= /^SQLITE_(?:BUSY|LOCKED)/.test(codeOf(error) ?? "")
+            suspect ||= isBusy(error)
           })
         ),
         mutex.withPermits(1),
@@ -144,9 +148,8 @@ const inTime = <A>(
  * Creates the table if it is not there. A client of another dialect is a defect.
  *
  * `load` and `save` commit by themselves, also when their caller is in a transaction. Either takes 10 seconds at
- * most. `TokenStoreError.code` is an SQLSTATE, a code of SQLite
- * (`SQLITE_FULL`) or of the operating system (`ECONNREFUSED`), or `TIMEOUT`. A `save` that failed may have been
- * made all the same; `load` tells.
+ * most. `TokenStoreError.code` is an SQLSTATE, a code of SQLite (`SQLITE_FULL`) or of the operating system
+ * (`ECONNREFUSED`), or `TIMEOUT`. A `save` that failed may have been made all the same; `load` tells.
  *
  * @since 0.1.0
  * @category constructors

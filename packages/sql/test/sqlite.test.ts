@@ -90,6 +90,7 @@ describe("SQLite", () => {
         expect(error).toEqual(new TokenStoreError({ operation: "save", code: "SQLITE_BUSY" }))
 
         const saved = yield* Effect.either(service.save("key", 0, ended("2")))
+        if (Either.isLeft(saved)) expect(saved.left).toEqual(error)
         expect(yield* third.load("key")).toEqual(
           Either.isRight(saved) ? Option.some({ generation: 1, authorization: ended("2") }) : Option.none()
         )
