@@ -7,7 +7,7 @@ import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const packages = ["core", "node", "sandbox"].map((name) => join(root, "packages", name))
+const packages = ["core", "node", "sandbox", "sql"].map((name) => join(root, "packages", name))
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string): void => {
   // A command that is a script of Node.js is not executable everywhere.
