@@ -66,16 +66,24 @@ const interpret = (
       )
     : Either.left(fromStatus(answer, quotable(answer.body), clock.unsafeCurrentTimeMillis(), makeScrub()))
 
+type Update = Effect.Effect<Installation, InstallationError>
+
+/** A request, and what its answer means. */
+interface Exchange {
+  readonly request: Transport.Request
+  readonly interpret: (answer: Answer) => Either.Either<Installation, InstallationError>
+}
+
 /** How the requests of a client are carried out. */
 export interface Carrier {
+  /** Carries out what is chosen when the turn of the attempt has come. An effect goes on instead. */
   readonly perform: (
     attempt: Attempt,
-    request: Transport.Request,
+    choose: () => Exchange | Update,
     span: Span | undefined,
-    interpret: (answer: Answer) => Either.Either<Installation, InstallationError>,
     /** In milliseconds of real time. */
     timeout: number | undefined
-  ) => Effect.Effect<Installation, InstallationError>
+  ) => Update
   /** Whether `perform` keeps to the timeout. */
   readonly timeouts: boolean
   readonly post: Post
@@ -96,7 +104,7 @@ export const fromTransport =
           const cancel = transport("POST", url)(request, resume)
           return Effect.sync(cancel)
         }),
-      perform: (attempt, request, _, interpret, timeout) =>
+      perform: (attempt, choose, _, timeout) =>
         Effect.async((resume) => {
           let cancel = () => {}
           const timer =
@@ -112,10 +120,12 @@ export const fromTransport =
           attempt.onTurn((refusal) => {
             if (refusal !== undefined) return end(Effect.fail(refusal))
             try {
-              cancel = send(request, (answer) =>
+              const chosen = choose()
+              if (Effect.isEffect(chosen)) return end(chosen)
+              cancel = send(chosen.request, (answer) =>
                 end(
                   Either.isRight(answer)
-                    ? Effect.suspend(() => interpret(answer.right))
+                    ? Effect.suspend(() => chosen.interpret(answer.right))
                     : Effect.fail(fromFailure(answer.left))
                 )
               )
@@ -140,14 +150,15 @@ export const fromEffects =
     return {
       timeouts: false,
       post: (url, request) => to("POST", url)(request, undefined),
-      perform: (attempt, request, span, interpret) =>
-        Effect.zipRight(
-          attempt.begin,
-          Effect.matchEffect(send(request, span), {
+      perform: (attempt, choose, span) =>
+        Effect.flatMap(attempt.begin, () => {
+          const chosen = choose()
+          if (Effect.isEffect(chosen)) return chosen
+          return Effect.matchEffect(send(chosen.request, span), {
             onFailure: (failure) => Effect.fail(fromFailure(failure)),
-            onSuccess: interpret
+            onSuccess: chosen.interpret
           })
-        )
+        })
     }
   }
 
@@ -188,35 +199,41 @@ const make = (
     const source = sourceOf(credentials, given.credentials ?? chosenCredentials(given.context))
     if ("_tag" in source) return Effect.fail(source)
     const { clock, timeout } = given
-    const send = (attempt: Attempt, secrets: Secrets, timeout?: number) => {
-      const authorization = Redacted.value(secrets.authorization)
-      return carrier.perform(
-        attempt,
-        { headers: { authorization, accept, "content-type": contract.contentType }, body },
-        span,
-        (answer) => {
-          span?.attribute("http.response.status_code", answer.status)
-          return interpret(answer, clock, () => Scrub.make(secrets, body))
+    const exchangeWith = (secrets: Secrets): Exchange => ({
+      request: {
+        headers: {
+          authorization: Redacted.value(secrets.authorization),
+          accept,
+          "content-type": contract.contentType
         },
-        timeout
-      )
-    }
-    const inOrder = (
-      installation: string,
-      perform: (attempt: Attempt) => Effect.Effect<Installation, InstallationError>,
-      timeout: number | undefined
-    ) => {
-      const region = given.region ?? RetryRegion.current(given.context)
-      if (region !== undefined) region.withdraw = () => budgets.withdraw(installation)
-      return ordering.attempt(installation, body, region, perform, timeout)
-    }
-    if ("identity" in source)
-      return inOrder(source.identity, (attempt) => asGranted(source, carrier.post, attempt, send), timeout)
+        body
+      },
+      interpret: (answer) => {
+        span?.attribute("http.response.status_code", answer.status)
+        return interpret(answer, clock, () => Scrub.make(secrets, body))
+      }
+    })
+    const isGrant = "identity" in source
+    const installation = isGrant ? source.identity : Redacted.value(source.authorization)
+    const region = given.region ?? RetryRegion.current(given.context)
+    if (region !== undefined) region.withdraw = () => budgets.withdraw(installation)
     const endsByItself =
       timeout !== undefined && timeout <= maxTimer && carrier.timeouts && clock === liveClock
-    return inOrder(
-      Redacted.value(source.authorization),
-      (attempt) => send(attempt, source, endsByItself ? timeout : undefined),
+    const ownTimeout = endsByItself ? timeout : undefined
+    return ordering.attempt(
+      installation,
+      body,
+      region,
+      (attempt) =>
+        isGrant
+          ? asGranted(source, carrier.post, clock, attempt, ownTimeout, (choose, timeout) => {
+              const chooseExchange = () => {
+                const chosen = choose()
+                return Effect.isEffect(chosen) ? chosen : exchangeWith(chosen)
+              }
+              return carrier.perform(attempt, chooseExchange, span, timeout)
+            })
+          : carrier.perform(attempt, () => exchangeWith(source), span, ownTimeout),
       endsByItself ? undefined : timeout
     )
   }

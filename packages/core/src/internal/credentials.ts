@@ -1,3 +1,4 @@
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -26,6 +27,8 @@ export type Post = (
 export interface Grant {
   /** The same for as long as it is the same customer, whatever is sent. */
   readonly identity: string
+  /** What to send now, if nothing has to be waited for. */
+  readonly ready: (clock: Clock.Clock) => Secrets | undefined
   /** What to send now. It waits while that is being renewed. */
   readonly secrets: (post: Post) => Effect.Effect<Secrets, InstallationError>
   /** What to send instead of what was not accepted. `undefined` when there is nothing else. */

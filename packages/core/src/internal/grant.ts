@@ -1,3 +1,4 @@
+import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -42,14 +43,21 @@ export class Grant implements internal.Grant {
     return this.#renewal !== undefined
   }
 
+  ready(clock: Clock.Clock): internal.Secrets | undefined {
+    const now = Renewal.monotonic(clock)
+    this.#host.touch(this, now)
+    const held = this.#held
+    return held !== undefined && !this.#isRejected && this.#renewal === undefined && now < held.renewAt
+      ? held.secrets
+      : undefined
+  }
+
   secrets(post: internal.Post): Effect.Effect<internal.Secrets, InstallationError> {
     return Effect.clockWith((clock) => {
-      const now = Renewal.monotonic(clock)
-      this.#host.touch(this, now)
-      const held = this.#held
-      return held !== undefined && !this.#isRejected && this.#renewal === undefined && now < held.renewAt
-        ? Effect.succeed(held.secrets)
-        : Effect.map(this.#renewed(post), ({ secrets }) => secrets)
+      const ready = this.ready(clock)
+      return ready === undefined
+        ? Effect.map(this.#renewed(post), ({ secrets }) => secrets)
+        : Effect.succeed(ready)
     })
   }
 
