@@ -1,8 +1,12 @@
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
+import { Credentials } from "@effect-pleo/core"
 import { Sandbox } from "@effect-pleo/sandbox"
+import { SqlTokenStore } from "@effect-pleo/sql"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Postgres from "../packages/sql/test/support/postgres.ts"
 
 interface Outcome {
   readonly code: number
@@ -116,7 +120,7 @@ it.live(
 )
 
 describe("the README's code", () => {
-  const withSandbox = <A>(body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A>) =>
+  const withSandbox = <A, R>(body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A, never, R>) =>
     Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))
 
   it.live("readme.ts updates the installation of the configured API key", () =>
@@ -130,6 +134,40 @@ describe("the README's code", () => {
         expect(yield* sandbox.requests).toMatchObject([{ scheme: "Basic", status: 200 }])
       })
     )
+  )
+
+  it.live(
+    "oauth.ts is run on two machines at once, which share a database, and the expired token is refreshed once",
+    () =>
+      withSandbox((sandbox) =>
+        Effect.gen(function* () {
+          const database = yield* (yield* Postgres.Postgres).create
+          const variables = { PLEO_CLIENT_ID: "my-app", PLEO_TOKEN_ENDPOINT: `${sandbox.url}/oauth/token` }
+          const store = Layer.provide(SqlTokenStore.layer, Postgres.client(database))
+          const tokens = { ...(yield* sandbox.authorize()), expiresIn: 0 }
+          const grant = {
+            clientId: variables.PLEO_CLIENT_ID,
+            tokenEndpoint: variables.PLEO_TOKEN_ENDPOINT,
+            tenant: "acme"
+          }
+          yield* Credentials.storeTokens(grant, tokens).pipe(Effect.provide(store), Effect.orDie)
+          const environment = {
+            ...variables,
+            PLEO_SERVER: sandbox.url,
+            PLEO_CLIENT_SECRET: "my-secret",
+            DATABASE_URL: database
+          }
+          const machine = run("oauth.ts", { environment })
+          const outcomes = yield* Effect.all([machine, machine], { concurrency: 2 })
+          expect(outcomes.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
+            { code: 0, stderr: "" },
+            { code: 0, stderr: "" }
+          ])
+          const requests = (yield* sandbox.requests).map(({ method, status }) => `${method} ${status}`)
+          expect(requests.toSorted()).toEqual(["POST 200", "PUT 200", "PUT 200"])
+        })
+      ).pipe(Effect.provide(Postgres.layer)),
+    30_000
   )
 
   it.live("many-customers.ts updates each customer's installation over one layer", () =>

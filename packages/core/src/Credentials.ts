@@ -231,34 +231,29 @@ export const storeTokens = (
     const { keyOf, tenant } = yield* Either.mapLeft(parseGrant(grant), refuseOptions)
     yield* bearer(accessToken)
     if (Redacted.value(refreshToken) === "") return yield* Effect.fail(refuse("refreshToken")("is empty"))
+    // JSON has no infinity; without an end is what it means.
+    const life = expiresIn === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(expiresIn)
     yield* put(yield* TokenStore, keyOf(tenant), {
       accessToken,
       refreshToken,
       receivedAt: yield* DateTime.now,
-      ...(expiresIn === undefined ? {} : { expiresIn: Duration.decode(expiresIn) })
+      ...(Number.isFinite(life) ? { expiresIn: Duration.millis(life) } : {})
     })
   })
 
 /**
- * `oauth`, configured by `PLEO_CLIENT_ID`, `PLEO_CLIENT_SECRET`, and
+ * For `storeTokens`, the grant that `oauthConfig` has the tokens of: `PLEO_CLIENT_ID`, and
  *
  * - `PLEO_TOKEN_ENDPOINT`: left out, that of `PLEO_SERVER`, which then has to be `production` (the default) or
  *   `staging`.
  * - `PLEO_TENANT`: left out, `default`.
  *
- * Tokens are no configuration: they change with each refresh.
- *
  * @since 0.1.0
  * @category config
  */
-export const oauthConfig: Effect.Effect<
-  Credentials,
-  ConfigError.ConfigError | BadRequest,
-  TokenStore | Scope.Scope
-> = Config.all({
+export const grantConfig: Config.Config<OAuthGrant> = Config.all({
   clientId: Config.nonEmptyString("PLEO_CLIENT_ID"),
-  clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET")),
-  tenant: Config.withDefault(Config.nonEmptyString("PLEO_TENANT"), undefined),
+  tenant: Config.withDefault(Config.nonEmptyString("PLEO_TENANT"), "default"),
   tokenEndpoint: Config.string("PLEO_TOKEN_ENDPOINT").pipe(
     Config.orElse(() =>
       Config.validate(Config.withDefault(Config.string("PLEO_SERVER"), "production"), {
@@ -273,7 +268,23 @@ export const oauthConfig: Effect.Effect<
       })
     )
   )
-}).pipe(Effect.flatMap(oauth))
+})
+
+/**
+ * `oauth`, configured by the variables of `grantConfig` and `PLEO_CLIENT_SECRET`. Tokens are no configuration: they
+ * change with each refresh.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const oauthConfig: Effect.Effect<
+  Credentials,
+  ConfigError.ConfigError | BadRequest,
+  TokenStore | Scope.Scope
+> = Config.all({
+  grant: grantConfig,
+  clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET"))
+}).pipe(Effect.flatMap(({ clientSecret, grant }) => oauth({ ...grant, clientSecret })))
 
 /**
  * Runs an effect with other credentials than its layer was given: one layer serves many customers. The
