@@ -19,7 +19,7 @@ export interface Sizes {
   readonly applications: ReadonlyArray<Size & { readonly name: Application }>
 }
 
-/** How much both packages may take, gzipped. */
+/** How much of both packages an application may need that updates an installation, gzipped. */
 export const maxOwnSize = 12_000
 
 const own = fileURLToPath(new URL("own.ts", import.meta.url))

@@ -8,7 +8,7 @@ import { maxOwnSize, type Size, type Sizes } from "./size.ts"
 const sizeRow = (name: string, { gzipped, minified }: Size) => [name, String(minified), String(gzipped)]
 
 const sizeTable = ({ applications, example, own, ownOfExample }: Sizes): Table => ({
-  title: `Bytes of a bundle (at most ${maxOwnSize} gzipped for our own)`,
+  title: `Bytes of a bundle (at most ${maxOwnSize}, gzipped, of our own for the README's example)`,
   head: ["", "minified", "gzipped"],
   rows: [
     sizeRow("our own: all that core and node export", own),

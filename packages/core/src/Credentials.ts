@@ -251,24 +251,26 @@ export const storeTokens = (
  * @since 0.1.0
  * @category config
  */
-export const grantConfig: Config.Config<OAuthGrant> = Config.all({
-  clientId: Config.nonEmptyString("PLEO_CLIENT_ID"),
-  tenant: Config.withDefault(Config.nonEmptyString("PLEO_TENANT"), "default"),
-  tokenEndpoint: Config.string("PLEO_TOKEN_ENDPOINT").pipe(
-    Config.orElse(() =>
-      Config.validate(Config.withDefault(Config.string("PLEO_SERVER"), "production"), {
-        message: "PLEO_TOKEN_ENDPOINT has to be set, since PLEO_SERVER is neither production nor staging",
-        validation: (server) => Object.hasOwn(tokenEndpoints, server)
-      })
-    ),
-    Config.mapOrFail((endpoint) =>
-      Either.mapBoth(checkUrl(endpoint, tokenEndpoints), {
-        onLeft: invalid("PLEO_TOKEN_ENDPOINT"),
-        onRight: () => endpoint
-      })
+export const grantConfig: Config.Config<OAuthGrant> = /* @__PURE__ */ Config.suspend(() =>
+  Config.all({
+    clientId: Config.nonEmptyString("PLEO_CLIENT_ID"),
+    tenant: Config.withDefault(Config.nonEmptyString("PLEO_TENANT"), "default"),
+    tokenEndpoint: Config.string("PLEO_TOKEN_ENDPOINT").pipe(
+      Config.orElse(() =>
+        Config.validate(Config.withDefault(Config.string("PLEO_SERVER"), "production"), {
+          message: "PLEO_TOKEN_ENDPOINT has to be set, since PLEO_SERVER is neither production nor staging",
+          validation: (server) => Object.hasOwn(tokenEndpoints, server)
+        })
+      ),
+      Config.mapOrFail((endpoint) =>
+        Either.mapBoth(checkUrl(endpoint, tokenEndpoints), {
+          onLeft: invalid("PLEO_TOKEN_ENDPOINT"),
+          onRight: () => endpoint
+        })
+      )
     )
-  )
-})
+  })
+)
 
 /**
  * `oauth`, configured by the variables of `grantConfig` and `PLEO_CLIENT_SECRET`. Tokens are no configuration: they
@@ -281,10 +283,15 @@ export const oauthConfig: Effect.Effect<
   Credentials,
   ConfigError.ConfigError | BadRequest,
   TokenStore | Scope.Scope
-> = Config.all({
-  grant: grantConfig,
-  clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET"))
-}).pipe(Effect.flatMap(({ clientSecret, grant }) => oauth({ ...grant, clientSecret })))
+> = /* @__PURE__ */ Effect.suspend(() =>
+  Effect.flatMap(
+    Config.all({
+      grant: grantConfig,
+      clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET"))
+    }),
+    ({ clientSecret, grant }) => oauth({ ...grant, clientSecret })
+  )
+)
 
 /**
  * Runs an effect with other credentials than its layer was given: one layer serves many customers. The
