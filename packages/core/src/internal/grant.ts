@@ -9,7 +9,7 @@ import * as Renewal from "./renewal.ts"
 
 /** What the grants of one app share. */
 export interface Host extends Renewal.Host {
-  /** Carries a renewal out in the background, when there is room for it. */
+  /** Carries a renewal out in the background. */
   readonly renew: (
     self: Effect.Effect<Renewal.Held, InstallationError>,
     result: Deferred.Deferred<Renewal.Held, InstallationError>
@@ -26,7 +26,7 @@ export class Grant implements internal.Grant {
   readonly identity: string
   lastUsed: number
   readonly #host: Host
-  readonly #leases: Renewal.Leases = {}
+  readonly #leases: Renewal.Leases = { known: new Map(), unclear: new Set() }
   #held: Renewal.Held | undefined
   #isAccepted = false
   #isRejected = false

@@ -52,17 +52,15 @@ export class Grants implements Host {
     self: Effect.Effect<Held, InstallationError>,
     result: Deferred.Deferred<Held, InstallationError>
   ): Effect.Effect<void> {
-    const unlessClosed = Effect.suspend(() => (this.#isClosed ? Effect.fail(closed) : self))
-    return Effect.asVoid(this.#fork(Effect.intoDeferred(this.#slots.run(unlessClosed), result)))
+    return Effect.asVoid(this.background(Effect.intoDeferred(self, result)))
   }
 
-  background(self: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.flatMap(this.#fork(self), (fiber) =>
-      Effect.ignore(Effect.timeout(Fiber.await(fiber), this.settings.timeout))
-    )
+  // What waits for another process takes no room: it may be dead.
+  exchange<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
+    return this.#slots.run(Effect.suspend(() => (this.#isClosed ? Effect.fail(closed) : self)))
   }
 
-  #fork<A>(self: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>> {
+  background<A>(self: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>> {
     return Effect.tap(Effect.forkDaemon(Effect.interruptible(self)), (fiber) =>
       Effect.sync(() => {
         this.#running.add(fiber)
