@@ -27,6 +27,11 @@ export const sourceOf = (
   }
 }
 
+/** Whether Pleo knew the credential, and had something else against the update. */
+const isAcceptance = (error: InstallationError) =>
+  (error._tag === "Unauthorized" && error.reason === "Forbidden") ||
+  (error._tag === "BadRequest" && error.status !== undefined)
+
 /** One attempt with what a grant has: once more with something else when that is not accepted. */
 export const asGranted = <A>(
   grant: Grant,
@@ -35,7 +40,10 @@ export const asGranted = <A>(
   send: (attempt: Attempt, secrets: Secrets) => Effect.Effect<A, InstallationError>
 ): Effect.Effect<A, InstallationError> => {
   const sendOnce = (secrets: Secrets) =>
-    Effect.tap(send(attempt, secrets), () => Effect.sync(() => grant.accept(secrets)))
+    Effect.tapBoth(send(attempt, secrets), {
+      onFailure: (error) => Effect.sync(() => isAcceptance(error) && grant.accept(secrets)),
+      onSuccess: () => Effect.sync(() => grant.accept(secrets))
+    })
   const isRejection = (error: InstallationError) =>
     error._tag === "Unauthorized" && error.reason === "Unauthenticated"
   return Effect.zipRight(
