@@ -79,9 +79,12 @@ const soon = <A>(
 export const put = (
   store: TokenStore["Type"],
   key: string,
-  tokens: Tokens
+  { expiresIn, ...others }: Tokens
 ): Effect.Effect<void, Infrastructure> =>
   Effect.gen(function* () {
+    // JSON has no infinity: what was stored with it could neither be read nor replaced.
+    const tokens: Tokens =
+      expiresIn === undefined || !Duration.isFinite(expiresIn) ? others : { ...others, expiresIn }
     for (;;) {
       const stored = yield* store.load(key)
       const generation = Option.match(stored, { onNone: () => 0, onSome: ({ generation }) => generation })
