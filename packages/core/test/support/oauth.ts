@@ -266,4 +266,4 @@ export const setUp = (expiresIn?: Duration.DurationInput, options: Partial<Crede
   })
 
 /** Lets what can go on without the clock go on. */
-export const settled = Effect.repeatN(Effect.yieldNow(), 200)
+export const settled = Effect.repeatN(Effect.yieldNow(), 100)
