@@ -201,21 +201,24 @@ export const oauth = (
       Effect.sync(() => new Grants({ clientId, clientSecret, tokenEndpoint: url, store, timeout })),
       ({ close }) => close
     )
-    return internal.make({ _tag: "App", tenant, of: (tenant) => grants.of(keyOf(tenant)) })
+    return internal.make({ _tag: "App", tenant, of: (tenant, clock) => grants.of(keyOf(tenant), clock) })
   })
 
 /**
- * The customer of a call, for `use`: one of those of the `oauth` that the layer was given.
+ * The customer of a call, for `use`: one of those of the `oauth` that the layer was given. Fails with `BadRequest`
+ * when the name is empty.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const tenant = (tenant: string): Effect.Effect<Credentials> =>
-  Either.right(internal.make({ _tag: "Tenant", tenant }))
+export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> =>
+  tenant === ""
+    ? Either.left(refuseOptions([{ path: ["tenant"], message: "is empty" }]))
+    : Either.right(internal.make({ _tag: "Tenant", tenant }))
 
 /**
- * Stores the tokens that a customer's consent has brought, in place of what was stored before: the next update
- * uses them, in every process.
+ * Stores the tokens that a customer's consent has brought, in place of what was stored before. Every process uses
+ * them as soon as what it has is refused, expires or has been given up.
  *
  * Fails with `BadRequest` when an option cannot be used, with `Unauthorized` when a token cannot, and with
  * `Infrastructure`, reason `TokenStore`, when they could not be stored.
@@ -231,13 +234,11 @@ export const storeTokens = (
     const { keyOf, tenant } = yield* Either.mapLeft(parseGrant(grant), refuseOptions)
     yield* bearer(accessToken)
     if (Redacted.value(refreshToken) === "") return yield* Effect.fail(refuse("refreshToken")("is empty"))
-    // JSON has no infinity; without an end is what it means.
-    const life = expiresIn === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(expiresIn)
     yield* put(yield* TokenStore, keyOf(tenant), {
       accessToken,
       refreshToken,
       receivedAt: yield* DateTime.now,
-      ...(Number.isFinite(life) ? { expiresIn: Duration.millis(life) } : {})
+      ...(expiresIn === undefined ? {} : { expiresIn: Duration.decode(expiresIn) })
     })
   })
 
@@ -254,7 +255,12 @@ export const storeTokens = (
 export const grantConfig: Config.Config<OAuthGrant> = /* @__PURE__ */ Config.suspend(() =>
   Config.all({
     clientId: Config.nonEmptyString("PLEO_CLIENT_ID"),
-    tenant: Config.withDefault(Config.nonEmptyString("PLEO_TENANT"), "default"),
+    tenant: Config.withDefault(Config.string("PLEO_TENANT"), "default").pipe(
+      Config.validate({
+        message: "PLEO_TENANT is empty",
+        validation: (tenant) => tenant !== ""
+      })
+    ),
     tokenEndpoint: Config.string("PLEO_TOKEN_ENDPOINT").pipe(
       Config.orElse(() =>
         Config.validate(Config.withDefault(Config.string("PLEO_SERVER"), "production"), {

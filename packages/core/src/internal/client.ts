@@ -196,9 +196,9 @@ const make = (
     const encoded = encodeUpdate(request)
     if (Either.isLeft(encoded)) return Effect.fail(encoded.left)
     const body = encoded.right
-    const source = sourceOf(credentials, given.credentials ?? chosenCredentials(given.context))
-    if ("_tag" in source) return Effect.fail(source)
     const { clock, timeout } = given
+    const source = sourceOf(credentials, given.credentials ?? chosenCredentials(given.context), clock)
+    if ("_tag" in source) return Effect.fail(source)
     const exchangeWith = (secrets: Secrets): Exchange => ({
       request: {
         headers: {

@@ -39,7 +39,11 @@ export interface Grant {
 
 export type Variant =
   | { readonly _tag: "Fixed"; readonly secrets: Secrets }
-  | { readonly _tag: "App"; readonly tenant: string; readonly of: (tenant: string) => Grant }
+  | {
+      readonly _tag: "App"
+      readonly tenant: string
+      readonly of: (tenant: string, clock: Clock.Clock) => Grant
+    }
   /** A customer of the app that the layer has the credentials of. */
   | { readonly _tag: "Tenant"; readonly tenant: string }
 

@@ -11,6 +11,7 @@ import type { Answer, Failure } from "../Transport.ts"
 
 interface ErrorLike {
   readonly code?: unknown
+  readonly errors?: unknown
   readonly message?: unknown
   readonly name?: unknown
   readonly syscall?: unknown
@@ -67,9 +68,14 @@ const reasonOf = (
   return invalidResponseCodes.has(code) ? "InvalidResponse" : "Transport"
 }
 
+/** Of a host with several addresses, Node.js reports the failures to connect to each together. */
+const isOfConnecting = ({ errors, syscall }: ErrorLike): boolean =>
+  syscall === "connect" ||
+  (Array.isArray(errors) && errors.length > 0 && errors.every((error) => error?.syscall === "connect"))
+
 /** Whether it came to no connection, so that nothing was sent. The system's own codes do not tell. */
 export const wasConnecting = (failure: Failure): boolean =>
-  failure._tag === "Broken" && causes(failure.cause).some(({ syscall }) => syscall === "connect")
+  failure._tag === "Broken" && causes(failure.cause).some(isOfConnecting)
 
 export const fromFailure = (failure: Failure): InstallationError => {
   switch (failure._tag) {

@@ -10,7 +10,7 @@ import * as Renewal from "./renewal.ts"
 
 /** What the grants of one app share. */
 export interface Host extends Renewal.Host {
-  /** Carries a renewal out in the background, when there is room for it. */
+  /** Carries a renewal out in the background. */
   readonly renew: (
     self: Effect.Effect<Renewal.Held, InstallationError>,
     result: Deferred.Deferred<Renewal.Held, InstallationError>
@@ -22,12 +22,15 @@ export interface Host extends Renewal.Host {
 /** How long tokens that are still good are used on after they could not be renewed, in milliseconds. */
 const pause = 5000
 
+const isEnd = (error: InstallationError): boolean =>
+  error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired"
+
 /** One customer's tokens as this process has them, renewed once for all who ask. */
 export class Grant implements internal.Grant {
   readonly identity: string
   lastUsed: number
   readonly #host: Host
-  readonly #leases: Renewal.Leases = {}
+  readonly #leases: Renewal.Leases = { known: new Map(), unclear: new Set() }
   #held: Renewal.Held | undefined
   #isAccepted = false
   #isRejected = false
@@ -68,12 +71,24 @@ export class Grant implements internal.Grant {
     return Effect.suspend(() => {
       const held = this.#held
       if (held?.secrets === rejected && this.#renewal === undefined) {
-        // New and never accepted: it is not the token that is wrong, and the next would fare no better.
-        if (held.isNew && !this.#isAccepted) return Effect.succeed(undefined)
-        this.#isRejected = true
+        if (held.isNew && !this.#isAccepted)
+          return Effect.flatMap(
+            Renewal.isStored(this.#host.settings, this.identity, held.accessToken),
+            (isLastWord) => {
+              // New and never accepted: it is not the token that is wrong, and the next would fare no better.
+              if (isLastWord) return Effect.succeed(undefined)
+              this.#reject(rejected)
+              return this.secrets(post)
+            }
+          )
+        this.#reject(rejected)
       }
       return this.secrets(post)
     })
+  }
+
+  #reject(rejected: internal.Secrets): void {
+    if (this.#held?.secrets === rejected) this.#isRejected = true
   }
 
   accept(secrets: internal.Secrets): void {
@@ -117,7 +132,7 @@ export class Grant implements internal.Grant {
       if (exit.value.secrets !== this.#held?.secrets) this.#isAccepted = false
       this.#isRejected = false
       this.#held = exit.value
-    } else if (exit.cause._tag === "Fail" && exit.cause.error._tag === "Unauthorized") {
+    } else if (exit.cause._tag === "Fail" && isEnd(exit.cause.error)) {
       this.#held = undefined
     }
   }

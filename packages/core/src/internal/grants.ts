@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Infrastructure, type InstallationError } from "../InstallationError.ts"
 import { Grant, type Host } from "./grant.ts"
-import type { Held, Settings } from "./renewal.ts"
+import { type Held, monotonic, type Settings } from "./renewal.ts"
 import { Slots } from "./slots.ts"
 
 /** After how many milliseconds without use a grant is let go: the store has what is needed to go on. */
@@ -13,7 +13,8 @@ const maxIdle = 10 * 60_000
 /** Fewer than a transport has sockets: an exchange that waits for one loses time, and may then be lost. */
 const maxRenewals = 16
 
-const closed = new Infrastructure({ reason: "TokenEndpoint", code: "CLOSED" })
+// The code that a transport has for it.
+const closed = () => new Infrastructure({ reason: "TokenEndpoint", code: "UND_ERR_CLOSED" })
 
 /** The grants of one app: each customer's by the key that it has in the store. */
 export class Grants implements Host {
@@ -22,23 +23,21 @@ export class Grants implements Host {
   readonly #grants = new Map<string, Grant>()
   readonly #slots = new Slots(maxRenewals)
   readonly #running = new Set<Fiber.RuntimeFiber<unknown>>()
-  #now = 0
   #isClosed = false
 
   constructor(settings: Settings) {
     this.settings = settings
   }
 
-  of(key: string): Grant {
+  of(key: string, clock: Clock.Clock): Grant {
     const known = this.#grants.get(key)
     if (known !== undefined) return known
-    const grant = new Grant(this, key, this.#now)
+    const grant = new Grant(this, key, monotonic(clock))
     this.#grants.set(key, grant)
     return grant
   }
 
   touch(grant: Grant, now: number): void {
-    this.#now = now
     grant.lastUsed = now
     this.#grants.delete(grant.identity)
     this.#grants.set(grant.identity, grant)
@@ -52,17 +51,15 @@ export class Grants implements Host {
     self: Effect.Effect<Held, InstallationError>,
     result: Deferred.Deferred<Held, InstallationError>
   ): Effect.Effect<void> {
-    const unlessClosed = Effect.suspend(() => (this.#isClosed ? Effect.fail(closed) : self))
-    return Effect.asVoid(this.#fork(Effect.intoDeferred(this.#slots.run(unlessClosed), result)))
+    return Effect.asVoid(this.background(Effect.intoDeferred(self, result)))
   }
 
-  background(self: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.flatMap(this.#fork(self), (fiber) =>
-      Effect.ignore(Effect.timeout(Fiber.await(fiber), this.settings.timeout))
-    )
+  // What waits for another process takes no room: it may be dead.
+  exchange<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
+    return this.#slots.run(Effect.suspend(() => (this.#isClosed ? Effect.fail(closed()) : self)))
   }
 
-  #fork<A>(self: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>> {
+  background<A>(self: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>> {
     return Effect.tap(Effect.forkDaemon(Effect.interruptible(self)), (fiber) =>
       Effect.sync(() => {
         this.#running.add(fiber)

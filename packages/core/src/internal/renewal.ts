@@ -5,6 +5,7 @@ import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
@@ -67,23 +68,28 @@ const ended = {
 const unavailable = (code: string | undefined) =>
   new Infrastructure({ reason: "TokenStore", ...(code === undefined ? {} : { code }) })
 
-/** A store that does not answer is one that fails. */
+/** A store that does not answer, or throws, is one that fails: what was to be stored is not lost with it. */
 const soon = <A>(
-  self: Effect.Effect<A, TokenStoreError>,
+  self: () => Effect.Effect<A, TokenStoreError>,
   timeout: number
 ): Effect.Effect<A, Infrastructure> =>
-  within(
-    Effect.mapError(self, ({ code }) => unavailable(code)),
-    timeout
-  ).pipe(Effect.mapError((error) => (error.reason === "Timeout" ? unavailable("TIMEOUT") : error)))
+  Effect.suspend(self).pipe(
+    Effect.mapError(({ code }) => unavailable(code)),
+    Effect.catchAllDefect(() => Effect.fail(unavailable("DEFECT"))),
+    (self) => within(self, timeout),
+    Effect.mapError((error) => (error.reason === "Timeout" ? unavailable("TIMEOUT") : error))
+  )
 
 /** Stores tokens in place of whatever is stored. */
 export const put = (
   store: TokenStore["Type"],
   key: string,
-  tokens: Tokens
+  { expiresIn, ...others }: Tokens
 ): Effect.Effect<void, Infrastructure> =>
   Effect.gen(function* () {
+    // JSON has no infinity: what was stored with it could neither be read nor replaced.
+    const tokens: Tokens =
+      expiresIn === undefined || !Duration.isFinite(expiresIn) ? others : { ...others, expiresIn }
     for (;;) {
       const stored = yield* store.load(key)
       const generation = Option.match(stored, { onNone: () => 0, onSome: ({ generation }) => generation })
@@ -97,16 +103,46 @@ const untilStored = Schedule.exponential("50 millis").pipe(Schedule.union(Schedu
 const firstLook = 50
 const longestLook = 1000
 
-/** The lease under which this process has sent nothing yet, though it may be stored already. */
+/** What this process knows and the store may not. */
 export interface Leases {
-  unused?: string | undefined
+  /** The tokens that are good where the store has a lease, or says that it was lost. */
+  readonly known: Map<string, Tokens>
+  /** Those under which nothing was sent, since they were perhaps not stored. */
+  readonly unclear: Set<string>
+  /** What the token endpoint answered when it asked to be left alone, and until when. */
+  pause?: { readonly error: InstallationError; readonly until: number } | undefined
 }
 
 export interface Host {
   readonly settings: Settings
-  /** Carries out in the background what may take long, and waits for a while. */
-  readonly background: (self: Effect.Effect<void>) => Effect.Effect<void>
+  /** Exchanges a token, when there is room for it. */
+  readonly exchange: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
+  /** Carries out in the background what may take long. */
+  readonly background: <A>(self: Effect.Effect<A>) => Effect.Effect<Fiber.Fiber<A>>
 }
+
+const pauseAfter = (error: InstallationError, now: number): Leases["pause"] =>
+  error._tag === "Infrastructure" && error.retryAfter !== undefined
+    ? { error, until: now + Duration.toMillis(error.retryAfter) }
+    : undefined
+
+const load = ({ store, timeout }: Settings, key: string) => soon(() => store.load(key), timeout)
+
+const isSame = (a: Redacted.Redacted, b: Redacted.Redacted) => Redacted.value(a) === Redacted.value(b)
+
+/** Whether an access token is still the one that is stored, as far as the store can tell. */
+export const isStored = (
+  settings: Settings,
+  key: string,
+  accessToken: Redacted.Redacted
+): Effect.Effect<boolean> =>
+  Effect.match(load(settings, key), {
+    onFailure: () => true,
+    onSuccess: Option.exists(
+      ({ authorization }) =>
+        authorization._tag === "Active" && isSame(authorization.tokens.accessToken, accessToken)
+    )
+  })
 
 /**
  * Tokens other than `stale`: those that another process has stored, or else new ones. Fails with
@@ -121,41 +157,78 @@ export const renew = (
 ): Effect.Effect<Held, InstallationError> => {
   const { settings } = host
   const { store, timeout } = settings
-  const load = Effect.suspend(() => soon(store.load(key), timeout))
   const save = (expected: number, authorization: Authorization) =>
-    Effect.suspend(() => soon(store.save(key, expected, authorization), timeout))
+    soon(() => store.save(key, expected, authorization), timeout)
 
-  const isStale = ({ accessToken }: Tokens) =>
-    stale !== undefined && Redacted.value(stale) === Redacted.value(accessToken)
+  const isStale = ({ accessToken }: Tokens) => stale !== undefined && isSame(stale, accessToken)
 
-  /** Stores what has become of tokens that were not replaced. `false` when something else is stored already. */
-  const settle = (expected: number, authorization: Authorization) =>
+  /** Stores that tokens came to an end. `false` when something else is stored already. */
+  const settle = (expected: number, authorization: Authorization & { _tag: "Ended" }) =>
     Effect.retry(save(expected, authorization), {
       schedule: Schedule.intersect(untilStored, Schedule.recurUpTo(timeout))
     })
 
-  /** Stores new tokens, for as long as it takes: they are the only ones there are. */
-  const keep = (expected: number, lease: string, authorization: Authorization & { _tag: "Active" }) =>
+  /**
+   * Stores the tokens that are good in place of a lease, also when another process has said meanwhile that they
+   * were lost. `false` when something else is stored.
+   */
+  const putBack = (expected: number, tokens: Tokens, goodFor: (lease: string) => Tokens | undefined) =>
     Effect.gen(function* () {
       let generation = expected
+      let good = tokens
       for (;;) {
-        if (yield* save(generation, authorization)) return
-        const stored = yield* load
-        if (Option.isNone(stored)) return
-        // That it was lost was said by another process, for which this one has taken too long.
-        if (stored.value.authorization._tag !== "Ended" || stored.value.authorization.lease !== lease) return
+        if (generation > 0 && (yield* save(generation, { _tag: "Active", tokens: good }))) return true
+        const stored = yield* load(settings, key)
+        if (Option.isNone(stored)) return false
+        const { authorization } = stored.value
+        if (authorization._tag === "Active") return isSame(authorization.tokens.accessToken, good.accessToken)
+        const known = goodFor(authorization.lease)
+        if (known === undefined) return false
         generation = stored.value.generation
+        good = known
       }
-    }).pipe(
-      Effect.tapError((error) => Effect.logError("New tokens are not stored yet", error)),
+    })
+
+  /** The same, for as long as it takes: nobody else knows these tokens to be good. Waits for it for a while. */
+  const keep = (expected: number, lease: string, tokens: Tokens, isNew: boolean) => {
+    leases.known.set(lease, tokens)
+    return putBack(expected, tokens, (other) => (other === lease ? tokens : undefined)).pipe(
+      Effect.tapError((error) =>
+        isNew ? Effect.logError("New tokens are not stored yet", error) : Effect.void
+      ),
       Effect.retry(untilStored),
-      Effect.ignore
+      Effect.orElseSucceed(() => true),
+      Effect.ensuring(Effect.sync(() => leases.known.delete(lease))),
+      (self) => host.background(self),
+      Effect.flatMap((fiber) => Effect.option(Effect.timeout(Fiber.join(fiber), timeout))),
+      Effect.map(Option.getOrElse(() => true))
     )
+  }
+
+  /** A lease whose storing failed may be stored, and would count as lost. */
+  const clear = (lease: string, tokens: Tokens) => {
+    const isUnderWay = leases.unclear.size > 0
+    leases.known.set(lease, tokens)
+    leases.unclear.add(lease)
+    if (isUnderWay) return Effect.void
+    return putBack(0, tokens, (other) =>
+      leases.unclear.has(other) ? leases.known.get(other) : undefined
+    ).pipe(
+      Effect.retry(untilStored),
+      Effect.ignore,
+      Effect.ensuring(
+        Effect.sync(() => {
+          for (const lease of leases.unclear) leases.known.delete(lease)
+          leases.unclear.clear()
+        })
+      ),
+      (self) => host.background(self)
+    )
+  }
 
   /** With the lease stored as the generation `expected`. `undefined` when something else is stored meanwhile. */
   const exchange = (expected: number, lease: string, tokens: Tokens) =>
     Effect.gen(function* () {
-      leases.unused = undefined
       const outcome = yield* TokenEndpoint.refresh(settings, tokens.refreshToken, post, timeout)
       switch (outcome._tag) {
         case "Issued": {
@@ -166,15 +239,11 @@ export const renew = (
             ...(outcome.expiresIn === undefined ? {} : { expiresIn: outcome.expiresIn })
           }
           const held = hold(issued, yield* Effect.clock, true)
-          yield* host.background(keep(expected, lease, { _tag: "Active", tokens: issued }))
-          return held
+          return (yield* keep(expected, lease, issued, true)) ? held : undefined
         }
         case "Failed":
-          yield* Effect.catchAll(settle(expected, { _tag: "Active", tokens }), () =>
-            Effect.sync(() => {
-              leases.unused = lease
-            })
-          )
+          yield* keep(expected, lease, tokens, false)
+          leases.pause = pauseAfter(outcome.error, monotonic(yield* Effect.clock))
           return yield* Effect.fail(outcome.error)
         case "Refused":
         case "Lost": {
@@ -186,43 +255,48 @@ export const renew = (
       }
     })
 
+  /** Stores a lease in place of what is stored, and sends the refresh token under it if that could be done. */
+  const claim = (generation: number, tokens: Tokens) =>
+    Effect.gen(function* () {
+      // Another each time: how long it is stored is what others go by.
+      const lease = crypto.randomUUID()
+      const duration = Duration.millis(2 * timeout)
+      const isClaimed = yield* save(generation, { _tag: "Refreshing", tokens, lease, duration }).pipe(
+        Effect.tapError(() => clear(lease, tokens))
+      )
+      return isClaimed ? yield* exchange(generation + 1, lease, tokens) : undefined
+    })
+
   return Effect.gen(function* () {
     const clock = yield* Effect.clock
     let watched: { readonly lease: string; readonly since: number } | undefined
     let look = firstLook
     for (;;) {
-      const stored: Option.Option<Stored> = yield* load
+      const stored: Option.Option<Stored> = yield* load(settings, key)
       if (Option.isNone(stored)) return yield* Effect.fail(reauthorise("no tokens are stored"))
       const { authorization, generation } = stored.value
-      switch (authorization._tag) {
-        case "Ended":
-          return yield* Effect.fail(reauthorise(ended[authorization.reason]))
-        case "Active": {
-          const { tokens } = authorization
-          const held = hold(tokens, clock, false)
-          if (!isStale(tokens) && monotonic(clock) < held.renewAt) return held
-          leases.unused ??= crypto.randomUUID()
-          const duration = Duration.millis(2 * timeout)
-          yield* save(generation, { _tag: "Refreshing", tokens, lease: leases.unused, duration })
-          break
-        }
-        case "Refreshing": {
-          const { duration, lease, tokens } = authorization
-          if (lease === leases.unused) {
-            const renewed = yield* exchange(generation, lease, tokens)
-            if (renewed !== undefined) return renewed
-            break
-          }
-          const now = monotonic(clock)
-          // By how long it was seen here: the clocks of two machines need not agree.
-          if (watched?.lease !== lease) watched = { lease, since: now }
-          const left = watched.since + Duration.toMillis(duration) - now
-          if (left <= 0) {
-            yield* save(generation, { _tag: "Ended", reason: "Lost", lease })
-          } else {
-            yield* Effect.sleep(Math.ceil(Math.min(look, left)))
-            look = Math.min(2 * look, longestLook)
-          }
+      const tokens =
+        authorization._tag === "Active" ? authorization.tokens : leases.known.get(authorization.lease)
+      if (tokens !== undefined) {
+        const held = hold(tokens, clock, false)
+        if (!isStale(tokens) && monotonic(clock) < held.renewAt) return held
+        if (leases.pause !== undefined && monotonic(clock) < leases.pause.until)
+          return yield* Effect.fail(leases.pause.error)
+        const renewed = yield* host.exchange(claim(generation, tokens))
+        if (renewed !== undefined) return renewed
+      } else if (authorization._tag === "Ended") {
+        return yield* Effect.fail(reauthorise(ended[authorization.reason]))
+      } else if (authorization._tag === "Refreshing") {
+        const { duration, lease } = authorization
+        const now = monotonic(clock)
+        // By how long it was seen here: the clocks of two machines need not agree.
+        if (watched?.lease !== lease) watched = { lease, since: now }
+        const left = watched.since + Duration.toMillis(duration) - now
+        if (left <= 0) {
+          yield* save(generation, { _tag: "Ended", reason: "Lost", lease })
+        } else {
+          yield* Effect.sleep(Math.ceil(Math.min(look, left)))
+          look = Math.min(2 * look, longestLook)
         }
       }
     }

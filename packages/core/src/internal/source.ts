@@ -10,7 +10,8 @@ import { within } from "./timeout.ts"
 /** What the credentials of a call are, over those of its layer: secrets as they are, or a grant that has some. */
 export const sourceOf = (
   layer: Credentials,
-  chosen: Credentials | undefined
+  chosen: Credentials | undefined,
+  clock: Clock.Clock
 ): Secrets | Grant | Unauthorized => {
   const own = layer[TypeId]
   const variant = chosen === undefined ? own : chosen[TypeId]
@@ -18,10 +19,10 @@ export const sourceOf = (
     case "Fixed":
       return variant.secrets
     case "App":
-      return variant.of(variant.tenant)
+      return variant.of(variant.tenant, clock)
     case "Tenant":
       return own._tag === "App"
-        ? own.of(variant.tenant)
+        ? own.of(variant.tenant, clock)
         : new Unauthorized({
             reason: "Unauthenticated",
             issues: [{ path: ["tenant"], message: "the layer was not given Credentials.oauth" }]
@@ -38,6 +39,11 @@ type Send<A> = (
 
 const isRejection = (error: InstallationError): boolean =>
   error._tag === "Unauthorized" && error.reason === "Unauthenticated"
+
+/** Whether Pleo knew the credential, and had something else against the update. */
+const isAcceptance = (error: InstallationError) =>
+  (error._tag === "Unauthorized" && error.reason === "Forbidden") ||
+  (error._tag === "BadRequest" && error.status !== undefined)
 
 /** One attempt with what a grant has: once more with something else when that is not accepted. */
 export const asGranted = <A>(
@@ -82,6 +88,9 @@ export const asGranted = <A>(
     Effect.catchAll((error) =>
       sent !== undefined && isRejection(error) ? sendAgain(sent, error) : Effect.fail(error)
     ),
-    Effect.tap(accept)
+    Effect.tapBoth({
+      onFailure: (error) => Effect.sync(() => isAcceptance(error) && accept()),
+      onSuccess: () => Effect.sync(accept)
+    })
   )
 }

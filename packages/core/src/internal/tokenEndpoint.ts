@@ -36,7 +36,8 @@ const lost: Outcome = { _tag: "Lost" }
 
 const failed = (error: InstallationError): Outcome => ({ _tag: "Failed", error })
 
-// RFC 6749 section 5.2 has the first; the others are in use for a consent that is gone.
+// RFC 6749 section 5.2 has the first; the others are in use for a consent that is gone. With the status 401, some
+// servers say `access_denied` of the app's secret.
 const endOfGrant: ReadonlySet<unknown> = new Set([
   "invalid_grant",
   "access_denied",
@@ -53,10 +54,13 @@ const parse = (body: Uint8Array): Readonly<Record<string, unknown>> => {
     : {}
 }
 
+const maxSeconds = 2 ** 31
+
 /** Seconds, which some servers write as a string. */
 const parseExpiresIn = (value: unknown): Duration.Duration | undefined => {
   const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value
-  return typeof seconds === "number" && seconds >= 0 && Number.isFinite(seconds)
+  // What is beyond all bounds could not be stored as JSON.
+  return typeof seconds === "number" && seconds >= 0 && seconds <= maxSeconds
     ? Duration.seconds(seconds)
     : undefined
 }
@@ -95,9 +99,10 @@ const fromAnswer = (answer: Answer, now: number): Outcome => {
   if (status >= 200 && status < 300) return fromSuccess(body)
   // A gateway that heard nothing, or nonsense, from the server behind it knows no more than we do.
   if (status === 502 || status === 504) return lost
-  if (status >= 400 && status < 500) {
+  if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
     const { error } = parse(body)
-    if (endOfGrant.has(error)) return { _tag: "Refused", code: String(error) }
+    const isOfApp = status === 401 && error === "access_denied"
+    if (endOfGrant.has(error) && !isOfApp) return { _tag: "Refused", code: String(error) }
     if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error)) return fromOtherRefusal(status, error)
   }
   const retryAfter = retryAfterOf(answer, now)
@@ -144,7 +149,9 @@ export const refresh = (
         onSuccess: (answer) => fromAnswer(answer, clock.unsafeCurrentTimeMillis())
       }),
       (self) => within(self, timeout),
-      Effect.orElseSucceed(() => lost)
+      Effect.orElseSucceed(() => lost),
+      // Whether a transport that throws has sent it, it does not say.
+      Effect.catchAllDefect(() => Effect.succeed(lost))
     )
   )
 }

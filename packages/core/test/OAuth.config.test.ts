@@ -1,0 +1,105 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Credentials from "../src/Credentials.ts"
+import { TokenStore } from "../src/TokenStore.ts"
+import { activated, answering, bearer, installation, send } from "./support/http.ts"
+import * as OAuth from "./support/oauth.ts"
+
+const complete = { PLEO_CLIENT_ID: "id", PLEO_CLIENT_SECRET: "secret" }
+
+const configured = (variables: Readonly<Record<string, string>>) =>
+  Credentials.oauthConfig.pipe(
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables)))),
+    Effect.provideService(TokenStore, new OAuth.Shelf().store)
+  )
+
+describe("Credentials.oauthConfig", () => {
+  it.scoped.each<Readonly<Record<string, string>>>([
+    complete,
+    { ...complete, PLEO_SERVER: "staging", PLEO_TENANT: "customer" },
+    { ...complete, PLEO_SERVER: "https://proxy.test", PLEO_TOKEN_ENDPOINT: "https://proxy.test/token" },
+    { ...complete, PLEO_TOKEN_ENDPOINT: "staging" }
+  ])("takes %j", (variables) => Effect.asVoid(configured(variables)))
+
+  it.scoped.each<readonly [string, Readonly<Record<string, string>>]>([
+    ["PLEO_CLIENT_ID", { PLEO_CLIENT_SECRET: "secret" }],
+    ["PLEO_CLIENT_ID", { ...complete, PLEO_CLIENT_ID: "" }],
+    ["PLEO_CLIENT_SECRET", { PLEO_CLIENT_ID: "id" }],
+    ["PLEO_CLIENT_SECRET", { ...complete, PLEO_CLIENT_SECRET: "" }],
+    ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_TOKEN_ENDPOINT: "http://elsewhere.test/token" }],
+    ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_TOKEN_ENDPOINT: "https://user:pass@elsewhere.test/token" }],
+    ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_SERVER: "https://proxy.test" }]
+  ])("names %s when it is missing or wrong: %j", ([name, variables]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(configured(variables))
+      expect(ConfigError.isConfigError(error)).toBe(true)
+      expect(String(error)).toContain(name)
+    })
+  )
+})
+
+describe("Credentials.tenant", () => {
+  it.effect("is named when the layer was not given oauth, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const { client, requests } = answering(() => installation())
+      const error = yield* Effect.flip(
+        Credentials.use(send(client, { credentials: bearer("token") }), Credentials.tenant("customer"))
+      )
+      expect(error).toMatchObject({ _tag: "Unauthorized", reason: "Unauthenticated" })
+      expect(error.message).toContain("tenant: the layer was not given Credentials.oauth")
+      expect(requests).toEqual([])
+    })
+  )
+})
+
+describe("closing the layer", () => {
+  it.live("waits until what was sent is answered and stored", () =>
+    Effect.gen(function* () {
+      const server = new OAuth.Server()
+      const shelf = new OAuth.Shelf()
+      yield* OAuth.storeTokens(shelf.store, server.authorize(), 0)
+      const scope = yield* Scope.make()
+      const update = yield* Scope.extend(OAuth.startProcess(server, shelf.store), scope)
+      const isSent = yield* Deferred.make<void>()
+      const goOn = yield* Deferred.make<void>()
+      server.tokenFaults.push((answer) =>
+        Effect.zipRight(Deferred.succeed(isSent, undefined), Effect.as(Deferred.await(goOn), undefined)).pipe(
+          Effect.map(answer)
+        )
+      )
+      const fiber = yield* Effect.fork(update(activated))
+      yield* Deferred.await(isSent)
+      yield* Fiber.interrupt(fiber)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* OAuth.settled
+      expect(closing.unsafePoll()).toBeNull()
+      yield* Deferred.succeed(goOn, undefined)
+      yield* Fiber.join(closing)
+      expect(shelf.only._tag).toBe("Active")
+      expect(server.presented).toEqual(["refresh-canary-1"])
+      const other = yield* Effect.scoped(
+        Effect.flatMap(OAuth.startProcess(server, shelf.store), (update) => update(activated))
+      )
+      expect(other).toMatchObject({ status: "ACTIVATED" })
+      expect(server.presented).toEqual(["refresh-canary-1"])
+    })
+  )
+
+  it.live("leaves expired tokens alone from then on", () =>
+    Effect.gen(function* () {
+      const server = new OAuth.Server()
+      const shelf = new OAuth.Shelf()
+      yield* OAuth.storeTokens(shelf.store, server.authorize(), 0)
+      const update = yield* Effect.scoped(OAuth.startProcess(server, shelf.store))
+      expect(yield* Effect.flip(update(activated))).toMatchObject({ reason: "TokenEndpoint", code: "UND_ERR_CLOSED" })
+      expect(server.tokenRequests).toEqual([])
+      expect(shelf.history).toEqual(["Active"])
+    })
+  )
+})

@@ -1,0 +1,653 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
+import * as Credentials from "../src/Credentials.ts"
+import type { InstallationError } from "../src/InstallationError.ts"
+import * as RetryPolicy from "../src/RetryPolicy.ts"
+import * as TextTokenStore from "../src/TextTokenStore.ts"
+import { TokenStore } from "../src/TokenStore.ts"
+import { activated, bodyOf } from "./support/http.ts"
+import * as OAuth from "./support/oauth.ts"
+import { Leaky, leaks, probes } from "./support/probes.ts"
+import { recordingTracer } from "./support/tracer.ts"
+
+const reauthorise = { _tag: "Unauthorized", reason: "ReauthorizationRequired" }
+
+const accessTokenOf = (shelf: OAuth.Shelf) =>
+  "tokens" in shelf.only ? Redacted.value(shelf.only.tokens.accessToken) : shelf.only._tag
+
+describe("Credentials.oauth", () => {
+  describe("a 401", () => {
+    it.scoped("is the last word on a new token, until tokens are stored anew", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* OAuth.setUp(0)
+        server.updateFaults.push(OAuth.status(401), OAuth.status(401))
+        for (let time = 0; time < 2; time++)
+          expect(yield* Effect.flip(update(activated))).toMatchObject({
+            reason: "Unauthenticated",
+            status: 401
+          })
+        expect(server.presented).toEqual(["refresh-canary-1"])
+        server.revoke()
+        yield* OAuth.storeTokens(shelf.store, server.authorize())
+        expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        expect(server.presented).toEqual(["refresh-canary-1"])
+        expect(server.updates.slice(2)).toEqual(["access-canary-2 401", "access-canary-3 200"])
+      })
+    )
+
+    it.scoped("is told as it is when the store cannot be read", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* OAuth.setUp(0)
+        server.updateFaults.push(OAuth.status(401), OAuth.status(401))
+        yield* Effect.flip(update(activated))
+        shelf.isDown = true
+        expect(yield* Effect.flip(update(activated))).toMatchObject({
+          reason: "Unauthenticated",
+          status: 401
+        })
+      })
+    )
+
+    it.scoped.each([403, 400, 404])(
+      "renews a token that was known to Pleo when it answered another update with %i",
+      (status) =>
+        Effect.gen(function* () {
+          const { server, update } = yield* OAuth.setUp(0)
+          server.updateFaults.push(OAuth.status(status))
+          expect(yield* Effect.flip(update(activated))).toMatchObject({ status })
+          server.updateFaults.push(OAuth.status(401))
+          expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+          expect(server.presented).toEqual(["refresh-canary-1", "refresh-canary-2"])
+        })
+    )
+
+    it.scoped("does not renew a token that was met by a 503 before", () =>
+      Effect.gen(function* () {
+        const { server, update } = yield* OAuth.setUp(0)
+        server.updateFaults.push(OAuth.status(503), OAuth.status(401))
+        yield* Effect.flip(update(activated))
+        expect(yield* Effect.flip(update(activated))).toMatchObject({ reason: "Unauthenticated" })
+        expect(server.presented).toEqual(["refresh-canary-1"])
+      })
+    )
+
+    it.scoped("to a token leaves it unused, also while the app is not accepted", () =>
+      Effect.gen(function* () {
+        const { server, update } = yield* OAuth.setUp()
+        server.updateFaults.push(OAuth.status(401))
+        server.tokenFaults.push(
+          OAuth.oauthError("invalid_client", 401),
+          OAuth.oauthError("invalid_client", 401)
+        )
+        for (let time = 0; time < 2; time++)
+          expect((yield* Effect.flip(update(activated))).message).toContain("invalid_client")
+        expect(server.updates).toEqual(["access-canary-1 401"])
+        expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        expect(server.updates).toEqual(["access-canary-1 401", "access-canary-2 200"])
+      })
+    )
+  })
+
+  describe("a refresh", () => {
+    interface Case {
+      readonly name: string
+      readonly fault: OAuth.Fault
+      readonly error: Readonly<Record<string, unknown>>
+      readonly says: string
+      readonly stored: "Active" | "Refused" | "Lost"
+    }
+
+    const broken =
+      (cause: object): OAuth.Fault =>
+      (_, request) =>
+        OAuth.broken(request, cause)
+
+    const refused = (name: string, fault: OAuth.Fault): Case => ({
+      name,
+      fault,
+      error: { ...reauthorise, isRetryable: false },
+      says: "the authorisation server refused the refresh token",
+      stored: "Refused"
+    })
+
+    const lost = (name: string, fault: OAuth.Fault): Case => ({
+      name,
+      fault,
+      error: { ...reauthorise, isRetryable: false },
+      says: "the refresh token was sent and no answer came",
+      stored: "Lost"
+    })
+
+    const ofApp = (code: string, status: number): Case => ({
+      name: `${code} with the status ${status}`,
+      fault: OAuth.oauthError(code, status),
+      error: { _tag: "Unauthorized", reason: "Unauthenticated", isRetryable: false },
+      says: `clientId: the authorisation server answered ${code} (status ${status})`,
+      stored: "Active"
+    })
+
+    const unavailable = (
+      name: string,
+      fault: OAuth.Fault,
+      error: { readonly isRetryable: boolean } & Readonly<Record<string, unknown>>,
+      says: string
+    ): Case => ({
+      name,
+      fault,
+      error: { _tag: "Infrastructure", reason: "TokenEndpoint", ...error },
+      says: `No new access token came from Pleo (${says}`,
+      stored: "Active"
+    })
+
+    const ofStatus = (
+      status: number,
+      isRetryable: boolean,
+      body = "",
+      headers: Readonly<Record<string, string>> = {}
+    ): Case =>
+      unavailable(
+        `the status ${status}${body === "" ? "" : `, ${body}`}`,
+        OAuth.status(status, body, headers),
+        { status, isRetryable },
+        `status ${status})`
+      )
+
+    const unsent = (code: string, cause: object = {}): Case =>
+      unavailable(`${code} while connecting`, broken({ code, ...cause }), { code, isRetryable: true }, code)
+
+    const cases: ReadonlyArray<Case> = [
+      ...[
+        "invalid_grant",
+        "access_denied",
+        "invalid_token",
+        "consent_required",
+        "interaction_required",
+        "login_required"
+      ].map((code) => refused(code, OAuth.oauthError(code))),
+      refused("invalid_grant with the status 401", OAuth.oauthError("invalid_grant", 401)),
+      refused("invalid_grant with the status 403", OAuth.oauthError("invalid_grant", 403)),
+      ofApp("invalid_client", 401),
+      ofApp("invalid_client", 400),
+      ofApp("unauthorized_client", 400),
+      ofApp("unsupported_grant_type", 400),
+      ofApp("invalid_request", 400),
+      // As some servers answer a wrong secret: nobody's consent is gone.
+      ofApp("access_denied", 401),
+      {
+        ...unavailable(
+          "429 with Retry-After",
+          OAuth.status(429, "", { "retry-after": "7" }),
+          { status: 429, isRetryable: true, retryAfter: Duration.seconds(7) },
+          "status 429)"
+        ),
+        says: "Try again after 7s."
+      },
+      ofStatus(429, true, '{"error":"too_many_requests"}'),
+      ofStatus(429, true, '{"error":"access_denied"}'),
+      ofStatus(408, true, '{"error":"request_timeout"}'),
+      ofStatus(500, true),
+      ofStatus(500, true, '{"error":"server_error"}'),
+      ofStatus(503, true),
+      ofStatus(503, true, "<html></html>"),
+      ofStatus(501, false),
+      ofStatus(302, false, "", { location: "https://elsewhere.test/oauth/token" }),
+      ofStatus(307, false, "", { location: "https://elsewhere.test/oauth/token" }),
+      ofStatus(404, false, "<!doctype html>"),
+      ofStatus(400, false, "not JSON"),
+      ofStatus(400, false, "null"),
+      ofStatus(400, false, '{"error":"Not a code, but a sentence."}'),
+      ofStatus(400, false, '{"error":{"code":"invalid_grant"}}'),
+      unsent("ECONNREFUSED"),
+      unsent("ENOTFOUND"),
+      unsent("ENETUNREACH", { syscall: "connect" }),
+      unsent("EHOSTUNREACH", { syscall: "connect" }),
+      unsent("ETIMEDOUT", { syscall: "connect" }),
+      unavailable(
+        "a certificate that is refused",
+        broken({ code: "CERT_HAS_EXPIRED" }),
+        { code: "CERT_HAS_EXPIRED", isRetryable: false },
+        "CERT_HAS_EXPIRED)"
+      ),
+      lost("a connection that is reset", OAuth.lost),
+      lost("ETIMEDOUT while reading", broken({ code: "ETIMEDOUT", syscall: "read" })),
+      lost("an error that says nothing", broken({})),
+      lost("no answer in time", OAuth.hang),
+      lost("502", OAuth.status(502)),
+      lost("504", OAuth.status(504)),
+      lost(
+        "a page",
+        OAuth.answered(() => "<!doctype html>")
+      ),
+      lost(
+        "an empty success",
+        OAuth.answered(() => "")
+      ),
+      lost(
+        "null",
+        OAuth.answered(() => null)
+      ),
+      lost(
+        "no tokens",
+        OAuth.answered(() => ({}))
+      ),
+      lost(
+        "an empty access token",
+        OAuth.answered((pair) => ({ ...pair, access_token: "" }))
+      ),
+      lost(
+        "an access token that is a number",
+        OAuth.answered((pair) => ({ ...pair, access_token: 1 }))
+      ),
+      lost(
+        "an access token that splits headers",
+        OAuth.answered((pair) => ({ ...pair, access_token: "a\nb" }))
+      ),
+      lost(
+        "an empty refresh token",
+        OAuth.answered((pair) => ({ ...pair, refresh_token: "" }))
+      ),
+      lost(
+        "a refresh token that is null",
+        OAuth.answered((pair) => ({ ...pair, refresh_token: null }))
+      ),
+      lost(
+        "tokens of another type",
+        OAuth.answered((pair) => ({ ...pair, token_type: "mac" }))
+      ),
+      lost(
+        "invalid_grant as a success",
+        OAuth.answered(() => ({ error: "invalid_grant" }))
+      )
+    ]
+
+    it.scoped.each(cases)("answered with $name ends as it should, and so does what is stored", (each) =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* OAuth.setUp(0)
+        server.tokenFaults.push(each.fault)
+        const fiber = yield* Effect.fork(Effect.flip(update(activated)))
+        yield* TestClock.adjust("10 seconds")
+        const error = yield* Fiber.join(fiber)
+        expect(error).toMatchObject({ ...each.error, mayHaveBeenApplied: false })
+        expect(error.message).toContain(each.says)
+        expect(leaks(error, OAuth.clientSecret, "access-canary", "refresh-canary")).toEqual([])
+        expect(server.updates).toEqual([])
+        expect(server.tokenRequests).toHaveLength(1)
+        if (each.stored === "Active") {
+          expect(accessTokenOf(shelf)).toBe("access-canary-1")
+          expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+          expect(server.tokenRequests).toHaveLength(2)
+        } else {
+          expect(shelf.only).toMatchObject({ _tag: "Ended", reason: each.stored })
+          yield* Effect.flip(update(activated))
+          expect(server.tokenRequests).toHaveLength(1)
+          yield* OAuth.storeTokens(shelf.store, server.authorize())
+          expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        }
+        expect(server.replayed).toEqual([])
+      })
+    )
+
+    it.scoped("is a form with these fields and headers, sent to the token endpoint alone", () =>
+      Effect.gen(function* () {
+        const { server, update } = yield* OAuth.setUp(0)
+        yield* update(activated)
+        const [request] = server.tokenRequests
+        expect(request?.method).toBe("POST")
+        expect(request?.url).toBe("https://auth.pleo.io/oauth/token")
+        expect(request?.urlParams).toEqual([])
+        expect([...new URLSearchParams(bodyOf(request))]).toEqual([
+          ["grant_type", "refresh_token"],
+          ["refresh_token", "refresh-canary-1"],
+          ["client_id", OAuth.clientId],
+          ["client_secret", OAuth.clientSecret]
+        ])
+        expect(request?.headers["content-type"]).toBe("application/x-www-form-urlencoded")
+        expect(request?.headers).not.toHaveProperty("authorization")
+      })
+    )
+
+    it.scoped("whose answer has no refresh token goes on with the one that was sent", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* OAuth.setUp(0)
+        server.tokenFaults.push(() => Effect.succeed(new Response('{"access_token":"access-canary-x"}')))
+        yield* Effect.flip(update(activated))
+        expect(accessTokenOf(shelf)).toBe("access-canary-x")
+        expect("tokens" in shelf.only && Redacted.value(shelf.only.tokens.refreshToken)).toBe(
+          "refresh-canary-1"
+        )
+      })
+    )
+
+    const lives: ReadonlyArray<readonly [unknown, number | undefined]> = [
+      [3600, 3_600_000],
+      ["3600", 3_600_000],
+      [" 60 ", 60_000],
+      [59.5, 59_500],
+      [0, 0],
+      [undefined, undefined],
+      [-1, undefined],
+      ["", undefined],
+      ["soon", undefined],
+      [null, undefined],
+      [1e306, undefined],
+      ["Infinity", undefined]
+    ]
+
+    it.scoped.each(lives)(
+      "whose expires_in is %j brings a life of %j ms, in every store",
+      ([seconds, millis]) =>
+        Effect.gen(function* () {
+          const { server, shelf, update } = yield* OAuth.setUp(0)
+          server.expiresIn = seconds
+          yield* update(activated)
+          const stored = shelf.only
+          if (stored._tag !== "Active") throw new Error(stored._tag)
+          const { expiresIn } = stored.tokens
+          expect(expiresIn === undefined ? undefined : Duration.toMillis(expiresIn)).toBe(millis)
+          let kept = Option.none<TextTokenStore.Text>()
+          const texts = TextTokenStore.make({
+            load: () => Effect.sync(() => kept),
+            save: (_, generation, text) =>
+              Effect.sync(() => {
+                kept = Option.some({ generation: generation + 1, text })
+                return true
+              })
+          })
+          yield* texts.save("key", 0, stored)
+          expect(Option.getOrThrow(yield* texts.load("key")).authorization).toEqual(stored)
+        })
+    )
+  })
+
+  describe("expiry", () => {
+    it.scoped.each([
+      { life: "1 hour", seconds: 3600, margin: 60 },
+      { life: "10 minutes", seconds: 600, margin: 60 },
+      { life: "100 seconds", seconds: 100, margin: 10 }
+    ] as const)("of tokens that live $life is met $margin seconds before, and not earlier", (each) =>
+      Effect.gen(function* () {
+        const { server, update } = yield* OAuth.setUp(each.life)
+        yield* TestClock.adjust(Duration.seconds(each.seconds - each.margin - 1))
+        yield* update(activated)
+        expect(server.presented).toEqual([])
+        yield* TestClock.adjust("1 second")
+        yield* update(activated)
+        expect(server.presented).toEqual(["refresh-canary-1"])
+        expect(server.updates).toEqual(["access-canary-1 200", "access-canary-2 200"])
+      })
+    )
+
+    it.scoped("that is not known is when Pleo says so", () =>
+      Effect.gen(function* () {
+        const { server, update } = yield* OAuth.setUp(undefined)
+        server.expiresIn = undefined
+        server.updateFaults.push(OAuth.status(401))
+        yield* update(activated)
+        yield* TestClock.adjust("300 days")
+        yield* update(activated)
+        expect(server.presented).toEqual(["refresh-canary-1"])
+      })
+    )
+
+    const inMargin = Effect.gen(function* () {
+      const customer = yield* OAuth.setUp("1 hour")
+      yield* customer.update(activated)
+      yield* TestClock.adjust("3545 seconds")
+      return customer
+    })
+
+    it.scoped("is not told before it, while the endpoint is down, and the endpoint is left alone", () =>
+      Effect.gen(function* () {
+        const { server, update } = yield* inMargin
+        for (let time = 0; time < 9; time++) server.tokenFaults.push(OAuth.status(503))
+        for (let time = 0; time < 3; time++) yield* update(activated)
+        yield* TestClock.adjust("4999 millis")
+        yield* update(activated)
+        expect(server.tokenRequests).toHaveLength(1)
+        yield* TestClock.adjust("1 millis")
+        yield* update(activated)
+        expect(server.tokenRequests).toHaveLength(2)
+        yield* TestClock.adjust("50 seconds")
+        expect(yield* Effect.flip(update(activated))).toMatchObject({ reason: "TokenEndpoint", status: 503 })
+        server.tokenFaults.length = 0
+        yield* update(activated)
+        expect(server.updates.at(-1)).toBe("access-canary-2 200")
+      })
+    )
+
+    it.scoped("is not met before the time for which the endpoint asks to be left alone", () =>
+      Effect.gen(function* () {
+        const { server, update } = yield* inMargin
+        server.tokenFaults.push(OAuth.status(429, "", { "retry-after": "30" }))
+        yield* update(activated)
+        yield* TestClock.adjust("29 seconds")
+        yield* update(activated)
+        expect(server.tokenRequests).toHaveLength(1)
+        yield* TestClock.adjust("1 second")
+        yield* update(activated)
+        expect(server.tokenRequests).toHaveLength(2)
+      })
+    )
+
+    it.scoped("is not told before it, while the store cannot be read", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* inMargin
+        shelf.isDown = true
+        yield* update(activated)
+        expect(server.updates).toEqual(["access-canary-1 200", "access-canary-1 200"])
+        yield* TestClock.adjust("55 seconds")
+        expect(yield* Effect.flip(update(activated))).toMatchObject({ reason: "TokenStore", code: "ENOSPC" })
+        shelf.isDown = false
+        yield* update(activated)
+      })
+    )
+  })
+
+  describe("a store", () => {
+    it.scoped("that hangs is one that fails, after the timeout", () =>
+      Effect.gen(function* () {
+        const { shelf, update } = yield* OAuth.setUp(0, { timeout: "3 seconds" })
+        for (const steps of [["hangs"], ["works", "hangs"]] as const) {
+          shelf.next.push(...steps)
+          const fiber = yield* Effect.fork(Effect.flip(update(activated)))
+          yield* TestClock.adjust("3 seconds")
+          expect(yield* Fiber.join(fiber)).toMatchObject({ reason: "TokenStore", code: "TIMEOUT" })
+        }
+        yield* update(activated)
+      })
+    )
+
+    it.scoped("without tokens of the customer is told, and nothing is sent", () =>
+      Effect.gen(function* () {
+        const server = new OAuth.Server()
+        const update = yield* OAuth.startProcess(server, new OAuth.Shelf().store)
+        const error = yield* Effect.flip(update(activated))
+        expect(error).toMatchObject(reauthorise)
+        expect(error.message).toContain("no tokens are stored")
+        expect([server.updates, server.tokenRequests]).toEqual([[], []])
+      })
+    )
+  })
+
+  describe("the refresh under way", () => {
+    const underWay = Effect.gen(function* () {
+      const customer = yield* OAuth.setUp(0)
+      customer.server.tokenFaults.push(OAuth.slow("3 seconds"))
+      return customer
+    })
+
+    it.scoped("is one for all that ask", () =>
+      Effect.gen(function* () {
+        const { server, update } = yield* underWay
+        const fiber = yield* Effect.fork(
+          Effect.replicateEffect(update(activated), 100, { concurrency: "unbounded" })
+        )
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* Fiber.join(fiber)).toHaveLength(100)
+        expect(server.presented).toEqual(["refresh-canary-1"])
+        expect(new Set(server.updates)).toEqual(new Set(["access-canary-2 200"]))
+      })
+    )
+
+    it.scoped.each(["first", "second"] as const)("goes on when who asked %s is interrupted", (which) =>
+      Effect.gen(function* () {
+        const { server, update } = yield* underWay
+        const first = yield* Effect.fork(update(activated))
+        yield* OAuth.settled
+        const second = yield* Effect.fork(update(activated))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(which === "first" ? first : second)
+        yield* TestClock.adjust("2 seconds")
+        yield* Fiber.join(which === "first" ? second : first)
+        expect(server.presented).toEqual(["refresh-canary-1"])
+        expect(server.updates).toEqual(["access-canary-2 200"])
+      })
+    )
+
+    it.scoped("does not hold its caller beyond the caller's timeout, and is stored all the same", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* underWay
+        const fiber = yield* Effect.fork(Effect.flip(update(activated).pipe(RetryPolicy.timeout("1 second"))))
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(fiber)).toMatchObject({ reason: "Timeout" })
+        yield* TestClock.adjust("2 seconds")
+        expect(accessTokenOf(shelf)).toBe("access-canary-2")
+        yield* update(activated)
+        expect(server.updates).toEqual(["access-canary-2 200"])
+      })
+    )
+  })
+
+  describe("a refusal", () => {
+    it.scoped("ends all requests of the customer, and of no other, until tokens are stored", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* OAuth.setUp(0)
+        const ofOther = Credentials.use(update(activated), Credentials.tenant("other"))
+        yield* OAuth.storeTokens(shelf.store, server.authorize("other"), 0)
+        server.tokenFaults.push(OAuth.oauthError("invalid_grant"))
+        for (let time = 0; time < 3; time++)
+          expect(yield* Effect.flip(update(activated))).toMatchObject(reauthorise)
+        expect(server.tokenRequests).toHaveLength(1)
+        expect(server.updates).toEqual([])
+        yield* ofOther
+        expect(server.updates).toEqual(["access-canary-3 200"])
+        const anew = server.authorize()
+        yield* OAuth.storeTokens(shelf.store, anew)
+        yield* update(activated)
+        expect(server.updates.at(-1)).toBe(`${anew.accessToken} 200`)
+      })
+    )
+  })
+
+  describe("options", () => {
+    const options = { clientId: "id", clientSecret: Redacted.make("secret") }
+    const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
+    const { store } = new OAuth.Shelf()
+
+    it.scoped.each<readonly [string, Partial<Credentials.OAuthOptions>]>([
+      ["clientId", { clientId: "" }],
+      ["clientSecret", { clientSecret: Redacted.make("") }],
+      ["tenant", { tenant: "" }],
+      ["tokenEndpoint", { tokenEndpoint: "http://auth.pleo.io/oauth/token" }],
+      ["tokenEndpoint", { tokenEndpoint: "https://user:password@auth.pleo.io/oauth/token" }],
+      ["tokenEndpoint", { tokenEndpoint: "https://auth.pleo.io/oauth/token?a=b" }],
+      ["tokenEndpoint", { tokenEndpoint: "nowhere" }],
+      ["timeout", { timeout: 0 }],
+      ["timeout", { timeout: Number.POSITIVE_INFINITY }]
+    ])("that cannot be used are refused by name: %s, %j", ([name, changes]) =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(
+          Effect.provideService(Credentials.oauth({ ...options, ...changes }), TokenStore, store)
+        )
+        expect(error._tag).toBe("BadRequest")
+        expect(error.issues?.map(({ path }) => path)).toEqual([[name]])
+      })
+    )
+
+    it.effect.each<readonly [string, Partial<Credentials.OAuthTokens>]>([
+      ["accessToken", { accessToken: Redacted.make("") }],
+      ["accessToken", { accessToken: Redacted.make("canary\n") }],
+      ["refreshToken", { refreshToken: Redacted.make("") }]
+    ])("tokens that cannot be used are not stored: %s", ([name, changes]) =>
+      Effect.gen(function* () {
+        const error: InstallationError = yield* Effect.flip(
+          Effect.provideService(
+            Credentials.storeTokens({ clientId: "id" }, { ...tokens, ...changes }),
+            TokenStore,
+            store
+          )
+        )
+        expect(error).toMatchObject({ _tag: "Unauthorized", issues: [{ path: [name] }] })
+        expect(leaks(error, "canary")).toEqual([])
+      })
+    )
+
+    it.effect("tokens that live for ever are stored as such, in a store of texts too", () =>
+      Effect.gen(function* () {
+        const shelf = new OAuth.Shelf()
+        const pair = new OAuth.Server().authorize()
+        yield* OAuth.storeTokens(shelf.store, pair, Duration.infinity)
+        expect("tokens" in shelf.only && shelf.only.tokens.expiresIn).toBeUndefined()
+      })
+    )
+
+    it.effect("a store that fails is told by storeTokens", () =>
+      Effect.gen(function* () {
+        const shelf = new OAuth.Shelf()
+        shelf.isDown = true
+        const error = yield* Effect.flip(OAuth.storeTokens(shelf.store, new OAuth.Server().authorize()))
+        expect(error).toMatchObject({ reason: "TokenStore", code: "ENOSPC", isRetryable: true })
+      })
+    )
+  })
+
+  describe("secrets", () => {
+    const secrets = [OAuth.clientSecret, "access-canary", "refresh-canary"]
+
+    it("are found by every probe where there is no defence", () => {
+      for (const secret of secrets) expect(leaks(new Leaky(secret), ...secrets)).toEqual(probes)
+    })
+
+    it.scoped("stand in no log and no span, also while new tokens cannot be stored", () => {
+      const logged: Array<string> = []
+      const { spans, tracer } = recordingTracer()
+      const logger = Logger.map(Logger.jsonLogger, (line) => logged.push(line))
+      return Effect.gen(function* () {
+        const { server, shelf, update } = yield* OAuth.setUp(0)
+        server.tokenFaults.push((answer) =>
+          Effect.sync(() => {
+            shelf.isReadOnly = true
+            return answer()
+          })
+        )
+        const fiber = yield* Effect.fork(update(activated))
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.join(fiber)
+        shelf.isReadOnly = false
+        yield* TestClock.adjust("5 seconds")
+        expect(shelf.only._tag).toBe("Active")
+        expect(logged.join()).toContain("New tokens are not stored yet")
+        expect(secrets.filter((secret) => logged.join().includes(secret))).toEqual([])
+        yield* Effect.logInfo(secrets.join())
+        expect(secrets.filter((secret) => logged.join().includes(secret))).toEqual(secrets)
+        expect(spans.map(({ name }) => name)).toEqual(["InstallationService.update"])
+        const shown = spans.map(({ attributes, events, status }) => [
+          [...attributes],
+          events,
+          status._tag === "Ended" && status.exit
+        ])
+        expect(leaks(shown, ...secrets)).toEqual([])
+      }).pipe(
+        Effect.withTracer(tracer),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Effect.scoped
+      )
+    })
+  })
+})
