@@ -213,7 +213,8 @@ export const describeRefreshes = (name: string, processes: Layer.Layer<Processes
           const { authorize, running, sandbox } = yield* Processes
           const customer = yield* authorize(0)
           const process = yield* running
-          yield* sandbox.order(Fault.delay("1 second"), 1, tokenEndpoint)
+          // Longer than the transport waits for what is under way.
+          yield* sandbox.order(Fault.delay("2 seconds"), 1, tokenEndpoint)
           process.order({ tenants: [customer.tenant], updates: 1, timeout: patient })
           yield* untilRefreshed(customer)
           process.kill("SIGTERM")
