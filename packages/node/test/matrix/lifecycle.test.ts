@@ -1,9 +1,17 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
+import { TokenStore } from "@effect-pleo/core/TokenStore"
+import * as Fault from "@effect-pleo/sandbox/Fault"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Child from "../support/child.ts"
 import {
@@ -18,7 +26,13 @@ import {
   overNode,
   request
 } from "../support/faults.ts"
+import * as FileTokenStore from "../support/fileTokenStore.ts"
+import * as OAuth from "../support/oauth.ts"
 import * as RawServer from "../support/rawServer.ts"
+
+const turnOfTheEventLoop = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
 
 describe("the end of the process", () => {
   for (const [title, stall] of [
@@ -52,6 +66,43 @@ describe("the end of the process", () => {
         }),
       15_000
     )
+
+  it.scopedLive(
+    "70 SIGTERM while tokens are refreshed stores the new ones, and then ends the process with 143, in bounded time",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* Effect.acquireRelease(
+          Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-"))),
+          (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+        )
+        const store = Context.get(yield* Layer.build(FileTokenStore.layer(directory)), TokenStore)
+        const { refreshes, sandbox, update, updates } = yield* OAuth.setUp({ store, storedFor: 0 })
+        const child = yield* Child.start({
+          PLEO_CLIENT_ID: OAuth.clientId,
+          PLEO_CLIENT_SECRET: Redacted.value(OAuth.clientSecret),
+          PLEO_SERVER: sandbox.url,
+          PLEO_TOKEN_ENDPOINT: `${sandbox.url}/oauth/token`,
+          TOKENS: directory
+        })
+        // Longer than the transport waits for what is under way.
+        yield* sandbox.order(Fault.delay("2 seconds"), 1, { path: "/oauth/token" })
+        child.send(metadataCanary)
+        yield* Effect.repeat(Effect.zipRight(turnOfTheEventLoop, refreshes), {
+          until: ({ length }) => length > 0
+        })
+        child.kill("SIGTERM")
+        const [elapsed, { code, output }] = yield* Effect.timed(child.end)
+        expect(code).toBe(143)
+        expect(Duration.toMillis(elapsed)).toBeLessThan(5_000)
+        expect(output).toBe("")
+        expect(yield* updates).toEqual([])
+
+        expect(yield* update(request)).toMatchObject({ status: "ACTIVATED" })
+        expect(yield* refreshes).toEqual(["1 rotated"])
+        expect(yield* updates).toEqual(["2 200"])
+      }),
+    15_000
+  )
 })
 
 // Each waits for what is under way to wind up: together they wait no longer than one.

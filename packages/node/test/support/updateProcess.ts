@@ -1,10 +1,24 @@
 // A process with one client: it sends an update for each line that it reads, and prints a line for each that
-// has ended. SIGTERM interrupts what is under way, closes the client, and only then ends the process.
+// has ended. SIGTERM interrupts what is under way, closes the client, and only then ends the process. With the
+// directory of a token store in TOKENS, the client is one of OAuth.
 import { createInterface } from "node:readline"
+import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as NodeInstallationService from "../../src/NodeInstallationService.ts"
+import * as FileTokenStore from "./fileTokenStore.ts"
+
+const { TOKENS } = process.env
+
+const client =
+  TOKENS === undefined
+    ? NodeInstallationService.layerConfig()
+    : Layer.provide(
+        NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }),
+        FileTokenStore.layer(TOKENS)
+      )
 
 const report = (outcome: object) =>
   Effect.sync(() => {
@@ -20,7 +34,7 @@ const program = Stream.fromAsyncIterable(createInterface({ input: process.stdin 
       })
     )
   ),
-  Effect.provide(NodeInstallationService.layerConfig())
+  Effect.provide(client)
 )
 
 const fiber = Effect.runFork(program)
