@@ -97,7 +97,10 @@ describe("closing the layer", () => {
       const shelf = new OAuth.Shelf()
       yield* OAuth.storeTokens(shelf.store, server.authorize(), 0)
       const update = yield* Effect.scoped(OAuth.startProcess(server, shelf.store))
-      expect(yield* Effect.flip(update(activated))).toMatchObject({ reason: "TokenEndpoint", code: "UND_ERR_CLOSED" })
+      expect(yield* Effect.flip(update(activated))).toMatchObject({
+        reason: "TokenEndpoint",
+        code: "UND_ERR_CLOSED"
+      })
       expect(server.tokenRequests).toEqual([])
       expect(shelf.history).toEqual(["Active"])
     })

@@ -9,7 +9,6 @@ import type { Answer, Failure } from "../Transport.ts"
 import { flawOf, type Post } from "./credentials.ts"
 import { fromFailure, retryAfterOf, wasConnecting } from "./failure.ts"
 import * as Json from "./json.ts"
-import { within } from "./timeout.ts"
 
 export interface App {
   readonly clientId: string
@@ -128,6 +127,12 @@ const fromBroken = (failure: Failure): Outcome => {
       )
 }
 
+/**
+ * Waits for so many milliseconds, the last by another timer: a process that was suspended finds its timers due before
+ * it reads what has arrived meanwhile.
+ */
+const sleepTwice = (millis: number) => Effect.zipRight(Effect.sleep(Math.max(0, millis - 1)), Effect.sleep(1))
+
 /** Exchanges a refresh token. `timeout` is in milliseconds. */
 export const refresh = (
   app: App,
@@ -148,8 +153,8 @@ export const refresh = (
         onFailure: fromBroken,
         onSuccess: (answer) => fromAnswer(answer, clock.unsafeCurrentTimeMillis())
       }),
-      (self) => within(self, timeout),
-      Effect.orElseSucceed(() => lost),
+      Effect.disconnect,
+      Effect.raceFirst(Effect.as(sleepTwice(timeout), lost)),
       // Whether a transport that throws has sent it, it does not say.
       Effect.catchAllDefect(() => Effect.succeed(lost))
     )

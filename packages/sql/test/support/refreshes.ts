@@ -207,6 +207,27 @@ export const describeRefreshes = (name: string, processes: Layer.Layer<Processes
     )
 
     it.scoped(
+      "a process that was frozen while it was answered finds the answer, and all go on with the tokens in it",
+      () =>
+        Effect.gen(function* () {
+          const { authorize, running, sandbox } = yield* Processes
+          const customer = yield* authorize(0)
+          const [frozen, other] = yield* twoOf(running)
+          yield* sandbox.order(Fault.delay(hasty / 2), 1, tokenEndpoint)
+          frozen.order({ tenants: [customer.tenant], updates: 1, timeout: hasty })
+          yield* untilRefreshed(customer)
+          frozen.kill("SIGSTOP")
+          yield* expectUpdates(other, customer, { ReauthorizationRequired: 1 })
+          frozen.kill("SIGCONT")
+          yield* expectDone(frozen, customer, { updated: 1 })
+          yield* expectUpdates(other, customer, { updated: 1 })
+          expect(yield* customer.refreshes).toEqual(["1 rotated"])
+          expect(yield* customer.updates).toEqual(["2 200", "2 200"])
+        }),
+      60_000
+    )
+
+    it.scoped(
       "a process that is terminated while it refreshes stores the new tokens, and exits with 143",
       () =>
         Effect.gen(function* () {
