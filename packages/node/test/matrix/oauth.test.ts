@@ -4,7 +4,15 @@ import * as Fault from "@effect-pleo/sandbox/Fault"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as OAuth from "../support/oauth.ts"
+import * as RawServer from "../support/rawServer.ts"
+
+const newTokens = JSON.stringify({
+  access_token: "new-access-token",
+  refresh_token: "new-refresh-token",
+  expires_in: 3600
+})
 
 const tokenEndpoint = { path: "/oauth/token" }
 const request = { status: "ACTIVATED" } as const
@@ -53,10 +61,23 @@ for (const transport of ["node", "fetch"] as const)
     describe("an expired token", () => {
       it.scopedLive("64 is refreshed once for 1000 fibers", () =>
         Effect.gen(function* () {
-          const { refreshes, update, updates } = yield* setUp({ storedFor: 0 })
+          const server = yield* RawServer.make((request, socket) => {
+            const isRefresh = request.requestLine.startsWith("POST ")
+            socket.write(isRefresh ? RawServer.respond(200, {}, newTokens) : RawServer.updated)
+          })
+          const store = yield* OAuth.makeMemoryStore
+          yield* OAuth.storeTokens(server.url, store, {
+            accessToken: Redacted.make("old-access-token"),
+            refreshToken: Redacted.make("old-refresh-token"),
+            expiresIn: 0
+          })
+          const update = yield* OAuth.open(transport, server.url, store)
           yield* Effect.replicateEffect(update(request), 1000, { concurrency: "unbounded", discard: true })
-          expect(yield* refreshes).toEqual(["1 rotated"])
-          expect(new Set(yield* updates)).toEqual(new Set(["2 200"]))
+          const lines = server.requests.map(({ requestLine }) => requestLine.split(" ")[0])
+          expect(lines).toEqual(["POST", ...Array.from({ length: 1000 }, () => "PUT")])
+          expect(new Set(server.requests.flatMap(RawServer.authorizationsOf))).toEqual(
+            new Set(["Bearer new-access-token"])
+          )
         })
       )
 

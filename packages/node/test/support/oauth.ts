@@ -50,34 +50,50 @@ export const makeMemoryStore: Effect.Effect<Store, never, Scope.Scope> = Effect.
   Context.get(TokenStore.TokenStore)
 )
 
+/** A client of this server and its token endpoint, on a store. */
+export const open = (
+  transport: "node" | "fetch",
+  server: string,
+  store: Store,
+  options?: Partial<Credentials.OAuthOptions>
+): Client => {
+  const credentials = Credentials.oauth({
+    clientId,
+    clientSecret,
+    tokenEndpoint: tokenEndpointOf(server),
+    ...options
+  })
+  const service =
+    transport === "node"
+      ? NodeInstallationService.layer({ server, credentials })
+      : Layer.provide(InstallationClient.layer({ server, credentials }), FetchHttpClient.layer)
+  return Effect.map(
+    Layer.build(Layer.provide(service, Layer.succeed(TokenStore.TokenStore, store))),
+    (context) => Context.get(context, InstallationService).update
+  )
+}
+
+/** Stores the tokens of a customer's consent. */
+export const storeTokens = (server: string, store: Store, tokens: Credentials.OAuthTokens) =>
+  Effect.provideService(
+    Credentials.storeTokens({ clientId, tokenEndpoint: tokenEndpointOf(server) }, tokens),
+    TokenStore.TokenStore,
+    store
+  )
+
+const tokenEndpointOf = (server: string) => `${server}/oauth/token`
+
 export const setUp = (options: Options = {}): Effect.Effect<Customer, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const sandbox = Context.get(yield* Layer.build(Sandbox.layer()), Sandbox.Sandbox)
     const store = options.store ?? (yield* makeMemoryStore)
     const { expiresIn, transport = "node" } = options
-    const tokenEndpoint = `${sandbox.url}/oauth/token`
     const authorize = Effect.gen(function* () {
       const grant = yield* sandbox.authorize(expiresIn === undefined ? {} : { expiresIn })
-      yield* Credentials.storeTokens(
-        { clientId, tokenEndpoint },
-        { ...grant, expiresIn: options.storedFor ?? grant.expiresIn }
-      ).pipe(Effect.provideService(TokenStore.TokenStore, store))
+      yield* storeTokens(sandbox.url, store, { ...grant, expiresIn: options.storedFor ?? grant.expiresIn })
       return grant
     })
-    const another: Customer["another"] = (own) => {
-      const credentials = Credentials.oauth({ clientId, clientSecret, tokenEndpoint, ...own })
-      const service =
-        transport === "node"
-          ? NodeInstallationService.layer({ server: sandbox.url, credentials })
-          : Layer.provide(
-              InstallationClient.layer({ server: sandbox.url, credentials }),
-              FetchHttpClient.layer
-            )
-      return Effect.map(
-        Layer.build(Layer.provide(service, Layer.succeed(TokenStore.TokenStore, store))),
-        (context) => Context.get(context, InstallationService).update
-      )
-    }
+    const another: Customer["another"] = (own) => open(transport, sandbox.url, store, own)
     const grant = yield* authorize
     const seen = <A>(path: string, pick: (request: Recorded) => A) =>
       Effect.map(sandbox.requests, (requests) =>
