@@ -32,6 +32,7 @@ describe("Credentials.oauthConfig", () => {
     ["PLEO_CLIENT_ID", { ...complete, PLEO_CLIENT_ID: "" }],
     ["PLEO_CLIENT_SECRET", { PLEO_CLIENT_ID: "id" }],
     ["PLEO_CLIENT_SECRET", { ...complete, PLEO_CLIENT_SECRET: "" }],
+    ["PLEO_TENANT", { ...complete, PLEO_TENANT: "" }],
     ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_TOKEN_ENDPOINT: "http://elsewhere.test/token" }],
     ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_TOKEN_ENDPOINT: "https://user:pass@elsewhere.test/token" }],
     ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_SERVER: "https://proxy.test" }]
@@ -45,6 +46,13 @@ describe("Credentials.oauthConfig", () => {
 })
 
 describe("Credentials.tenant", () => {
+  it.effect("is refused by name when it is empty", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Credentials.tenant(""))
+      expect(error).toMatchObject({ _tag: "BadRequest", issues: [{ path: ["tenant"], message: "is empty" }] })
+    })
+  )
+
   it.effect("is named when the layer was not given oauth, and nothing is sent", () =>
     Effect.gen(function* () {
       const { client, requests } = answering(() => installation())

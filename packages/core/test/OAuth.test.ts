@@ -161,6 +161,13 @@ describe("Credentials.oauth", () => {
     const unsent = (code: string, cause: object = {}): Case =>
       unavailable(`${code} while connecting`, broken({ code, ...cause }), { code, isRetryable: true }, code)
 
+    /** What Node.js reports of a host with several addresses. */
+    const ofAddresses = (...errors: ReadonlyArray<object>) =>
+      Object.assign(new AggregateError(errors), { code: "ETIMEDOUT" })
+
+    const timedOut = { code: "ETIMEDOUT", syscall: "connect" }
+    const unreachable = { code: "EHOSTUNREACH", syscall: "connect" }
+
     const cases: ReadonlyArray<Case> = [
       ...[
         "invalid_grant",
@@ -208,6 +215,27 @@ describe("Credentials.oauth", () => {
       unsent("ENETUNREACH", { syscall: "connect" }),
       unsent("EHOSTUNREACH", { syscall: "connect" }),
       unsent("ETIMEDOUT", { syscall: "connect" }),
+      unavailable(
+        "a failure to connect to each of several addresses",
+        broken(ofAddresses(timedOut, unreachable)),
+        { code: "ETIMEDOUT", isRetryable: true },
+        "ETIMEDOUT)"
+      ),
+      unavailable(
+        "the same, inside of another error",
+        broken(new Error("fetch failed", { cause: ofAddresses(timedOut, unreachable) })),
+        { code: "ETIMEDOUT", isRetryable: true },
+        "ETIMEDOUT)"
+      ),
+      lost(
+        "failures of which one was not to connect",
+        broken(ofAddresses(timedOut, { code: "ETIMEDOUT", syscall: "read" }))
+      ),
+      lost("several failures of which nothing is known", broken(ofAddresses())),
+      lost("an error that the transport throws", () => {
+        throw new Error("thrown by the transport")
+      }),
+      lost("a defect of the transport", () => Effect.dieMessage("a defect of the transport")),
       unavailable(
         "a certificate that is refused",
         broken({ code: "CERT_HAS_EXPIRED" }),
@@ -449,7 +477,82 @@ describe("Credentials.oauth", () => {
     )
   })
 
+  describe("an endpoint that asks to be left alone, of expired tokens", () => {
+    const asked = (status: number) =>
+      Effect.gen(function* () {
+        const customer = yield* OAuth.setUp(0)
+        customer.server.tokenFaults.push(OAuth.status(status, "", { "retry-after": "30" }))
+        const refusal = { reason: "TokenEndpoint", status, retryAfter: Duration.seconds(30) }
+        expect(yield* Effect.flip(customer.update(activated))).toMatchObject(refusal)
+        return { ...customer, refusal }
+      })
+
+    it.scoped.each([429, 503])("is left alone until then, and updates are told at once: %i", (status) =>
+      Effect.gen(function* () {
+        const { refusal, server, shelf, update } = yield* asked(status)
+        yield* TestClock.adjust("29999 millis")
+        for (let time = 0; time < 3; time++)
+          expect(yield* Effect.flip(update(activated))).toMatchObject(refusal)
+        expect(server.tokenRequests).toHaveLength(1)
+        expect(shelf.only._tag).toBe("Active")
+        yield* TestClock.adjust("1 millis")
+        expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        expect(server.presented).toEqual(["refresh-canary-1"])
+      })
+    )
+
+    it.scoped("is not needed for tokens that are stored meanwhile", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* asked(429)
+        yield* TestClock.adjust("1 second")
+        const anew = server.authorize()
+        yield* OAuth.storeTokens(shelf.store, anew)
+        yield* update(activated)
+        expect(server.updates).toEqual([`${anew.accessToken} 200`])
+        expect(server.tokenRequests).toHaveLength(1)
+      })
+    )
+  })
+
   describe("a store", () => {
+    it.scoped.each([
+      ["its first load", ["dies"]],
+      ["its first load", ["throws"]],
+      ["storing the lease", ["works", "dies"]],
+      ["storing the lease", ["works", "throws"]]
+    ] as const)("that breaks at %s, %j, is one that fails, and nothing is lost", ([, steps]) =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* OAuth.setUp(0)
+        shelf.next.push(...steps)
+        const fiber = yield* Effect.fork(
+          Effect.replicateEffect(Effect.either(update(activated)), 3, { concurrency: "unbounded" })
+        )
+        yield* TestClock.adjust("1 second")
+        const [first, ...others] = yield* Fiber.join(fiber)
+        expect(first).toMatchObject({ left: { reason: "TokenStore", code: "DEFECT", isRetryable: true } })
+        expect(others).toMatchObject([{ _tag: "Right" }, { _tag: "Right" }])
+        expect(server.presented).toEqual(["refresh-canary-1"])
+        expect(accessTokenOf(shelf)).toBe("access-canary-2")
+      })
+    )
+
+    it.scoped.each(["dies", "throws"] as const)(
+      "that breaks at storing new tokens is asked again until it has them: %s",
+      (step) =>
+        Effect.gen(function* () {
+          const { server, shelf, update } = yield* OAuth.setUp(0)
+          shelf.next.push("works", "works", step, step, step)
+          const fiber = yield* Effect.fork(
+            Effect.replicateEffect(update(activated), 3, { concurrency: "unbounded" })
+          )
+          yield* TestClock.adjust("1 second")
+          expect(yield* Fiber.join(fiber)).toHaveLength(3)
+          expect(shelf.next).toEqual([])
+          expect(accessTokenOf(shelf)).toBe("access-canary-2")
+          expect(server.presented).toEqual(["refresh-canary-1"])
+        })
+    )
+
     it.scoped("that hangs is one that fails, after the timeout", () =>
       Effect.gen(function* () {
         const { shelf, update } = yield* OAuth.setUp(0, { timeout: "3 seconds" })
@@ -507,6 +610,37 @@ describe("Credentials.oauth", () => {
         yield* Fiber.join(which === "first" ? second : first)
         expect(server.presented).toEqual(["refresh-canary-1"])
         expect(server.updates).toEqual(["access-canary-2 200"])
+      })
+    )
+
+    it.scoped("is what the next waits for, without another look at the store, when who asked is gone", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* underWay
+        const { loads } = shelf
+        const first = yield* Effect.fork(update(activated))
+        yield* OAuth.settled
+        yield* Fiber.interrupt(first)
+        const second = yield* Effect.fork(update(activated))
+        yield* TestClock.adjust("3 seconds")
+        yield* Fiber.join(second)
+        expect(shelf.loads - loads).toBe(1)
+        expect(server.presented).toEqual(["refresh-canary-1"])
+      })
+    )
+
+    it.scoped("has its lease stored before the refresh token is sent", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* OAuth.setUp(0, { timeout: "1 second" })
+        const stored: Array<string> = []
+        server.tokenFaults.push((answer, request) => {
+          stored.push(shelf.only._tag)
+          return OAuth.slow("500 millis")(answer, request)
+        })
+        const fiber = yield* Effect.fork(update(activated))
+        yield* OAuth.settled
+        expect(stored).toEqual(["Refreshing"])
+        yield* TestClock.adjust("500 millis")
+        yield* Fiber.join(fiber)
       })
     )
 

@@ -16,7 +16,7 @@ import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from
 import { update } from "../src/InstallationService.ts"
 import { InstallationServiceTest, layerTest } from "../src/InstallationServiceTest.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
-import { activated, answering, bearer } from "./support/http.ts"
+import { activated, answering, authorizationOf, bearer } from "./support/http.ts"
 
 const unavailable = new Infrastructure({ reason: "ServerError", status: 503 })
 
@@ -660,6 +660,39 @@ describe("RetryPolicy", () => {
           expect(new Set(errors.map(({ status }) => status))).toEqual(new Set([503]))
           // The first earns nothing, for as much as can be saved is there.
           expect(requests).toHaveLength(1000 + 10 + 99)
+        }),
+      30_000
+    )
+
+    it.effect(
+      "keeps 1000 failing updates of one customer to as many",
+      () =>
+        Effect.gen(function* () {
+          const { requests, updateOf } = yield* clientOver(() => status(503))
+          yield* inTurn(1000, () => updateOf("one").pipe(RetryPolicy.retry(untimed)))
+          expect(requests).toHaveLength(1000 + 10 + 99)
+        }),
+      30_000
+    )
+
+    it.effect(
+      "of one who fails for ever is not what the others have: they are tried again as often as they need",
+      () =>
+        Effect.gen(function* () {
+          const codes: Array<number> = []
+          const { requests, updateOf } = yield* clientOver((request) =>
+            status(authorizationOf(request) === "Bearer customer-broken" ? 503 : (codes.shift() ?? 400))
+          )
+          const round = Effect.zipRight(
+            Effect.forEach(times(5), (customer) => Effect.exit(updateOf(customer))),
+            updateOf("broken").pipe(RetryPolicy.retry(untimed))
+          )
+          yield* inTurn(200, () => round)
+          // What was saved at first, and a tenth of its own updates.
+          expect(requests.length - 200 * 6).toBe(10 + 19)
+          codes.push(503, 503, 400)
+          yield* runAll([updateOf("unlucky").pipe(RetryPolicy.retry())])
+          expect(codes).toEqual([])
         }),
       30_000
     )

@@ -42,8 +42,9 @@ export class Grant implements internal.Grant {
     this.lastUsed = now
   }
 
-  get isRenewing(): boolean {
-    return this.#renewal !== undefined
+  /** Whether it renews, or knows what the store does not know yet. */
+  get isBusy(): boolean {
+    return this.#renewal !== undefined || this.#leases.known.size > 0
   }
 
   ready(clock: Clock.Clock): internal.Secrets | undefined {

@@ -41,8 +41,8 @@ export class Grants implements Host {
     grant.lastUsed = now
     this.#grants.delete(grant.identity)
     this.#grants.set(grant.identity, grant)
-    for (const [key, { isRenewing, lastUsed }] of this.#grants) {
-      if (isRenewing || now - lastUsed < maxIdle) return
+    for (const [key, { isBusy, lastUsed }] of this.#grants) {
+      if (isBusy || now - lastUsed < maxIdle) return
       this.#grants.delete(key)
     }
   }

@@ -16,7 +16,8 @@ export class Slots {
     }
     const pass = () => resume(Effect.void)
     this.#waiting.add(pass)
-    return Effect.sync(() => this.#waiting.delete(pass))
+    // Who was let through and is interrupted before it goes on hands its place on.
+    return Effect.suspend(() => (this.#waiting.delete(pass) ? Effect.void : this.#leave))
   })
 
   readonly #leave = Effect.sync(() => {
@@ -28,10 +29,8 @@ export class Slots {
   })
 
   run<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.acquireUseRelease(
-      this.#enter,
-      () => self,
-      () => this.#leave
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.zipRight(restore(this.#enter), Effect.ensuring(restore(self), this.#leave))
     )
   }
 }

@@ -175,7 +175,7 @@ export class Shelf {
   readonly stored = new Map<string, Stored>()
   readonly history: Array<Authorization["_tag"]> = []
   /** What becomes of the next operations. */
-  readonly next: Array<"works" | "fails" | "hangs" | "stores, and fails" | "dies"> = []
+  readonly next: Array<"works" | "fails" | "hangs" | "stores, and fails" | "dies" | "throws"> = []
   isDown = false
   isReadOnly = false
   loads = 0
@@ -203,6 +203,10 @@ export class Shelf {
   }
 
   #operate<A>(operation: "load" | "save", run: () => A): Effect.Effect<A, TokenStoreError> {
+    if (this.next[0] === "throws") {
+      this.next.shift()
+      throw new Error("thrown by the store")
+    }
     return Effect.suspend(() => {
       const error = Effect.fail(new TokenStoreError({ operation, code: "ENOSPC" }))
       if (this.isDown || (this.isReadOnly && operation === "save")) return error
@@ -218,6 +222,7 @@ export class Shelf {
           run()
           return error
         case "dies":
+        case "throws":
           return Effect.dieMessage("a defect of the store")
       }
     })

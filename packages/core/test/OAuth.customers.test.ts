@@ -1,0 +1,188 @@
+import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
+import * as Credentials from "../src/Credentials.ts"
+import { Grants } from "../src/internal/grants.ts"
+import * as RetryPolicy from "../src/RetryPolicy.ts"
+import { activated, authorizationOf, bodyOf } from "./support/http.ts"
+import { privateSize } from "./support/inspect.ts"
+import * as OAuth from "./support/oauth.ts"
+
+/** Two customers of one layer, of whom the other's tokens are good for a day. */
+const two = (...[expiresIn, options]: Parameters<typeof OAuth.setUp>) =>
+  Effect.gen(function* () {
+    const customer = yield* OAuth.setUp(expiresIn, options)
+    const { server, shelf, update } = customer
+    yield* OAuth.storeTokens(shelf.store, server.authorize("other"), "1 day")
+    return { ...customer, ofOther: Credentials.use(update(activated), Credentials.tenant("other")) }
+  })
+
+describe("a customer who is idle", () => {
+  it.scoped("is let go after 10 minutes, when another is served, and is loaded again from the store", () =>
+    Effect.gen(function* () {
+      const { ofOther, server, shelf, update } = yield* two("1 day")
+      yield* update(activated)
+      yield* ofOther
+      const { loads } = shelf
+      yield* TestClock.adjust("599999 millis")
+      yield* ofOther
+      yield* update(activated)
+      expect(shelf.loads).toBe(loads)
+      yield* TestClock.adjust("10 minutes")
+      yield* ofOther
+      yield* ofOther
+      expect(shelf.loads).toBe(loads)
+      yield* update(activated)
+      expect(shelf.loads).toBe(loads + 1)
+      expect(server.updates.at(-1)).toBe("access-canary-1 200")
+      expect(server.presented).toEqual([])
+    })
+  )
+
+  it.scoped("is not let go while the tokens are renewed", () =>
+    Effect.gen(function* () {
+      const { ofOther, server, shelf, update } = yield* two(0, { timeout: "1 hour" })
+      server.tokenFaults.push(OAuth.slow("15 minutes"))
+      const first = yield* Effect.fork(update(activated))
+      yield* OAuth.settled
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust("12 minutes")
+      yield* ofOther
+      const { loads } = shelf
+      const second = yield* Effect.fork(update(activated))
+      yield* TestClock.adjust("3 minutes")
+      yield* Fiber.join(second)
+      expect(shelf.loads).toBe(loads)
+      expect(server.presented).toEqual(["refresh-canary-1"])
+    })
+  )
+
+  it.scoped("is not let go while new tokens are not stored: nobody else has them", () =>
+    Effect.gen(function* () {
+      const { ofOther, server, shelf, update } = yield* two(0, { timeout: "1 second" })
+      server.tokenFaults.push((answer) =>
+        Effect.sync(() => {
+          shelf.isReadOnly = true
+          return answer()
+        })
+      )
+      const fiber = yield* Effect.fork(update(activated))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      yield* ofOther
+      yield* TestClock.adjust("11 minutes")
+      yield* ofOther
+      const later = yield* Effect.fork(update(activated))
+      yield* OAuth.settled
+      expect(server.updates.at(-1)).toBe("access-canary-3 200")
+      yield* Fiber.join(later)
+      shelf.isReadOnly = false
+      yield* TestClock.adjust("5 seconds")
+      expect([...shelf.stored.values()].map(({ authorization }) => authorization._tag)).toEqual([
+        "Active",
+        "Active"
+      ])
+    })
+  )
+
+  it.effect("is not who was met just now, whatever the clock says", () =>
+    Effect.gen(function* () {
+      const grants = new Grants({
+        clientId: OAuth.clientId,
+        clientSecret: Redacted.make(OAuth.clientSecret),
+        tokenEndpoint: new URL("https://auth.test/token"),
+        store: new OAuth.Shelf().store,
+        timeout: 1000
+      })
+      const clock = yield* Effect.clock
+      yield* TestClock.adjust("1 hour")
+      grants.of("new", clock)
+      grants.of("other", clock).ready(clock)
+      expect(privateSize(grants, "#grants")).toBe(2)
+      yield* TestClock.adjust("10 minutes")
+      grants.of("other", clock).ready(clock)
+      expect(privateSize(grants, "#grants")).toBe(1)
+    })
+  )
+})
+
+describe("the order of updates", () => {
+  const named = (name: string) => ({ status: "ACTIVATED", metadata: { name } }) as const
+
+  const shown = (request: HttpClientRequest): string =>
+    `${JSON.parse(bodyOf(request)).metadata?.name} with ${authorizationOf(request)?.slice(-1)}`
+
+  /** Notes the next updates that arrive, and then does with them what is asked for. */
+  const noting = (server: OAuth.Server, ...faults: ReadonlyArray<OAuth.Fault>) => {
+    const noted: Array<string> = []
+    server.updateFaults.push(
+      ...faults.map(
+        (fault): OAuth.Fault =>
+          (answer, request) => {
+            noted.push(shown(request))
+            return fault(answer, request)
+          }
+      )
+    )
+    return noted
+  }
+
+  const works: OAuth.Fault = (answer) => Effect.sync(answer)
+
+  it.scoped("is each customer's own: one that is slow does not hold up another's", () =>
+    Effect.gen(function* () {
+      const { ofOther, server, update } = yield* two("1 hour")
+      server.updateFaults.push(OAuth.slow("1 minute"))
+      const slow = yield* Effect.fork(update(activated))
+      yield* OAuth.settled
+      const behind = yield* Effect.fork(update(activated))
+      yield* OAuth.settled
+      yield* ofOther
+      expect(server.updates).toEqual(["access-canary-2 200"])
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.joinAll([slow, behind])
+      expect(server.updates).toHaveLength(3)
+    })
+  )
+
+  it.scoped("is kept across a refresh, though the tokens change between them", () =>
+    Effect.gen(function* () {
+      const { server, update } = yield* OAuth.setUp("1 hour")
+      const noted = noting(server, OAuth.status(401), works, works, works, works)
+      server.tokenFaults.push(OAuth.slow("3 seconds"))
+      const fibers = [yield* Effect.fork(update(named("a"))), yield* Effect.fork(update(named("b")))]
+      yield* TestClock.adjust("1 second")
+      fibers.push(yield* Effect.fork(update(named("c"))))
+      yield* TestClock.adjust("1 second")
+      expect(noted).toEqual(["a with 1"])
+      yield* TestClock.adjust("1 second")
+      fibers.push(yield* Effect.fork(update(named("d"))))
+      yield* Fiber.joinAll(fibers)
+      expect(noted).toEqual(["a with 1", "a with 2", "b with 2", "c with 2", "d with 2"])
+      expect(server.presented).toEqual(["refresh-canary-1"])
+    })
+  )
+
+  it.scoped("is kept by a retry: it is given up after a newer update with newer tokens", () =>
+    Effect.gen(function* () {
+      const { server, update } = yield* OAuth.setUp("1 hour")
+      const noted = noting(server, OAuth.status(503), OAuth.status(401), works, works)
+      const older = yield* update(named("older")).pipe(
+        RetryPolicy.retry(),
+        Effect.flip,
+        // The wait is as long as it can be: 500 ms.
+        Effect.withRandom(Random.fixed([0.999_999_999])),
+        Effect.fork
+      )
+      yield* TestClock.adjust("100 millis")
+      yield* update(named("newer"))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(older)).toMatchObject({ _tag: "Infrastructure", reason: "Superseded" })
+      expect(noted).toEqual(["older with 1", "newer with 1", "newer with 2"])
+    })
+  )
+})

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import { Slots } from "../src/internal/slots.ts"
+import { settled } from "./support/oauth.ts"
+
+/** What runs until it is told to end, and notes that it has begun. */
+const gated = (slots: Slots) => {
+  const begun: Array<string> = []
+  const run = (name: string) =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const body = Effect.zipRight(
+        Effect.sync(() => begun.push(name)),
+        Deferred.await(gate)
+      )
+      const fiber = yield* Effect.fork(slots.run(body))
+      yield* settled
+      return { fiber, end: Effect.zipRight(Deferred.succeed(gate, undefined), settled) }
+    })
+  return { begun, run }
+}
+
+describe("slots", () => {
+  it.effect("let so many through at once, and the others first come, first served", () =>
+    Effect.gen(function* () {
+      const { begun, run } = gated(new Slots(2))
+      const [a, b, c] = [yield* run("a"), yield* run("b"), yield* run("c")]
+      yield* run("d")
+      yield* run("e")
+      expect(begun).toEqual(["a", "b"])
+      yield* b.end
+      expect(begun).toEqual(["a", "b", "c"])
+      yield* c.end
+      yield* a.end
+      expect(begun).toEqual(["a", "b", "c", "d", "e"])
+    })
+  )
+
+  it.effect("who is interrupted while it waits gives its place up at once, and never runs", () =>
+    Effect.gen(function* () {
+      const { begun, run } = gated(new Slots(1))
+      const a = yield* run("a")
+      const b = yield* run("b")
+      yield* run("c")
+      yield* Fiber.interruptFork(b.fiber)
+      yield* settled
+      const exit = b.fiber.unsafePoll()
+      expect(exit !== null && Exit.isInterrupted(exit)).toBe(true)
+      yield* a.end
+      expect(begun).toEqual(["a", "c"])
+    })
+  )
+
+  it.effect("who is interrupted at the very moment of its turn hands it on", () =>
+    Effect.gen(function* () {
+      const slots = new Slots(1)
+      const { begun, run } = gated(slots)
+      const gate = yield* Deferred.make<void>()
+      let second: Fiber.RuntimeFiber<unknown> | undefined
+      // In one step with the end of the first: the turn is given, and not yet used.
+      yield* slots
+        .run(Deferred.await(gate))
+        .pipe(Effect.zipRight(Effect.sync(() => second?.unsafeInterruptAsFork(FiberId.none))), Effect.fork)
+      yield* settled
+      second = (yield* run("second")).fiber
+      yield* run("third")
+      yield* Deferred.succeed(gate, undefined)
+      yield* settled
+      expect(begun).toEqual(["third"])
+    })
+  )
+
+  it.effect.each<{ readonly name: string; readonly body: Effect.Effect<void, string> }>([
+    { name: "succeeds", body: Effect.void },
+    { name: "fails", body: Effect.fail("failure") },
+    { name: "dies", body: Effect.die("defect") },
+    { name: "is interrupted", body: Effect.interrupt },
+    {
+      name: "throws",
+      body: Effect.suspend(() => {
+        throw new Error("thrown")
+      })
+    }
+  ])("are free again after what $name, and for who waited", ({ body }) =>
+    Effect.gen(function* () {
+      const slots = new Slots(1)
+      const { begun, run } = gated(slots)
+      for (const _ of [1, 2, 3]) yield* Effect.exit(slots.run(body))
+      const a = yield* run("a")
+      const waiting = yield* Effect.fork(slots.run(body))
+      yield* settled
+      yield* run("b")
+      yield* a.end
+      expect(waiting.unsafePoll()).not.toBeNull()
+      expect(begun).toEqual(["a", "b"])
+    })
+  )
+})
