@@ -91,11 +91,14 @@ export const put = (
     const tokens: Tokens =
       expiresIn === undefined || !Duration.isFinite(expiresIn) ? others : { ...others, expiresIn }
     for (;;) {
-      const stored = yield* store.load(key)
+      const stored = yield* soon(() => store.load(key), Number.POSITIVE_INFINITY)
       const generation = Option.match(stored, { onNone: () => 0, onSome: ({ generation }) => generation })
-      if (yield* store.save(key, generation, { _tag: "Active", tokens })) return
+      if (
+        yield* soon(() => store.save(key, generation, { _tag: "Active", tokens }), Number.POSITIVE_INFINITY)
+      )
+        return
     }
-  }).pipe(Effect.mapError(({ code }) => unavailable(code)))
+  })
 
 const untilStored = Schedule.exponential("50 millis").pipe(Schedule.union(Schedule.spaced("5 seconds")))
 
