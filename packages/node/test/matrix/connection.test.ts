@@ -113,7 +113,7 @@ describe("without a connection", () => {
             yield* resolver(() => {})
             const [elapsed, failure] = yield* Effect.timed(failureOf(update(request)))
             expectFailure(failure, connectTimedOut, side.credential.secrets)
-            expect(Duration.toMillis(elapsed)).toBeLessThan(2_000)
+            expect(Duration.toMillis(elapsed)).toBeLessThan(5_000)
           })
         )
         yield* update(request)
@@ -210,7 +210,7 @@ describe.concurrent("with a server that is slow", () => {
         const update = yield* open(side, `https://127.0.0.1:${server.port}`, { connectTimeout: "100 millis" })
         const [elapsed, failure] = yield* Effect.timed(failureOf(update(request)))
         expectFailure(failure, connectTimedOut, side.credential.secrets)
-        expect(Duration.toMillis(elapsed)).toBeLessThan(2_000)
+        expect(Duration.toMillis(elapsed)).toBeLessThan(5_000)
         const insistent = update(request).pipe(RetryPolicy.retry({ attempts: 2, baseDelay: 1 }))
         expectFailure(yield* failureOf(insistent), connectTimedOut, side.credential.secrets)
         expect(server.requests).toEqual([])
@@ -220,7 +220,7 @@ describe.concurrent("with a server that is slow", () => {
     overNode
   )
 
-  const inTime = { attemptTimeout: "200 millis", closesSocket: true } as const
+  const inTime = { attemptTimeout: "1 second", closesSocket: true } as const
 
   fails("8 headers that never begin time out, and may have been applied", RawServer.ignore, late, inTime)
   fails(
