@@ -1,10 +1,11 @@
-// Builds dist of each package: JavaScript, declarations and the maps of both. With a directory for an argument, it
-// also packs each package into a tarball there, as it would be published.
+// Builds dist of each package, as ES modules and as CommonJS: JavaScript, declarations and the maps of both. With a
+// directory for an argument, it also packs each package into a tarball there, as it would be published.
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { join, resolve } from "node:path"
+import { basename, dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import ts from "typescript"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const packages = ["core", "node", "sandbox", "sql"].map((name) => join(root, "packages", name))
@@ -18,21 +19,63 @@ const run = (command: string, args: ReadonlyArray<string>, cwd: string): void =>
   if (status !== 0) process.exit(1)
 }
 
+const filesIn = (directory: string, extension: string): ReadonlyArray<string> =>
+  readdirSync(directory, { encoding: "utf8", recursive: true }).filter((name) => name.endsWith(extension))
+
 /** tsc writes .js into the JavaScript, and leaves the declarations with .ts. As long as the other, so maps still fit. */
 const renameImports = (dist: string): void => {
-  for (const name of readdirSync(dist, { encoding: "utf8", recursive: true })) {
-    if (!name.endsWith(".d.ts")) continue
+  for (const name of filesIn(dist, ".d.ts")) {
     const file = join(dist, name)
     const text = readFileSync(file, "utf8")
     writeFileSync(file, text.replace(/\b((?:from|import)\s*\(?\s*"\.[^"]*)\.ts"/g, '$1.js"'))
   }
 }
 
+// A .cts file is what makes TypeScript write CommonJS in a package of ES modules. Its own helpers hand Effect's
+// modules on as they are: esbuild's copy every name of each, and each call would go through two getters.
+const commonjs: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  esModuleInterop: true,
+  isolatedModules: true,
+  allowImportingTsExtensions: true,
+  rewriteRelativeImportExtensions: true,
+  sourceMap: true
+}
+
+/** Types say the same in both builds, so the declarations of one are those of the other. */
+const buildCommonJs = (directory: string): void => {
+  const [src, esm, cjs] = ["src", "dist/esm", "dist/cjs"].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string
+  ]
+  for (const name of [...filesIn(esm, ".d.ts"), ...filesIn(esm, ".d.ts.map")])
+    cpSync(join(esm, name), join(cjs, name))
+  for (const name of filesIn(src, ".ts").filter((name) => !name.endsWith(".d.ts"))) {
+    const file = join(cjs, name.replace(/\.ts$/, ".js"))
+    const { outputText, sourceMapText } = ts.transpileModule(readFileSync(join(src, name), "utf8"), {
+      compilerOptions: commonjs,
+      fileName: name.replace(/\.ts$/, ".cts")
+    })
+    const source = relative(dirname(file), join(src, name)).replaceAll("\\", "/")
+    const map = { ...JSON.parse(sourceMapText ?? "{}"), file: basename(file), sources: [source] }
+    writeFileSync(file, outputText.replace(/(\n\/\/# sourceMappingURL=).*/, `$1${basename(file)}.map`))
+    writeFileSync(`${file}.map`, JSON.stringify(map))
+  }
+  // Whoever asks whether a module has side effects asks the nearest manifest.
+  writeFileSync(join(cjs, "package.json"), '{ "type": "commonjs", "sideEffects": false }\n')
+}
+
 const build = (): void => {
   for (const directory of packages) rmSync(join(directory, "dist"), { recursive: true, force: true })
   const projects = packages.map((directory) => join(directory, "tsconfig.build.json"))
   run(createRequire(import.meta.url).resolve("typescript/bin/tsc"), ["-b", ...projects], root)
-  for (const directory of packages) renameImports(join(directory, "dist"))
+  for (const directory of packages) {
+    renameImports(join(directory, "dist/esm"))
+    buildCommonJs(directory)
+  }
 }
 
 /** The pnpm that runs this, by its path: by its name, it would look itself up. Otherwise the one of package.json. */

@@ -2,7 +2,8 @@
 // names it. This holds the blocks against the files, and with --write puts the files into the blocks.
 import { readFileSync, writeFileSync } from "node:fs"
 
-const documents = ["README.md", "CONTRIBUTING.md"]
+const ofPackages = ["core", "node", "sandbox", "sql"].map((name) => `packages/${name}/README.md`)
+const documents = ["README.md", "CONTRIBUTING.md", ...ofPackages]
 const block = /(?:<!-- (?<path>\S+) -->\n)?```(?:ts|typescript|js)\n(?<code>[\s\S]*?)```/g
 const write = process.argv.includes("--write")
 const problems: Array<string> = []

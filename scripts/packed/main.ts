@@ -1,0 +1,157 @@
+// Packs the packages, installs them where nothing else is, and makes an update with them wherever they say they run.
+// Prints a table, and exits with 1 when anything in it failed.
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Sandbox } from "@effect-pleo/sandbox"
+import * as Effect from "effect/Effect"
+import { checkByAttw, checkByPublint, type Packed, packAll } from "./packages.ts"
+import { checkFiles, checkOneEffect, compilers, installApplication, installEverything } from "./projects.ts"
+import { run } from "./run.ts"
+import { find, update } from "./runtimes.ts"
+import { checkTypes, describe } from "./types.ts"
+import { bundle, updateInChromium, updateInWorker } from "./web.ts"
+
+interface Row {
+  readonly what: string
+  readonly how: string
+  readonly result: string
+}
+
+// Those of a group stand together, whoever is done first.
+const groups = { packed: [] as Array<Row>, application: [] as Array<Row>, everything: [] as Array<Row> }
+
+const allRows = (): ReadonlyArray<Row> => Object.values(groups).flat()
+
+const textOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error))
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " / ")
+    .slice(0, 600)
+
+/** All are tried, and each that fails says why. */
+const row = async (
+  group: keyof typeof groups,
+  what: string,
+  how: string,
+  attempt: () => Promise<unknown>
+): Promise<void> => {
+  const entry = { what, how, result: "ok" }
+  groups[group].push(entry)
+  const start = performance.now()
+  await attempt().catch((error) => {
+    entry.result = `failed: ${textOf(error)}`
+  })
+  console.error(`${what}, ${how}: ${entry.result} (${((performance.now() - start) / 1000).toFixed(1)} s)`)
+}
+
+const once = <A>(make: () => Promise<A>): (() => Promise<A>) => {
+  let made: Promise<A> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+const systems = [
+  { how: "import", file: "update.mjs" },
+  { how: "require", file: "update.cjs" }
+] as const
+
+const application = async (parent: string, all: ReadonlyArray<Packed>, server: string): Promise<void> => {
+  const install = once(() => installApplication(join(parent, "application"), all))
+  await row("application", "application", "effect is installed once", async () =>
+    checkOneEffect(await install())
+  )
+  const runtimes = [
+    ...[20, 22, 24, 26].map((major) => ({
+      name: `Node.js ${major}`,
+      command: once(() => find.node(major, parent))
+    })),
+    { name: "Bun", command: once(() => find.bun(parent)) },
+    { name: "Deno", command: once(() => find.deno(parent)) }
+  ]
+  for (const { command, name } of runtimes)
+    for (const { file, how } of systems)
+      await row("application", name, how, async () => update(await command(), await install(), file, server))
+  await row("application", "worker, fetch", "bundle", async () =>
+    updateInWorker(await bundle(await install(), ["worker", "browser"]), server)
+  )
+  await row("application", "Chromium, fetch", "bundle", async () =>
+    updateInChromium(await bundle(await install(), ["browser"]), server)
+  )
+}
+
+/** What can be imported, and what must not be. */
+const surfaceOf = ({ modules, name }: Packed): ReadonlyArray<string> => [
+  name,
+  `${name}/package.json`,
+  ...modules.map((module) => `${name}/${module}`),
+  `!${name}/internal/state`
+]
+
+const everything = async (parent: string, all: ReadonlyArray<Packed>): Promise<void> => {
+  const install = once(() => installEverything(join(parent, "everything"), all))
+  await row("everything", "all packages", "effect is installed once", async () =>
+    checkOneEffect(await install())
+  )
+  for (const [how, file] of [
+    ["every path, import", "surface.mjs"],
+    ["every path, require", "surface.cjs"]
+  ] as const)
+    await row("everything", "all packages", how, async () => {
+      const cwd = await install()
+      return run([process.execPath, join(cwd, file), ...all.flatMap(surfaceOf)], { cwd })
+    })
+  for (const { name } of all)
+    await row("everything", name, "maps lead to files, README, LICENSE", async () =>
+      checkFiles(join(await install(), "node_modules", name))
+    )
+  for (const [compiler, { modes, version }] of Object.entries(compilers))
+    for (const mode of modes)
+      await row("everything", `TypeScript ${version}`, describe(mode), async () =>
+        checkTypes(await install(), compiler, mode)
+      )
+}
+
+const packed = async (all: ReadonlyArray<Packed>): Promise<void> => {
+  for (const each of all) {
+    await row("packed", each.name, "publint", () => checkByPublint(each))
+    await row("packed", each.name, "attw", () => checkByAttw(each))
+  }
+}
+
+const table = (): string => {
+  const lines = [
+    ["what", "how", "result"],
+    ["---", "---", "---"],
+    ...allRows().map(({ how, result, what }) => [what, how, result])
+  ]
+  const width = (column: number) => Math.max(...lines.map((line) => line[column]?.length ?? 0))
+  const widths = [width(0), width(1)]
+  return lines
+    .map((line) => `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`)
+    .join("\n")
+}
+
+const main = async (server: string): Promise<void> => {
+  const parent = mkdtempSync(join(tmpdir(), "effect-pleo-packed-"))
+  try {
+    const all = await packAll(join(parent, "tarballs"))
+    // Two at a time: most of it waits for one core, or for the network.
+    await Promise.all([application(parent, all, server), packed(all).then(() => everything(parent, all))])
+  } finally {
+    rmSync(parent, { recursive: true, force: true })
+  }
+  const rows = allRows()
+  console.log(table())
+  const failed = rows.filter(({ result }) => result !== "ok").length
+  console.log(`\n${rows.length - failed} ok, ${failed} failed`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
+
+await Effect.runPromise(
+  Effect.flatMap(Sandbox.Sandbox, ({ url }) => Effect.promise(() => main(url))).pipe(
+    Effect.provide(Sandbox.layer())
+  )
+)

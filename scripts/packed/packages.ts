@@ -1,0 +1,61 @@
+// The packages as they are packed, and what tools say of them that know how packages are resolved.
+import { execFile, fork } from "node:child_process"
+import { once } from "node:events"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+
+export const root = fileURLToPath(new URL("../..", import.meta.url))
+
+export interface Packed {
+  readonly name: string
+  readonly tarball: string
+  /** The names of the modules that can be imported by a path. */
+  readonly modules: ReadonlyArray<string>
+}
+
+/** Builds and packs all into the directory. */
+export const packAll = async (directory: string): Promise<ReadonlyArray<Packed>> => {
+  // A process of its own, that has this one's loader of TypeScript.
+  const child = fork(join(root, "scripts/build.ts"), [directory], { cwd: root, silent: true })
+  let output = ""
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on("data", (chunk) => {
+      output += chunk
+    })
+  const [code] = await once(child, "close")
+  if (code !== 0) throw new Error(`building failed:\n${output}`)
+  return readdirSync(directory)
+    .sort()
+    .map((file) => {
+      const name = file.replace(/^effect-pleo-(.*)-[^-]*\.tgz$/, "$1")
+      const modules = readdirSync(join(root, "packages", name, "src"))
+        // What has a name in capitals is a module; index and main are entries.
+        .filter((file) => /^[A-Z].*\.ts$/.test(file))
+        .map((file) => file.replace(/\.ts$/, ""))
+      return { name: `@effect-pleo/${name}`, tarball: join(directory, file), modules }
+    })
+}
+
+export const checkByPublint = async ({ tarball }: Packed): Promise<void> => {
+  const { buffer, byteOffset, length } = readFileSync(tarball)
+  const contents = (buffer as ArrayBuffer).slice(byteOffset, byteOffset + length)
+  const { messages, pkg } = await publint({ pack: { tarball: contents } })
+  if (messages.length > 0)
+    throw new Error(messages.map((message) => formatMessage(message, pkg, { color: false })).join("; "))
+}
+
+/** Of patterns it knows nothing, so it is told each module. */
+export const checkByAttw = async ({ modules, tarball }: Packed): Promise<void> => {
+  const attw = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js")
+  const options = ["--format", "json", "--include-entrypoints", ...modules]
+  const { stdout } = await promisify(execFile)(process.execPath, [attw, tarball, ...options], {
+    maxBuffer: 2 ** 26
+  }).catch((error) => error as { stdout: string })
+  const { analysis, problems } = JSON.parse(stdout)
+  if (analysis?.types?.kind !== "included") throw new Error("it finds no types")
+  if (Object.keys(problems ?? {}).length > 0) throw new Error(JSON.stringify(problems))
+}

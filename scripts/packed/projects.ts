@@ -1,0 +1,81 @@
+// Projects that have nothing but what npm installs.
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type Packed, root } from "./packages.ts"
+import { run } from "./run.ts"
+import type { Mode } from "./types.ts"
+
+const consumers = fileURLToPath(new URL("consumers", import.meta.url))
+
+/** A package in the version that the repository is developed with. */
+const pinned = (name: string, by: string): string => {
+  const manifest = createRequire(join(root, by, "package.json")).resolve(`${name}/package.json`)
+  return `${name}@${JSON.parse(readFileSync(manifest, "utf8")).version}`
+}
+
+/**
+ * The compilers of consumers, by the names that they are installed under. The older ones take long, and node16 and
+ * nodenext differ little: each of them has one of the two.
+ */
+export const compilers: Readonly<
+  Record<string, { readonly version: string; readonly modes: ReadonlyArray<Mode> }>
+> = {
+  "typescript-5": { version: "5.9", modes: ["node16", "bundler"] },
+  "typescript-6": { version: "6.0", modes: ["nodenext", "bundler"] },
+  "typescript-7": { version: "7.0", modes: ["node16", "nodenext", "bundler"] }
+}
+
+const npm = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+
+const install = async (directory: string, packages: ReadonlyArray<string>): Promise<string> => {
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, "package.json"), '{ "private": true }\n')
+  await run(["npm", "install", ...npm, ...packages], { cwd: directory })
+  cpSync(consumers, directory, { recursive: true })
+  return directory
+}
+
+const tarballs = (all: ReadonlyArray<Packed>, names: ReadonlyArray<string>) =>
+  all.filter(({ name }) => names.includes(name)).map(({ tarball }) => tarball)
+
+/** What an application installs, and no more. */
+export const installApplication = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
+  install(directory, [
+    ...tarballs(all, ["@effect-pleo/core", "@effect-pleo/node"]),
+    ...["effect", "@effect/platform"].map((name) => pinned(name, "packages/core"))
+  ])
+
+/** All four, with what they want beside them, and the compilers. */
+export const installEverything = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
+  install(directory, [
+    ...all.map(({ tarball }) => tarball),
+    ...["effect", "@effect/platform", "@effect/sql", "@effect/experimental", "@types/node"].map((name) =>
+      pinned(name, "packages/sql")
+    ),
+    ...Object.entries(compilers).map(([name, { version }]) => `${name}@npm:typescript@${version}`)
+  ])
+
+/** Two of them would not know each other's services and schemas. */
+export const checkOneEffect = async (directory: string): Promise<void> => {
+  const paths = (await run(["npm", "ls", "effect", "--all", "--parseable"], { cwd: directory }))
+    .split("\n")
+    .filter((path) => /[\\/]node_modules[\\/]effect$/.test(path))
+  if (new Set(paths).size !== 1) throw new Error(`effect is installed ${new Set(paths).size} times`)
+}
+
+/** A debugger, and an editor that goes to a definition, find the sources by the maps. */
+export const checkFiles = async (directory: string): Promise<void> => {
+  for (const name of ["README.md", "LICENSE"])
+    if (!existsSync(join(directory, name))) throw new Error(`there is no ${name}`)
+  const files = readdirSync(directory, { encoding: "utf8", recursive: true })
+  const maps = files.filter((name) => name.endsWith(".map")).map((name) => join(directory, name))
+  if (maps.length === 0) throw new Error("there are no maps")
+  for (const map of maps) {
+    const { sourceRoot = "", sources } = JSON.parse(readFileSync(map, "utf8"))
+    for (const source of sources)
+      if (!existsSync(join(dirname(map), sourceRoot, source)))
+        throw new Error(`${map} leads to ${source}, which is not there`)
+  }
+}
