@@ -8,7 +8,7 @@ export const reference: Name = "undici.request"
 
 // Before that many, compiling the hot paths still shows in the figures. The faster ones need more of them: hot is
 // what has run for a while.
-const warmUpUpdates = 3000
+const warmUpUpdates = 1500
 const warmUpCpu = 2_500_000
 const warmUpInFlight = 64
 const minUpdates = 300

@@ -7,7 +7,7 @@ import { median } from "../support/statistics.ts"
 import { reference } from "./cpu.ts"
 
 const inFlight = 64
-const warmUpUpdates = 30_000
+const warmUpUpdates = 20_000
 const blockUpdates = 500
 const blocks = 30
 
