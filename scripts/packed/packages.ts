@@ -1,12 +1,12 @@
 // The packages as they are packed, and what tools say of them that know how packages are resolved.
-import { execFile, fork } from "node:child_process"
-import { once } from "node:events"
+import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
+import { pack } from "../pack.ts"
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -19,25 +19,15 @@ export interface Packed {
 
 /** Builds and packs all into the directory. */
 export const packAll = async (directory: string): Promise<ReadonlyArray<Packed>> => {
-  // A process of its own, that has this one's loader of TypeScript.
-  const child = fork(join(root, "scripts/build.ts"), [directory], { cwd: root, silent: true })
-  let output = ""
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on("data", (chunk) => {
-      output += chunk
-    })
-  const [code] = await once(child, "close")
-  if (code !== 0) throw new Error(`building failed:\n${output}`)
-  return readdirSync(directory)
-    .sort()
-    .map((file) => {
-      const name = file.replace(/^effect-pleo-(.*)-[^-]*\.tgz$/, "$1")
-      const modules = readdirSync(join(root, "packages", name, "src"))
-        // What has a name in capitals is a module; index and main are entries.
-        .filter((file) => /^[A-Z].*\.ts$/.test(file))
-        .map((file) => file.replace(/\.ts$/, ""))
-      return { name: `@effect-pleo/${name}`, tarball: join(directory, file), modules }
-    })
+  const tarballs = await pack(directory)
+  return tarballs.map((file) => {
+    const name = file.replace(/^effect-pleo-(.*)-[^-]*\.tgz$/, "$1")
+    const modules = readdirSync(join(root, "packages", name, "src"))
+      // What has a name in capitals is a module; index and main are entries.
+      .filter((file) => /^[A-Z].*\.ts$/.test(file))
+      .map((file) => file.replace(/\.ts$/, ""))
+    return { name: `@effect-pleo/${name}`, tarball: join(directory, file), modules }
+  })
 }
 
 export const checkByPublint = async ({ tarball }: Packed): Promise<void> => {

@@ -1,10 +1,9 @@
 // Installs packages as an application would, by npm, and counts what that brings along.
-import { execFile, fork } from "node:child_process"
-import { once } from "node:events"
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { execFile } from "node:child_process"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { pack } from "../../../scripts/pack.ts"
 
 export interface Installed {
   readonly name: string
@@ -26,8 +25,6 @@ export const directoryOf = (parent: string, name: string): string => join(parent
 /** How many packages an application may have with ours, its Effect included. */
 export const maxPackages = 15
 
-const root = fileURLToPath(new URL("../../..", import.meta.url))
-
 /** A package in the version that the other figures are measured with. */
 const pinned = (name: string): string => {
   const manifest = new URL(`../../node_modules/${name}/package.json`, import.meta.url)
@@ -43,20 +40,10 @@ const projects: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 /** The files of core and node that would be published. */
-const pack = async (directory: string): Promise<ReadonlyArray<string>> => {
-  // A process of its own, that has this one's loader of TypeScript.
-  const child = fork(join(root, "scripts/build.ts"), [directory], { cwd: root, silent: true })
-  let output = ""
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on("data", (chunk) => {
-      output += chunk
-    })
-  const [code] = await once(child, "close")
-  if (code !== 0) throw new Error(`building failed:\n${output}`)
-  return readdirSync(directory)
+const packBoth = async (directory: string): Promise<ReadonlyArray<string>> =>
+  (await pack(directory))
     .filter((name) => /-(core|node)-[^-]*\.tgz$/.test(name))
     .map((name) => join(directory, name))
-}
 
 const countIn = (directory: string): number => {
   const lockfile = join(directory, "node_modules/.package-lock.json")
@@ -79,7 +66,7 @@ const orError = (name: string, installation: Promise<Installed>): Promise<Instal
 /** Installs all, each in a directory of its own, ours first. */
 export const installAll = (parent: string): Promise<ReadonlyArray<Installation>> => {
   const ours = async () => {
-    const tarballs = await pack(join(parent, "tarballs"))
+    const tarballs = await packBoth(join(parent, "tarballs"))
     return await install(parent, "effect-pleo", [...tarballs, ...["effect", "@effect/platform"].map(pinned)])
   }
   return Promise.all([
