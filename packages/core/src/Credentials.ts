@@ -157,7 +157,8 @@ const parseGrant = ({
     ...(Either.isLeft(url) ? [{ path: ["tokenEndpoint"], message: url.left }] : [])
   ]
   if (Either.isLeft(url) || issues.length > 0) return Either.left(issues)
-  const keyOf = (tenant: string) => [url.right.href, clientId, tenant].map(encodeURIComponent).join("/")
+  const app = [url.right.href, clientId].map(encodeURIComponent).join("/")
+  const keyOf = (tenant: string) => `${app}/${encodeURIComponent(tenant)}`
   return Either.right({ url: url.right, keyOf, tenant })
 }
 

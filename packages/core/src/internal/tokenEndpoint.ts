@@ -25,7 +25,7 @@ export type Outcome =
       readonly expiresIn: Duration.Duration | undefined
     }
   /** The token was no good, or is no longer. */
-  | { readonly _tag: "Refused"; readonly code: string }
+  | { readonly _tag: "Refused" }
   /** Nothing was done with the token: it is as good as before. */
   | { readonly _tag: "Failed"; readonly error: InstallationError }
   /** The token was sent, and whether it is used up is known to the server only. */
@@ -101,7 +101,7 @@ const fromAnswer = (answer: Answer, now: number): Outcome => {
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
     const { error } = parse(body)
     const isOfApp = status === 401 && error === "access_denied"
-    if (endOfGrant.has(error) && !isOfApp) return { _tag: "Refused", code: String(error) }
+    if (endOfGrant.has(error) && !isOfApp) return { _tag: "Refused" }
     if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error)) return fromOtherRefusal(status, error)
   }
   const retryAfter = retryAfterOf(answer, now)
