@@ -20,13 +20,30 @@ export interface Issue {
   readonly message: string
 }
 
-interface AnswerFields {
+/**
+ * What `RetryPolicy.retry` did until it failed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Retried {
+  /** The attempts, the first and the last included. */
+  readonly attempts: number
+  /** How long it waited between them, all in all. */
+  readonly waited: Duration.Duration
+  /** Whether any of them may have been applied. */
+  readonly mayHaveBeenApplied: boolean
+}
+
+interface CommonFields {
   /** The HTTP status of the answer. Absent when there was none. */
   readonly status?: number
   /** The start of the answer's body, at most 2 KiB, the credential and the strings of the metadata scrubbed out. */
   readonly body?: string
   /** The answer's `x-request-id`: what Pleo's support will ask for. */
   readonly requestId?: string
+  /** Absent where there was one attempt only, and where something else than `RetryPolicy.retry` tried again. */
+  readonly retried?: Retried
 }
 
 interface Described {
@@ -55,7 +72,11 @@ const formatIssues = (issues: ReadonlyArray<Issue> | undefined): string =>
     ? ""
     : ` (${issues.map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`)).join("; ")})`
 
-const notApplied = "Nothing was applied."
+/** What is known about the effect of an update that failed. */
+const formatApplied = (isSelfApplied: boolean, retried: Retried | undefined): string => {
+  if (isSelfApplied) return "The update may have been applied."
+  return retried?.mayHaveBeenApplied ? "An earlier attempt may have been applied." : "Nothing was applied."
+}
 
 /**
  * The caller has to change something: the request, or an option of the client. `status` is absent when it
@@ -65,7 +86,7 @@ const notApplied = "Nothing was applied."
  * @category errors
  */
 export class BadRequest extends Data.TaggedError("BadRequest")<
-  AnswerFields & {
+  CommonFields & {
     /** What is wrong, where this side knows it. Pleo describes no body for a 400. */
     readonly issues?: ReadonlyArray<Issue>
   }
@@ -74,14 +95,14 @@ export class BadRequest extends Data.TaggedError("BadRequest")<
     return false
   }
   get mayHaveBeenApplied(): boolean {
-    return false
+    return this.retried?.mayHaveBeenApplied ?? false
   }
   override get message(): string {
     const what =
       this.status === undefined
         ? `The update was refused before it was sent${formatIssues(this.issues)}`
         : `Pleo refused the update (status ${this.status})`
-    return `${what}. ${notApplied} Correct it and send it again.`
+    return `${what}. ${formatApplied(false, this.retried)} Correct it and send it again.`
   }
   override toJSON(): unknown {
     return toJSON(this)
@@ -109,7 +130,7 @@ const unauthorized = {
  * @category errors
  */
 export class Unauthorized extends Data.TaggedError("Unauthorized")<
-  AnswerFields & {
+  CommonFields & {
     readonly reason: "Unauthenticated" | "Forbidden" | "ReauthorizationRequired"
     /** What is wrong with a credential that cannot even be sent. */
     readonly issues?: ReadonlyArray<Issue>
@@ -119,13 +140,13 @@ export class Unauthorized extends Data.TaggedError("Unauthorized")<
     return false
   }
   get mayHaveBeenApplied(): boolean {
-    return false
+    return this.retried?.mayHaveBeenApplied ?? false
   }
   override get message(): string {
     const { issues, reason, status } = this
     const [what, whatToDo] = unauthorized[reason]
     const details = status === undefined ? formatIssues(issues) : ` (status ${status})`
-    return `${what}${details}. ${notApplied} ${whatToDo}`
+    return `${what}${details}. ${formatApplied(false, this.retried)} ${whatToDo}`
   }
   override toJSON(): unknown {
     return toJSON(this)
@@ -184,7 +205,7 @@ const retryableTokenErrors: ReadonlySet<number> = new Set([408, 429, ...retryabl
  * @category errors
  */
 export class Infrastructure extends Data.TaggedError("Infrastructure")<
-  AnswerFields & {
+  CommonFields & {
     readonly reason:
       | "Transport"
       | "Timeout"
@@ -224,6 +245,10 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
     }
   }
   get mayHaveBeenApplied(): boolean {
+    return this.#isSelfApplied || this.retried?.mayHaveBeenApplied === true
+  }
+  /** Whether the attempt that failed with this may have been applied. */
+  get #isSelfApplied(): boolean {
     switch (this.reason) {
       case "Transport":
         return this.code === undefined || !(unsentCodes.has(this.code) || isTlsRefusal(this.code))
@@ -247,7 +272,7 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
     const { code, reason, status } = this
     const facts = [status === undefined ? [] : `status ${status}`, code ?? []].flat()
     const details = facts.length === 0 ? "" : ` (${facts.join(", ")})`
-    const applied = this.mayHaveBeenApplied ? "The update may have been applied." : notApplied
+    const applied = formatApplied(this.#isSelfApplied, this.retried)
     return `${happened[reason]}${details}${formatIssues(this.issues)}. ${applied} ${this.#whatToDo}`
   }
   get #whatToDo(): string {

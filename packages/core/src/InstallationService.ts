@@ -39,7 +39,10 @@ export const update = (
 ): Effect.Effect<Installation, InstallationError, InstallationService> =>
   new Call((given) =>
     run(
-      Context.get(given.context as Context.Context<InstallationService>, InstallationService).update(request),
+      Context.get(
+        given.fiber.currentContext as Context.Context<InstallationService>,
+        InstallationService
+      ).update(request),
       given
     )
   )

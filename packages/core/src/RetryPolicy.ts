@@ -5,10 +5,12 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { Infrastructure, isInstallationError } from "./InstallationError.ts"
 import { Call, type Given, run } from "./internal/call.ts"
+import { type History, nextHistory, noHistory, withHistory } from "./internal/history.ts"
 import { current, RetryRegion } from "./internal/retryRegion.ts"
 import { within } from "./internal/timeout.ts"
 
@@ -128,43 +130,53 @@ export const retry = (options: Options = {}) => {
   return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> => {
     type Attempts = Effect.Effect<A, E | Infrastructure, R>
 
-    const attempt = (given: Given, region: RetryRegion, retries: number, end: number): Attempts => {
+    const attempt = (given: Given, region: RetryRegion, history: History, end: number): Attempts => {
       const left = Math.max(0, end - given.clock.unsafeCurrentTimeMillis())
       const timeout = Math.min(attemptTimeout, left)
       return Effect.catchAll(run(self, { ...given, region, timeout }), (error) =>
-        retries + 1 < settings.attempts && mayRetry(settings, error)
-          ? waitAndRetry(given, region, retries, end, error)
-          : Effect.fail(error)
+        history.retries + 1 < settings.attempts && mayRetry(settings, error)
+          ? waitAndRetry(given, region, history, end, error)
+          : Effect.fail(withHistory(error, history))
       )
     }
 
     const waitAndRetry = (
       given: Given,
       region: RetryRegion,
-      retries: number,
+      history: History,
       end: number,
       error: E | Infrastructure
     ): Attempts =>
-      Effect.flatMap(nextDelay(settings, retries, error), (delay) =>
+      Effect.flatMap(nextDelay(settings, history.retries, error), (delay) =>
         given.clock.unsafeCurrentTimeMillis() + delay < end && (!isBudgeted || region.withdraw())
-          ? Effect.flatMap(Effect.sleep(delay), () => attempt(given, region, retries + 1, end))
-          : Effect.fail(error)
+          ? Effect.logDebug(`Trying again in ${delay} ms`).pipe(
+              Effect.zipRight(Effect.sleep(delay)),
+              Effect.zipRight(
+                Effect.suspend(() => attempt(given, region, nextHistory(history, error, delay), end))
+              )
+            )
+          : Effect.fail(withHistory(error, history))
       )
 
     const attempts = (given: Given): Attempts =>
       Effect.uninterruptibleMask((restore) => {
-        const region = RetryRegion.enter(given.region ?? current(given.context))
+        const region = RetryRegion.enter(given.region ?? current(given.fiber.currentContext))
         const end = given.clock.unsafeCurrentTimeMillis() + deadline
-        return Effect.matchCauseEffect(restore(Effect.suspend(() => attempt(given, region, 0, end))), {
-          onFailure: (cause) => {
-            region.leave()
-            return Effect.failCause(cause)
-          },
-          onSuccess: (answer) => {
-            region.leave()
-            return Effect.succeed(answer)
+        return Effect.matchCauseEffect(
+          restore(Effect.suspend(() => attempt(given, region, noHistory, end))),
+          {
+            onFailure: (cause) => {
+              const exit = Exit.failCause(cause)
+              region.leave(exit)
+              return exit
+            },
+            onSuccess: (answer) => {
+              const exit = Exit.succeed(answer)
+              region.leave(exit)
+              return exit
+            }
           }
-        })
+        )
       })
 
     return new Call(({ timeout, ...given }) => within(attempts(given), timeout))

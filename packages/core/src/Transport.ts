@@ -11,6 +11,7 @@ import type { Credentials } from "./Credentials.ts"
 import type { BadRequest } from "./InstallationError.ts"
 import type { InstallationService } from "./InstallationService.ts"
 import * as internal from "./internal/client.ts"
+import type { OnDrift } from "./SchemaDrift.ts"
 import type * as Server from "./Server.ts"
 
 /**
@@ -90,6 +91,8 @@ export interface Options<E = never, R = never> {
   readonly credentials: Effect.Effect<Credentials, E, R>
   /** Default: `"production"`. */
   readonly server?: Server.Server | undefined
+  /** Is told when an answer holds what this version does not know. */
+  readonly onDrift?: OnDrift | undefined
 }
 
 /**
@@ -99,6 +102,8 @@ export interface Options<E = never, R = never> {
 export interface ConfigOptions<E = never, R = never> {
   /** Default: `Credentials.config`. `Credentials.oauthConfig` is the other. */
   readonly credentials?: Effect.Effect<Credentials, E, R> | undefined
+  /** Is told when an answer holds what this version does not know. */
+  readonly onDrift?: OnDrift | undefined
 }
 
 /**

@@ -974,6 +974,7 @@ describe("InstallationClient", () => {
 
   describe("tracing", () => {
     const allowlist = [
+      "error.type",
       "http.request.method",
       "http.response.status_code",
       "server.address",
@@ -991,21 +992,23 @@ describe("InstallationClient", () => {
         return { exit, spans }
       })
 
-    it.effect("an update is one span with a few attributes, and no secret in it", () =>
+    it.effect("an update is a span, and its request another with a few attributes and no secret", () =>
       Effect.gen(function* () {
         const { client } = answering(() => installation())
         const { spans } = yield* spansOf(client)
         expect(spans.map(({ kind, name }) => ({ kind, name }))).toEqual([
-          { kind: "client", name: "InstallationService.update" }
+          { kind: "internal", name: "InstallationService.update" },
+          { kind: "client", name: "PUT /v1/installations/me" }
         ])
-        expect(Object.fromEntries(spans[0]?.attributes ?? [])).toEqual({
+        expect(spans[0]?.attributes.size).toBe(0)
+        expect(Object.fromEntries(spans[1]?.attributes ?? [])).toEqual({
           "http.request.method": "PUT",
           "http.response.status_code": 200,
           "server.address": "external.pleo.io",
           "server.port": 443,
           "url.full": "https://external.pleo.io/v1/installations/me"
         })
-        expect(spans[0]?.events).toEqual([])
+        expect(spans.flatMap(({ events }) => events)).toEqual([])
       })
     )
 
@@ -1017,11 +1020,11 @@ describe("InstallationClient", () => {
         answer: (request: HttpClientRequest.HttpClientRequest) =>
           Effect.fail(new RequestError({ request, reason: "Transport", cause: new Error(canary) }))
       }
-    ])("$name ends the one span, and shows no secret in it", ({ answer }) =>
+    ])("$name ends both spans, and shows no secret in them", ({ answer }) =>
       Effect.gen(function* () {
         const { exit, spans } = yield* spansOf(answering(answer).client)
         expect(Exit.isFailure(exit)).toBe(true)
-        expect(spans).toHaveLength(1)
+        expect(spans).toHaveLength(2)
         for (const span of spans) {
           for (const name of span.attributes.keys()) expect(allowlist).toContain(name)
           expect(span.status).toHaveProperty("exit._tag", "Failure")
@@ -1031,12 +1034,12 @@ describe("InstallationClient", () => {
       })
     )
 
-    it.effect("a refused request is a span too, without an answer's status", () =>
+    it.effect("an update that is refused before it is sent is a span without a request", () =>
       Effect.gen(function* () {
         const { client } = answering(() => installation())
         const { spans } = yield* spansOf(client, { request: {} as never })
         expect(spans).toHaveLength(1)
-        expect(spans[0]?.attributes.has("http.response.status_code")).toBe(false)
+        expect(Object.fromEntries(spans[0]?.attributes ?? [])).toEqual({ "error.type": "BadRequest" })
       })
     )
 
@@ -1047,8 +1050,8 @@ describe("InstallationClient", () => {
     ])("names the host and the port of $server", ({ address, port, server }) =>
       Effect.gen(function* () {
         const { spans } = yield* spansOf(answering(() => installation()).client, { server })
-        expect(spans[0]?.attributes.get("server.address")).toBe(address)
-        expect(spans[0]?.attributes.get("server.port")).toBe(port)
+        expect(spans[1]?.attributes.get("server.address")).toBe(address)
+        expect(spans[1]?.attributes.get("server.port")).toBe(port)
       })
     )
 
@@ -1072,17 +1075,20 @@ describe("InstallationClient", () => {
       })
     )
 
-    it.effect("the span is a child of the caller's", () =>
+    it.effect("the update's span is a child of the caller's, and the request's of the update's", () =>
       Effect.gen(function* () {
         const { spans, tracer } = recordingTracer()
         yield* send(answering(() => installation()).client).pipe(
           Effect.withSpan("parent"),
           Effect.withTracer(tracer)
         )
-        expect(spans.map(({ name }) => name)).toEqual(["parent", "InstallationService.update"])
-        expect(Option.map(spans[1]?.parent ?? Option.none(), ({ spanId }) => spanId)).toEqual(
-          Option.some(spans[0]?.spanId)
-        )
+        expect(spans.map(({ name }) => name)).toEqual([
+          "parent",
+          "InstallationService.update",
+          "PUT /v1/installations/me"
+        ])
+        const parents = spans.map(({ parent }) => Option.getOrUndefined(parent)?.spanId)
+        expect(parents).toEqual([undefined, spans[0]?.spanId, spans[1]?.spanId])
       })
     )
   })

@@ -770,7 +770,11 @@ describe("Credentials.oauth", () => {
         expect(secrets.filter((secret) => logged.join().includes(secret))).toEqual([])
         yield* Effect.logInfo(secrets.join())
         expect(secrets.filter((secret) => logged.join().includes(secret))).toEqual(secrets)
-        expect(spans.map(({ name }) => name)).toEqual(["InstallationService.update"])
+        expect(spans.map(({ name }) => name)).toEqual([
+          "InstallationService.update",
+          "POST /oauth/token",
+          "PUT /v1/installations/me"
+        ])
         const shown = spans.map(({ attributes, events, status }) => [
           [...attributes],
           events,

@@ -12,7 +12,8 @@ import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
-import { Infrastructure } from "../src/InstallationError.ts"
+import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
+import { endpoint, Observation } from "../src/internal/observation.ts"
 import { type Attempt, Ordering } from "../src/internal/ordering.ts"
 import { RetryRegion } from "../src/internal/retryRegion.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
@@ -564,13 +565,24 @@ describe("what is kept in memory", () => {
   const observed = () => {
     let updates = 0
     const ordering = new Ordering(() => updates++)
-    return { lanes: () => privateSize(ordering, "#lanes"), ordering, updates: () => updates }
+    const attempt = <A>(
+      installation: string,
+      body: string,
+      region: RetryRegion | undefined,
+      perform: (attempt: Attempt) => Effect.Effect<A, Infrastructure>
+    ) =>
+      Effect.withFiberRuntime<A, InstallationError>((fiber) => {
+        const observe = () =>
+          new Observation(fiber, Clock.make(), endpoint("PUT", new URL("http://localhost/")))
+        return ordering.attempt(installation, body, region, observe, perform)
+      })
+    return { lanes: () => privateSize(ordering, "#lanes"), attempt, updates: () => updates }
   }
 
   it.effect("is something while an update is under way, and nothing once it has ended", () =>
     Effect.gen(function* () {
-      const { lanes, ordering, updates } = observed()
-      const fiber = yield* Effect.fork(ordering.attempt("a", "{}", undefined, inTurn(Effect.never)))
+      const { attempt, lanes, updates } = observed()
+      const fiber = yield* Effect.fork(attempt("a", "{}", undefined, inTurn(Effect.never)))
       yield* settle
       expect([lanes(), updates()]).toEqual([1, 1])
       yield* Fiber.interrupt(fiber)
@@ -585,25 +597,25 @@ describe("what is kept in memory", () => {
     { name: "an interruption", request: Effect.interrupt }
   ])("is nothing after $name, nor once its region has ended", ({ request }) =>
     Effect.gen(function* () {
-      const { lanes, ordering } = observed()
-      yield* Effect.exit(ordering.attempt("a", "{}", undefined, inTurn(request)))
+      const { attempt, lanes } = observed()
+      yield* Effect.exit(attempt("a", "{}", undefined, inTurn(request)))
       expect(lanes()).toBe(0)
 
       const region = RetryRegion.enter(undefined)
-      const exit = yield* Effect.exit(ordering.attempt("a", "{}", region, inTurn(request)))
+      const exit = yield* Effect.exit(attempt("a", "{}", region, inTurn(request)))
       expect(lanes()).toBe(Exit.isSuccess(exit) ? 0 : 1)
-      region.leave()
+      region.leave(Exit.void)
       expect(lanes()).toBe(0)
     })
   )
 
   it.effect("is nothing after updates that were interrupted while they waited", () =>
     Effect.gen(function* () {
-      const { lanes, ordering } = observed()
-      const first = yield* Effect.fork(ordering.attempt("a", "first", undefined, inTurn(Effect.never)))
+      const { attempt, lanes } = observed()
+      const first = yield* Effect.fork(attempt("a", "first", undefined, inTurn(Effect.never)))
       yield* settle
       const waiting = yield* Effect.forEach(Array.from({ length: 100 }), (_, index) =>
-        Effect.fork(ordering.attempt("a", `${index}`, undefined, inTurn(Effect.void)))
+        Effect.fork(attempt("a", `${index}`, undefined, inTurn(Effect.void)))
       )
       yield* settle
       yield* Fiber.interruptAll(waiting)
@@ -615,32 +627,30 @@ describe("what is kept in memory", () => {
 
   it.effect("is nothing after a retry that was given up", () =>
     Effect.gen(function* () {
-      const { lanes, ordering, updates } = observed()
+      const { attempt, lanes, updates } = observed()
       const region = RetryRegion.enter(undefined)
-      yield* Effect.exit(ordering.attempt("a", "old", region, inTurn(Effect.fail(failed))))
-      yield* ordering.attempt("a", "newer", undefined, inTurn(Effect.void))
-      expect(yield* Effect.flip(ordering.attempt("a", "old", region, inTurn(Effect.never)))).toMatchObject({
+      yield* Effect.exit(attempt("a", "old", region, inTurn(Effect.fail(failed))))
+      yield* attempt("a", "newer", undefined, inTurn(Effect.void))
+      expect(yield* Effect.flip(attempt("a", "old", region, inTurn(Effect.never)))).toMatchObject({
         reason: "Superseded"
       })
-      region.leave()
+      region.leave(Exit.void)
       expect([lanes(), updates()]).toEqual([0, 2])
     })
   )
 
   it.effect("is nothing after a thousand customers, each of whom ended in some way", () =>
     Effect.gen(function* () {
-      const { lanes, ordering, updates } = observed()
+      const { attempt, lanes, updates } = observed()
       const requests = [Effect.void, Effect.fail(failed), Effect.die("defect"), Effect.never]
       const regions = Array.from({ length: 1000 }, () => RetryRegion.enter(undefined))
       const fibers = yield* Effect.forEach(regions, (region, customer) =>
-        Effect.fork(
-          ordering.attempt(`${customer}`, "{}", region, inTurn(requests[customer % 4] ?? Effect.void))
-        )
+        Effect.fork(attempt(`${customer}`, "{}", region, inTurn(requests[customer % 4] ?? Effect.void)))
       )
       yield* settle
       expect(lanes()).toBe(750)
       yield* Fiber.interruptAll(fibers)
-      for (const region of regions) region.leave()
+      for (const region of regions) region.leave(Exit.void)
       expect([lanes(), updates()]).toEqual([0, 1000])
     })
   )
@@ -650,30 +660,30 @@ describe("what is kept in memory", () => {
     { name: "a failure", request: Effect.fail(failed) }
   ])("is nothing after $name of an attempt that began, or ended, after its region", ({ request }) =>
     Effect.gen(function* () {
-      const { lanes, ordering } = observed()
+      const { attempt, lanes } = observed()
       const region = RetryRegion.enter(undefined)
       const gate = yield* Deferred.make<void>()
       const fiber = yield* Effect.fork(
-        ordering.attempt("a", "{}", region, inTurn(Effect.zipRight(Deferred.await(gate), request)))
+        attempt("a", "{}", region, inTurn(Effect.zipRight(Deferred.await(gate), request)))
       )
       yield* settle
-      region.leave()
+      region.leave(Exit.void)
       expect(lanes()).toBe(1)
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.await(fiber)
       expect(lanes()).toBe(0)
-      yield* Effect.exit(ordering.attempt("a", "{}", region, inTurn(request)))
+      yield* Effect.exit(attempt("a", "{}", region, inTurn(request)))
       expect(lanes()).toBe(0)
     })
   )
 
   it.effect("is counted once: a retry is no new update", () =>
     Effect.gen(function* () {
-      const { ordering, updates } = observed()
+      const { attempt, updates } = observed()
       const region = RetryRegion.enter(undefined)
-      yield* Effect.repeatN(Effect.exit(ordering.attempt("a", "{}", region, inTurn(Effect.fail(failed)))), 4)
+      yield* Effect.repeatN(Effect.exit(attempt("a", "{}", region, inTurn(Effect.fail(failed)))), 4)
       expect(updates()).toBe(1)
-      yield* ordering.attempt("a", "other", region, inTurn(Effect.void))
+      yield* attempt("a", "other", region, inTurn(Effect.void))
       expect(updates()).toBe(2)
     })
   )

@@ -25,6 +25,25 @@ const rateLimited = (retryAfter: Duration.DurationInput) =>
 
 const timedOut = new Infrastructure({ reason: "Timeout" })
 
+/** How a policy fails with the error of its last attempt. */
+const failedAfter = (
+  error: InstallationError,
+  attempts: number,
+  waited: number,
+  mayHaveBeenApplied = true
+) => {
+  if (attempts === 1) return Exit.fail(error)
+  const retried = { attempts, waited: Duration.millis(waited), mayHaveBeenApplied }
+  switch (error._tag) {
+    case "BadRequest":
+      return Exit.fail(new BadRequest({ ...error, retried }))
+    case "Unauthorized":
+      return Exit.fail(new Unauthorized({ ...error, reason: error.reason, retried }))
+    case "Infrastructure":
+      return Exit.fail(new Infrastructure({ ...error, reason: error.reason, retried }))
+  }
+}
+
 /** Runs an effect to its end on the test's clock, and tells when its attempts began and when it ended. */
 const observe = <E>(
   attempt: (count: number) => Effect.Effect<string, E>,
@@ -65,7 +84,7 @@ describe("RetryPolicy", () => {
       Effect.gen(function* () {
         const { beganAt, exit } = yield* observe(() => Effect.fail(unavailable))
         expect(beganAt).toEqual([0, 500, 1500])
-        expect(exit).toEqual(Exit.fail(unavailable))
+        expect(exit).toEqual(failedAfter(unavailable, 3, 1500))
       })
     )
 
@@ -75,7 +94,7 @@ describe("RetryPolicy", () => {
         Effect.gen(function* () {
           const { beganAt, exit } = yield* observe(() => Effect.fail(unavailable), { ...generous, attempts })
           expect(beganAt).toHaveLength(attempts)
-          expect(exit).toEqual(Exit.fail(unavailable))
+          expect(exit).toEqual(failedAfter(unavailable, attempts, 500 * (2 ** (attempts - 1) - 1)))
         })
     )
 
@@ -130,7 +149,7 @@ describe("RetryPolicy", () => {
         const refused = new Unauthorized({ reason: "Unauthenticated", status: 401 })
         const { beganAt, exit } = yield* observe((count) => Effect.fail(count === 1 ? unavailable : refused))
         expect(beganAt).toHaveLength(2)
-        expect(exit).toEqual(Exit.fail(refused))
+        expect(exit).toEqual(failedAfter(refused, 2, 500))
       })
     )
 
@@ -299,7 +318,7 @@ describe("RetryPolicy", () => {
         })
         expect(beganAt).toEqual([0, 3500])
         expect(endedAt).toBe(6500)
-        expect(exit).toEqual(Exit.fail(timedOut))
+        expect(exit).toEqual(failedAfter(timedOut, 2, 500))
       })
     )
 
@@ -308,7 +327,7 @@ describe("RetryPolicy", () => {
         const { beganAt, endedAt, exit } = yield* observe(() => Effect.never, { attempts: 100 })
         expect(beganAt).toEqual([0, 10_500, 21_500])
         expect(endedAt).toBe(30_000)
-        expect(exit).toEqual(Exit.fail(timedOut))
+        expect(exit).toEqual(failedAfter(timedOut, 3, 1500))
       })
     )
 
@@ -328,7 +347,7 @@ describe("RetryPolicy", () => {
         )
         expect(beganAt).toEqual([0, 500])
         expect(endedAt).toBe(3000)
-        expect(exit).toEqual(Exit.fail(timedOut))
+        expect(exit).toEqual(failedAfter(timedOut, 2, 500))
       })
     )
 
@@ -344,7 +363,7 @@ describe("RetryPolicy", () => {
         )
         expect(beganAt).toEqual([0, 500])
         expect(endedAt).toBe(500)
-        expect(exit).toEqual(Exit.fail(last))
+        expect(exit).toEqual(failedAfter(last, 2, 500))
       })
     )
 
@@ -353,7 +372,7 @@ describe("RetryPolicy", () => {
         const { beganAt, endedAt, exit } = yield* observe(() => Effect.fail(unavailable), { deadline: 1501 })
         expect(beganAt).toEqual([0, 500, 1500])
         expect(endedAt).toBe(1500)
-        expect(exit).toEqual(Exit.fail(unavailable))
+        expect(exit).toEqual(failedAfter(unavailable, 3, 1500))
       })
     )
 
@@ -398,7 +417,7 @@ describe("RetryPolicy", () => {
         const attempt = yield* observe(() => work, { attempts: 2, attemptTimeout: "1 second" })
         expect(attempt.beganAt).toEqual([0, 1500])
         expect(attempt.endedAt).toBe(2500)
-        expect(attempt.exit).toEqual(Exit.fail(timedOut))
+        expect(attempt.exit).toEqual(failedAfter(timedOut, 2, 500))
       })
     )
 

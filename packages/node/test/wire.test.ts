@@ -62,7 +62,11 @@ describe("the request on the wire", () => {
         Effect.withSpan("caller"),
         recordSpans
       )
-      expect(spans.map(({ name }) => name)).toEqual(["caller", "InstallationService.update"])
+      expect(spans.map(({ name }) => name)).toEqual([
+        "caller",
+        "InstallationService.update",
+        "PUT /v1/installations/me"
+      ])
       expect(request?.headers.map(([name]) => name.toLowerCase()).toSorted()).toEqual([
         "accept",
         "authorization",

@@ -2,7 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import * as FiberRef from "effect/FiberRef"
+import type { RuntimeFiber } from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Credentials } from "../Credentials.ts"
 import type { Infrastructure } from "../InstallationError.ts"
@@ -12,9 +12,9 @@ import { within } from "./timeout.ts"
 
 /** What is set for a call by what is around it. */
 export interface Given {
-  readonly context: Context.Context<never>
+  /** The fiber of the call: its context, tracer and labels are those of the call. */
+  readonly fiber: RuntimeFiber<unknown, unknown>
   readonly clock: Clock.Clock
-  readonly isTraced: boolean
   readonly credentials?: Credentials | undefined
   readonly region?: RetryRegion | undefined
   /** Milliseconds. */
@@ -36,9 +36,8 @@ export class Call<A, E, R> extends Effectable.Class<A, E, R> {
   override commit(): Effect.Effect<A, E, R> {
     const self = Effect.withFiberRuntime<A, E | Infrastructure, R>((fiber) =>
       this.run({
-        context: fiber.currentContext,
-        clock: Context.get(fiber.currentDefaultServices, Clock.Clock),
-        isTraced: fiber.getFiberRef(FiberRef.currentTracerEnabled)
+        fiber,
+        clock: Context.get(fiber.currentDefaultServices, Clock.Clock)
       })
     )
     // Without a timeout, nothing fails for being late.

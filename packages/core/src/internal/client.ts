@@ -6,20 +6,25 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type { Span } from "effect/Tracer"
 import * as Credentials from "../Credentials.ts"
 import type { Installation } from "../Installation.ts"
 import type { BadRequest, InstallationError, Issue } from "../InstallationError.ts"
 import { InstallationService } from "../InstallationService.ts"
+import type { OnDrift } from "../SchemaDrift.ts"
 import * as Server from "../Server.ts"
 import type * as Transport from "../Transport.ts"
 import { Call, type Given } from "./call.ts"
 import { decodeInstallation, encodeUpdate } from "./codec.ts"
 import * as contract from "./contract.ts"
 import { current as chosenCredentials, type Post, type Secrets } from "./credentials.ts"
+import { Drift } from "./drift.ts"
 import { fromFailure, fromInvalidBody, fromStatus } from "./failure.ts"
 import * as Json from "./json.ts"
+import * as Labels from "./labels.ts"
+import * as Observation from "./observation.ts"
 import { type Attempt, Ordering } from "./ordering.ts"
 import { RetryBudgets } from "./retryBudget.ts"
 import * as RetryRegion from "./retryRegion.ts"
@@ -46,32 +51,18 @@ const decodeUtf8 = (body: Uint8Array): Either.Either<string, string> => {
   }
 }
 
-const decodeBody = (body: Uint8Array): Either.Either<Installation, ReadonlyArray<Issue>> => {
-  const json = Either.flatMap(decodeUtf8(body), Json.parse)
-  return Either.isLeft(json)
-    ? Either.left([{ path: [], message: json.left }])
-    : decodeInstallation(json.right)
-}
+const parseBody = (body: Uint8Array): Either.Either<unknown, ReadonlyArray<Issue>> =>
+  Either.mapLeft(Either.flatMap(decodeUtf8(body), Json.parse), (message) => [{ path: [], message }])
 
 export const isSuccess = ({ status }: { readonly status: number }): boolean => status >= 200 && status < 300
-
-const interpret = (
-  answer: Answer,
-  clock: Clock.Clock,
-  makeScrub: () => (text: string) => string
-): Either.Either<Installation, InstallationError> =>
-  isSuccess(answer)
-    ? Either.mapLeft(decodeBody(answer.body), (issues) =>
-        fromInvalidBody(answer, quotable(answer.body), issues, makeScrub())
-      )
-    : Either.left(fromStatus(answer, quotable(answer.body), clock.unsafeCurrentTimeMillis(), makeScrub()))
 
 type Update = Effect.Effect<Installation, InstallationError>
 
 /** A request, and what its answer means. */
 interface Exchange {
   readonly request: Transport.Request
-  readonly interpret: (answer: Answer) => Either.Either<Installation, InstallationError>
+  readonly span: Span | undefined
+  readonly interpret: (answer: Answer) => Update
 }
 
 /** How the requests of a client are carried out. */
@@ -80,7 +71,6 @@ export interface Carrier {
   readonly perform: (
     attempt: Attempt,
     choose: () => Exchange | Update,
-    span: Span | undefined,
     /** In milliseconds of real time. */
     timeout: number | undefined
   ) => Update
@@ -104,7 +94,7 @@ export const fromTransport =
           const cancel = transport("POST", url)(request, resume)
           return Effect.sync(cancel)
         }),
-      perform: (attempt, choose, _, timeout) =>
+      perform: (attempt, choose, timeout) =>
         Effect.async((resume) => {
           let cancel = () => {}
           const timer =
@@ -150,11 +140,11 @@ export const fromEffects =
     return {
       timeouts: false,
       post: (url, request) => to("POST", url)(request, undefined),
-      perform: (attempt, choose, span) =>
+      perform: (attempt, choose) =>
         Effect.flatMap(attempt.begin, () => {
           const chosen = choose()
           if (Effect.isEffect(chosen)) return chosen
-          return Effect.matchEffect(send(chosen.request, span), {
+          return Effect.matchEffect(send(chosen.request, chosen.span), {
             onFailure: (failure) => Effect.fail(fromFailure(failure)),
             onSuccess: chosen.interpret
           })
@@ -171,35 +161,56 @@ const maxTimer = 2 ** 31 - 1
 const make = (
   makeCarrier: MakeCarrier,
   baseUrl: string,
-  credentials: Credentials.Credentials
+  credentials: Credentials.Credentials,
+  onDrift: OnDrift | undefined
 ): InstallationService["Type"] => {
   const url = new URL(baseUrl + contract.path)
   const carrier = makeCarrier(url)
-  const spanOptions = {
-    kind: "client",
-    captureStackTrace: false,
-    attributes: {
-      "http.request.method": contract.method,
-      "server.address": url.hostname,
-      "server.port": url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
-      "url.full": url.href
-    }
-  } as const
+  const endpoint = Observation.endpoint(contract.method, url)
+  const drift = new Drift(onDrift)
   const budgets = new RetryBudgets()
   const ordering = new Ordering((installation) => budgets.deposit(installation))
 
-  const attempt = (
-    request: unknown,
-    given: Given,
-    span: Span | undefined
-  ): Effect.Effect<Installation, InstallationError> => {
+  /** What an answer means, and what is still to be done about it. */
+  const interpret = (
+    answer: Answer,
+    { clock, fiber }: Given,
+    observation: Observation.Observation,
+    makeScrub: () => (text: string) => string
+  ): Update => {
+    observation.answered(answer.status)
+    const end = (exit: Exit.Exit<Installation, InstallationError>, telling?: Effect.Effect<void>): Update => {
+      const log = observation.received(exit)
+      const update = telling === undefined ? exit : Effect.zipRight(telling, exit)
+      return log === undefined ? update : Effect.zipRight(log, update)
+    }
+    if (!isSuccess(answer))
+      return end(
+        Exit.fail(fromStatus(answer, quotable(answer.body), clock.unsafeCurrentTimeMillis(), makeScrub()))
+      )
+    const body = parseBody(answer.body)
+    const decoded = Either.flatMap(body, decodeInstallation)
+    if (Either.isLeft(decoded))
+      return end(Exit.fail(fromInvalidBody(answer, quotable(answer.body), decoded.left, makeScrub())))
+    const telling = drift.note(decoded.right, Either.getOrThrow(body), Labels.around(fiber), makeScrub)
+    return end(Exit.succeed(decoded.right), telling)
+  }
+
+  const refuse = (error: InstallationError, { clock, fiber }: Given): Update => {
+    const exit = Exit.fail(error)
+    new Observation.Observation(fiber, clock, endpoint).end(exit)
+    return exit
+  }
+
+  const attempt = (request: unknown, given: Given): Update => {
     const encoded = encodeUpdate(request)
-    if (Either.isLeft(encoded)) return Effect.fail(encoded.left)
+    if (Either.isLeft(encoded)) return refuse(encoded.left, given)
     const body = encoded.right
-    const { clock, timeout } = given
-    const source = sourceOf(credentials, given.credentials ?? chosenCredentials(given.context), clock)
-    if ("_tag" in source) return Effect.fail(source)
-    const exchangeWith = (secrets: Secrets): Exchange => ({
+    const { clock, fiber, timeout } = given
+    const context = fiber.currentContext
+    const source = sourceOf(credentials, given.credentials ?? chosenCredentials(context), clock)
+    if ("_tag" in source) return refuse(source, given)
+    const exchangeWith = ({ observation }: Attempt, secrets: Secrets): Exchange => ({
       request: {
         headers: {
           authorization: Redacted.value(secrets.authorization),
@@ -208,14 +219,12 @@ const make = (
         },
         body
       },
-      interpret: (answer) => {
-        span?.attribute("http.response.status_code", answer.status)
-        return interpret(answer, clock, () => Scrub.make(secrets, body))
-      }
+      span: observation.sent(),
+      interpret: (answer) => interpret(answer, given, observation, () => Scrub.make(secrets, body))
     })
     const isGrant = "identity" in source
     const installation = isGrant ? source.identity : Redacted.value(source.authorization)
-    const region = given.region ?? RetryRegion.current(given.context)
+    const region = given.region ?? RetryRegion.current(context)
     if (region !== undefined) region.withdraw = () => budgets.withdraw(installation)
     const endsByItself =
       timeout !== undefined && timeout <= maxTimer && carrier.timeouts && clock === liveClock
@@ -224,27 +233,23 @@ const make = (
       installation,
       body,
       region,
+      () => new Observation.Observation(fiber, clock, endpoint),
       (attempt) =>
         isGrant
           ? asGranted(source, carrier.post, clock, attempt, ownTimeout, (choose, timeout) => {
               const chooseExchange = () => {
                 const chosen = choose()
-                return Effect.isEffect(chosen) ? chosen : exchangeWith(chosen)
+                return Effect.isEffect(chosen) ? chosen : exchangeWith(attempt, chosen)
               }
-              return carrier.perform(attempt, chooseExchange, span, timeout)
+              return carrier.perform(attempt, chooseExchange, timeout)
             })
-          : carrier.perform(attempt, () => exchangeWith(source), span, ownTimeout),
+          : carrier.perform(attempt, () => exchangeWith(attempt, source), ownTimeout),
       endsByItself ? undefined : timeout
     )
   }
 
   return InstallationService.of({
-    update: (request) =>
-      new Call((given) =>
-        given.isTraced
-          ? Effect.useSpan("InstallationService.update", spanOptions, (span) => attempt(request, given, span))
-          : attempt(request, given, undefined)
-      )
+    update: (request) => new Call((given) => attempt(request, given))
   })
 }
 
@@ -253,16 +258,16 @@ export const makeService = <E, R>(
   options: Transport.Options<E, R>
 ): Effect.Effect<InstallationService["Type"], BadRequest | E, R> =>
   Effect.flatMap(Server.baseUrl(options.server ?? "production"), (baseUrl) =>
-    Effect.map(options.credentials, (credentials) => make(carrier, baseUrl, credentials))
+    Effect.map(options.credentials, (credentials) => make(carrier, baseUrl, credentials, options.onDrift))
   )
 
 export const makeServiceConfig = <E, R>(
   carrier: MakeCarrier,
-  { credentials }: Transport.ConfigOptions<E, R>
+  { credentials, onDrift }: Transport.ConfigOptions<E, R>
 ): Effect.Effect<InstallationService["Type"], ConfigError | E, R> =>
   Effect.flatMap(Server.config, (baseUrl) =>
     Effect.map<Credentials.Credentials, ConfigError | E, R, InstallationService["Type"]>(
       credentials ?? Credentials.config,
-      (credentials) => make(carrier, baseUrl, credentials)
+      (credentials) => make(carrier, baseUrl, credentials, onDrift)
     )
   )

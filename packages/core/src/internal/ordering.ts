@@ -1,6 +1,8 @@
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { Infrastructure, type InstallationError } from "../InstallationError.ts"
+import type { Observation } from "./observation.ts"
 import type { RetryRegion } from "./retryRegion.ts"
 import { within } from "./timeout.ts"
 
@@ -8,10 +10,28 @@ import { within } from "./timeout.ts"
 export class Ticket {
   readonly lane: Lane
   readonly number: number
+  readonly observation: Observation
+  #lastFailure: Exit.Exit<unknown, InstallationError> | undefined
+  /** Whether it may be tried again. */
+  isKept = false
 
-  constructor(lane: Lane, number: number) {
+  constructor(lane: Lane, number: number, observation: Observation) {
     this.lane = lane
     this.number = number
+    this.observation = observation
+  }
+
+  /** An attempt came to this end. */
+  attempted(exit: Exit.Exit<unknown, InstallationError>): void {
+    if (Exit.isSuccess(exit) || !this.isKept) this.observation.end(exit)
+    else this.#lastFailure = exit
+  }
+
+  /** It is not tried again: because of `exit`, if that is a failure. */
+  drop(exit?: Exit.Exit<unknown, unknown>): void {
+    this.isKept = false
+    const end = exit !== undefined && Exit.isFailure(exit) ? exit : this.#lastFailure
+    if (end !== undefined) this.observation.end(end)
   }
 
   get isSuperseded(): boolean {
@@ -112,7 +132,9 @@ export class Attempt {
   readonly #lane: Lane
   readonly #place: Place
   readonly #ticket: Ticket
+  readonly observation: Observation
   #isSent = false
+  #isTold = false
 
   /** Called when the attempt fails, or is interrupted. */
   giveUp = () => {}
@@ -121,6 +143,7 @@ export class Attempt {
     this.#lane = lane
     this.#place = lane.enter()
     this.#ticket = ticket
+    this.observation = ticket.observation
   }
 
   /** Calls `begin` when its turn has come: to send it, or with why it may not be sent any more. */
@@ -156,6 +179,15 @@ export class Attempt {
     if (this.#isSent && mayHaveBeenApplied) this.#lane.mayHaveApplied(this.#ticket)
     this.#lane.leave(this.#place)
   }
+
+  /** Tells of its end, once it has left: whatever comes of telling is nothing to the others. */
+  tell<A>(exit: Exit.Exit<A, InstallationError>): Effect.Effect<A, InstallationError> {
+    if (this.#isTold) return exit
+    this.#isTold = true
+    const log = this.observation.received(exit)
+    this.#ticket.attempted(exit)
+    return log === undefined ? exit : Effect.zipRight(log, exit)
+  }
 }
 
 /**
@@ -177,51 +209,58 @@ export class Ordering {
    * Makes an attempt at an update of `installation`: `perform` makes it, once the turn of the attempt has
    * come. Inside one region, the same `body` after a failure is the same update once more. `timeout`, in
    * milliseconds, is for what cannot end at once by itself: it goes on in the background, and keeps its place.
+   * `observe` begins to observe an update that is not a retry.
    */
   attempt<A>(
     installation: string,
     body: string,
     region: RetryRegion | undefined,
+    observe: () => Observation,
     perform: (attempt: Attempt) => Effect.Effect<A, InstallationError>,
     timeout?: number
   ): Effect.Effect<A, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
       // In one step, so that the number and the place in the queue agree.
       const lane = this.#lane(installation)
-      const issue = () => this.#issue(lane, installation)
+      const issue = () => this.#issue(lane, installation, observe())
       const ticket = region === undefined ? issue() : region.ticketOf(`${installation}\n${body}`, issue)
       const attempt = new Attempt(lane, ticket)
-      const carryOut = (self: Effect.Effect<A, InstallationError>) =>
+      const carryOut = (self: Effect.Effect<A, InstallationError>, isInBackground: boolean) =>
         Effect.matchCauseEffect(self, {
           onFailure: (cause) => {
             attempt.giveUp()
             attempt.end(mayHaveBeenApplied(cause))
-            return Effect.failCause(cause)
+            const exit = Exit.failCause(cause)
+            // Why it was interrupted there, the caller knows.
+            return isInBackground && Cause.isInterrupted(cause) ? exit : attempt.tell(exit)
           },
           onSuccess: (answer) => {
+            attempt.end(true)
+            const told = attempt.tell(Exit.succeed(answer))
             // What follows a success is not a retry of what failed after it the last time.
             region?.forget(lane)
-            attempt.end(true)
-            return Effect.succeed(answer)
+            return told
           }
         })
-      if (timeout === undefined) return carryOut(restore(perform(attempt)))
+      if (timeout === undefined) return carryOut(restore(perform(attempt)), false)
       let hasBegun = false
       const inBackground = Effect.uninterruptibleMask((restore) => {
         hasBegun = true
-        return carryOut(restore(perform(attempt)))
+        return carryOut(restore(perform(attempt)), true)
       })
-      return Effect.onExit(restore(within(inBackground, timeout)), () =>
-        Effect.sync(() => {
+      return Effect.onExit(restore(within(inBackground, timeout)), (exit) =>
+        Effect.suspend(() => {
           if (!hasBegun) attempt.end(false)
+          // Its caller does not wait for what goes on in the background.
+          return Effect.ignore(attempt.tell(exit))
         })
       )
     })
   }
 
-  #issue(lane: Lane, installation: string): Ticket {
+  #issue(lane: Lane, installation: string, observation: Observation): Ticket {
     this.#onNew(installation)
-    return new Ticket(lane, ++this.#issued)
+    return new Ticket(lane, ++this.#issued, observation)
   }
 
   #lane(installation: string): Lane {

@@ -1,4 +1,5 @@
 import * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Ticket } from "./ordering.ts"
 
@@ -22,11 +23,11 @@ export class RetryRegion {
   }
 
   /** The region ends with the last of its policies. */
-  leave(): void {
+  leave(exit: Exit.Exit<unknown, unknown>): void {
     this.#policies -= 1
     if (this.#policies > 0) return
     this.#isOpen = false
-    this.forget()
+    this.forget(undefined, exit)
   }
 
   /** The ticket that an update has from an earlier attempt, or else a new one. */
@@ -37,17 +38,19 @@ export class RetryRegion {
     // What begins after the end will not be tried again.
     if (this.#isOpen) {
       this.#tickets.set(id, ticket)
+      ticket.isKept = true
       ticket.lane.keep()
     }
     return ticket
   }
 
-  /** Forgets the updates of one lane, or all. */
-  forget(lane?: Ticket["lane"]): void {
+  /** Forgets the updates of one lane, or all: `exit` says why they are not tried again. */
+  forget(lane?: Ticket["lane"], exit?: Exit.Exit<unknown, unknown>): void {
     for (const [id, ticket] of this.#tickets) {
       if (lane !== undefined && lane !== ticket.lane) continue
       this.#tickets.delete(id)
       ticket.lane.forget()
+      ticket.drop(exit)
     }
   }
 }

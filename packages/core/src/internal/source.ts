@@ -64,15 +64,19 @@ export const asGranted = <A>(
     sent = secrets
     return send(() => secrets, undefined)
   }
+  const { span } = attempt.observation
+  /** A renewal that this update begins hangs from its span. */
+  const asChild = <B>(self: Effect.Effect<B, InstallationError>) =>
+    span === undefined ? self : Effect.withParentSpan(self, span)
   const sendLater = Effect.suspend(() => {
     // It is its turn, and nothing was sent yet.
     attempt.refused()
-    return inTime(Effect.flatMap(grant.secrets(post), sendNow))
+    return inTime(Effect.flatMap(asChild(grant.secrets(post)), sendNow))
   })
   const sendAgain = (rejected: Secrets, error: InstallationError) => {
     attempt.refused()
     return inTime(
-      Effect.flatMap(grant.replace(rejected, post), (others) =>
+      Effect.flatMap(asChild(grant.replace(rejected, post)), (others) =>
         others === undefined ? Effect.fail(error) : sendNow(others)
       )
     )

@@ -3,12 +3,16 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
+import type { Span } from "effect/Tracer"
 import { Infrastructure, type InstallationError, Unauthorized } from "../InstallationError.ts"
+import * as InstallationMetric from "../InstallationMetric.ts"
 import type { Answer, Failure } from "../Transport.ts"
 import { flawOf, type Post } from "./credentials.ts"
 import { fromFailure, retryAfterOf, wasConnecting } from "./failure.ts"
 import * as Json from "./json.ts"
+import { endpoint } from "./observation.ts"
 
 export interface App {
   readonly clientId: string
@@ -147,16 +151,33 @@ export const refresh = (
     client_secret: Redacted.value(app.clientSecret)
   }).toString()
   const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" }
-  return Effect.clockWith((clock) =>
-    post(app.tokenEndpoint, { headers, body }).pipe(
-      Effect.match({
-        onFailure: fromBroken,
-        onSuccess: (answer) => fromAnswer(answer, clock.unsafeCurrentTimeMillis())
-      }),
-      Effect.disconnect,
-      Effect.raceFirst(Effect.as(sleepTwice(timeout), lost)),
-      // Whether a transport that throws has sent it, it does not say.
-      Effect.catchAllDefect(() => Effect.succeed(lost))
+  const { attributes, name } = endpoint("POST", app.tokenEndpoint)
+  const exchange = (span: Span) =>
+    Effect.clockWith((clock) =>
+      post(app.tokenEndpoint, { headers, body }).pipe(
+        Effect.match({
+          onFailure: fromBroken,
+          onSuccess: (answer) => {
+            span.attribute("http.response.status_code", answer.status)
+            return fromAnswer(answer, clock.unsafeCurrentTimeMillis())
+          }
+        }),
+        Effect.disconnect,
+        Effect.raceFirst(Effect.as(sleepTwice(timeout), lost)),
+        // Whether a transport that throws has sent it, it does not say.
+        Effect.catchAllDefect(() => Effect.succeed(lost)),
+        Effect.tap(({ _tag }) => {
+          if (_tag !== "Issued") span.attribute("error.type", _tag)
+          return Effect.zipRight(
+            Metric.update(Metric.tagged(InstallationMetric.refreshes, "result", _tag), 1),
+            Effect.logDebug(`${name} ${_tag}`)
+          )
+        })
+      )
     )
+  return Effect.useSpan(
+    name,
+    { kind: "client", captureStackTrace: false, attributes: Object.fromEntries(attributes) },
+    exchange
   )
 }

@@ -31,7 +31,8 @@ const superseded = {
   _tag: "Infrastructure",
   reason: "Superseded",
   isRetryable: false,
-  mayHaveBeenApplied: true
+  mayHaveBeenApplied: true,
+  attempts: 2
 } as const
 
 // Most wait a second for a retry: together they wait no longer than one.

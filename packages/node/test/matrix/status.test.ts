@@ -112,7 +112,7 @@ describe("limits", () => {
       })
       const update = yield* openNode(server.url)
       const failure = yield* failureOf(update(request).pipe(RetryPolicy.retry({ attempts: 2, baseDelay: 1 })))
-      expectFailure(failure, { ...rateLimited, retryAfter: Duration.seconds(1) })
+      expectFailure(failure, { ...rateLimited, retryAfter: Duration.seconds(1), attempts: 2 })
       expect(server.requests).toHaveLength(2)
       const [first = 0, second = 0] = arrivals
       // The timers of Node.js count whole milliseconds.

@@ -109,6 +109,8 @@ export interface Expected {
   readonly issues?: unknown
   readonly body?: unknown
   readonly requestId?: string
+  /** How many there were, if more than one. */
+  readonly attempts?: number
 }
 
 /** That a failure has these facts, no others, and shows none of the secrets. */
@@ -117,8 +119,10 @@ export const expectFailure = (
   expected: Expected,
   secrets: ReadonlyArray<string> = bearer.secrets
 ): void => {
+  const { retried, ...fields } = failure
   const facts = {
-    ...failure,
+    ...fields,
+    attempts: retried?.attempts,
     _tag: failure._tag,
     isRetryable: failure.isRetryable,
     mayHaveBeenApplied: failure.mayHaveBeenApplied

@@ -1,0 +1,41 @@
+import * as Duration from "effect/Duration"
+import { BadRequest, Infrastructure, isInstallationError, Unauthorized } from "../InstallationError.ts"
+
+/** What came before an attempt. */
+export interface History {
+  readonly retries: number
+  /** More than the retries where one policy is inside another. */
+  readonly attempts: number
+  /** Milliseconds. */
+  readonly waited: number
+  readonly mayHaveBeenApplied: boolean
+}
+
+export const noHistory: History = { retries: 0, attempts: 0, waited: 0, mayHaveBeenApplied: false }
+
+/** What comes before the attempt that follows `error` after `delay` milliseconds. */
+export const nextHistory = (history: History, error: unknown, delay: number): History => {
+  const failure = isInstallationError(error) ? error : undefined
+  const { attempts = 1, waited = Duration.zero } = failure?.retried ?? {}
+  return {
+    retries: history.retries + 1,
+    attempts: history.attempts + attempts,
+    waited: history.waited + Duration.toMillis(waited) + delay,
+    mayHaveBeenApplied: history.mayHaveBeenApplied || failure?.mayHaveBeenApplied === true
+  }
+}
+
+/** The error of the last attempt, which tells of those before it. */
+export const withHistory = <E>(error: E, history: History): E => {
+  if (history.retries === 0 || !isInstallationError(error)) return error
+  const { attempts, mayHaveBeenApplied, waited } = nextHistory(history, error, 0)
+  const fields = { ...error, retried: { attempts, waited: Duration.millis(waited), mayHaveBeenApplied } }
+  switch (error._tag) {
+    case "BadRequest":
+      return new BadRequest(fields) as E & BadRequest
+    case "Unauthorized":
+      return new Unauthorized({ ...fields, reason: error.reason }) as E & Unauthorized
+    case "Infrastructure":
+      return new Infrastructure({ ...fields, reason: error.reason }) as E & Infrastructure
+  }
+}

@@ -1,0 +1,162 @@
+// What tracers, meters and logs are told of an update. Names and values that a trace may show are all here: no header,
+// no body, no credential.
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import type { Span } from "effect/Tracer"
+import { type InstallationError, isInstallationError } from "../InstallationError.ts"
+import * as InstallationMetric from "../InstallationMetric.ts"
+import * as Labels from "./labels.ts"
+import * as Spans from "./span.ts"
+
+/** The requests of one client: the same attributes for each (OpenTelemetry's semantic conventions for HTTP). */
+export interface Endpoint {
+  readonly name: string
+  readonly attributes: Spans.Attributes
+}
+
+export const endpoint = (method: string, url: URL): Endpoint => ({
+  name: `${method} ${url.pathname}`,
+  attributes: [
+    ["http.request.method", method],
+    ["server.address", url.hostname],
+    ["server.port", url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port)],
+    ["url.full", url.origin + url.pathname]
+  ]
+})
+
+type Result = Exit.Exit<unknown, unknown>
+
+const errorOf = (exit: Result): InstallationError | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+  return isInstallationError(error) ? error : undefined
+}
+
+const reasonOf = (error: InstallationError): string | undefined =>
+  "reason" in error ? error.reason : undefined
+
+/** What became of something, in one word. */
+const outcomeOf = (exit: Result, error: InstallationError | undefined): string => {
+  if (Exit.isSuccess(exit)) return "Success"
+  return error?._tag ?? (Cause.isInterrupted(exit.cause) ? "Interrupted" : "Defect")
+}
+
+/** The value of OpenTelemetry's `error.type`: an error's reason, or else its name. */
+const errorTypeOf = (exit: Result): string | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const error = errorOf(exit)
+  return (error && reasonOf(error)) ?? outcomeOf(exit, error)
+}
+
+/** A request under way. */
+interface Request {
+  readonly span: Span | undefined
+  readonly beganAt: bigint
+  status?: number
+}
+
+/** One update as its caller means it, with all its attempts. */
+export class Observation {
+  readonly #fiber: Spans.Fiber
+  readonly #clock: Clock.Clock
+  readonly #endpoint: Endpoint
+  readonly #labels: Labels.Labels
+  readonly #beganAt: bigint
+  /** The span of the update. */
+  readonly span: Span | undefined
+  /** Whether anybody is told of each request. */
+  readonly #isDetailed: boolean
+  #requests = 0
+  #request: Request | undefined
+  #hasEnded = false
+
+  constructor(fiber: Spans.Fiber, clock: Clock.Clock, endpoint: Endpoint) {
+    this.#fiber = fiber
+    this.#clock = clock
+    this.#endpoint = endpoint
+    this.#labels = Labels.around(fiber)
+    this.#beganAt = clock.unsafeCurrentTimeNanos()
+    this.span = Spans.begin(fiber, "InstallationService.update", "internal", [], () => this.#beganAt)
+    this.#isDetailed = this.span !== undefined || logsDebug(fiber)
+    InstallationMetric.activeUpdates.unsafeUpdate(1, this.#labels)
+  }
+
+  #now(): bigint {
+    return this.#isDetailed ? this.#clock.unsafeCurrentTimeNanos() : 0n
+  }
+
+  /** A request is sent. Returns its span. */
+  sent(): Span | undefined {
+    const beganAt = this.#now()
+    const { attributes, name } = this.#endpoint
+    const span = this.span && Spans.begin(this.#fiber, name, "client", attributes, () => beganAt, this.span)
+    if (this.#requests > 0) span?.attribute("http.request.resend_count", this.#requests)
+    this.#requests += 1
+    this.#request = { span, beganAt }
+    return span
+  }
+
+  answered(status: number): void {
+    if (this.#request === undefined) return
+    this.#request.status = status
+    this.#request.span?.attribute("http.response.status_code", status)
+  }
+
+  /** The request that is under way, if one is, came to this end. Logs that, if it is to be logged. */
+  received(exit: Result): Effect.Effect<void> | undefined {
+    const request = this.#request
+    if (request === undefined) return undefined
+    this.#request = undefined
+    const { beganAt, span, status } = request
+    const endedAt = this.#now()
+    const errorType =
+      status === undefined || (status >= 200 && status < 300) ? errorTypeOf(exit) : String(status)
+    if (span !== undefined) {
+      if (errorType !== undefined) span.attribute("error.type", errorType)
+      Spans.end(this.#fiber, span, exit, () => endedAt)
+    }
+    const result = status === undefined ? (errorType ?? "Success") : String(status)
+    InstallationMetric.attempts.unsafeUpdate(1, Labels.add(this.#labels, Labels.of("result", result)))
+    return logsDebug(this.#fiber)
+      ? Effect.annotateLogs(Effect.logDebug(`${this.#endpoint.name} ${result}`), {
+          attempt: this.#requests,
+          durationMs: millis(endedAt - beganAt),
+          ...(errorType === undefined ? {} : { errorType })
+        })
+      : undefined
+  }
+
+  /** Nothing is tried any more. */
+  end(exit: Result): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    const endedAt = this.#clock.unsafeCurrentTimeNanos()
+    const error = errorOf(exit)
+    const outcome = outcomeOf(exit, error)
+    if (this.span !== undefined) {
+      const errorType = errorTypeOf(exit)
+      if (errorType !== undefined) this.span.attribute("error.type", errorType)
+      Spans.end(this.#fiber, this.span, exit, () => endedAt)
+    }
+    const reason = error && reasonOf(error)
+    InstallationMetric.activeUpdates.unsafeUpdate(-1, this.#labels)
+    InstallationMetric.updateDuration.unsafeUpdate(
+      Number(endedAt - this.#beganAt) / 1e9,
+      Labels.add(this.#labels, Labels.of("outcome", outcome))
+    )
+    InstallationMetric.updates.unsafeUpdate(
+      1,
+      Labels.add(this.#labels, Labels.of("outcome", outcome, "reason", reason))
+    )
+  }
+}
+
+const millis = (nanos: bigint): number => Number(nanos / 1000n) / 1000
+
+const logsDebug = (fiber: Spans.Fiber): boolean =>
+  LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)
