@@ -98,11 +98,7 @@ export class BadRequest extends Data.TaggedError("BadRequest")<
     return this.retried?.mayHaveBeenApplied ?? false
   }
   override get message(): string {
-    const what =
-      this.status === undefined
-        ? `The update was refused before it was sent${formatIssues(this.issues)}`
-        : `Pleo refused the update (status ${this.status})`
-    return `${what}. ${formatApplied(false, this.retried)} Correct it and send it again.`
+    return `${whatHappened(this)}. ${formatApplied(false, this.retried)} Correct it and send it again.`
   }
   override toJSON(): unknown {
     return toJSON(this)
@@ -143,10 +139,7 @@ export class Unauthorized extends Data.TaggedError("Unauthorized")<
     return this.retried?.mayHaveBeenApplied ?? false
   }
   override get message(): string {
-    const { issues, reason, status } = this
-    const [what, whatToDo] = unauthorized[reason]
-    const details = status === undefined ? formatIssues(issues) : ` (status ${status})`
-    return `${what}${details}. ${formatApplied(false, this.retried)} ${whatToDo}`
+    return `${whatHappened(this)}. ${formatApplied(false, this.retried)} ${unauthorized[this.reason][1]}`
   }
   override toJSON(): unknown {
     return toJSON(this)
@@ -269,11 +262,7 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
     }
   }
   override get message(): string {
-    const { code, reason, status } = this
-    const facts = [status === undefined ? [] : `status ${status}`, code ?? []].flat()
-    const details = facts.length === 0 ? "" : ` (${facts.join(", ")})`
-    const applied = formatApplied(this.#isSelfApplied, this.retried)
-    return `${happened[reason]}${details}${formatIssues(this.issues)}. ${applied} ${this.#whatToDo}`
+    return `${whatHappened(this)}. ${formatApplied(this.#isSelfApplied, this.retried)} ${this.#whatToDo}`
   }
   get #whatToDo(): string {
     if (this.isRetryable)
@@ -308,3 +297,103 @@ export type InstallationError = BadRequest | Unauthorized | Infrastructure
  */
 export const isInstallationError = (u: unknown): u is InstallationError =>
   u instanceof BadRequest || u instanceof Unauthorized || u instanceof Infrastructure
+
+/** The first sentence about an error, without its full stop. */
+const whatHappened = (error: InstallationError): string => {
+  const { issues, status } = error
+  switch (error._tag) {
+    case "BadRequest":
+      return status === undefined
+        ? `The update was refused before it was sent${formatIssues(issues)}`
+        : `Pleo refused the update (status ${status})`
+    case "Unauthorized":
+      return `${unauthorized[error.reason][0]}${status === undefined ? formatIssues(issues) : ` (status ${status})`}`
+    case "Infrastructure": {
+      const facts = [status === undefined ? [] : `status ${status}`, error.code ?? []].flat()
+      const details = facts.length === 0 ? "" : ` (${facts.join(", ")})`
+      return `${happened[error.reason]}${details}${formatIssues(issues)}`
+    }
+  }
+}
+
+const adviceForUnauthorized = {
+  Unauthenticated: "replace the credential; with OAuth, check the client id and its secret, and PLEO_SERVER",
+  Forbidden: "check in Pleo what the app may do, and that the installation is still there",
+  ReauthorizationRequired: "ask the customer to authorise the app again, and store the new tokens"
+}
+
+/** What somebody on call does about an error. */
+const adviceFor = (error: InstallationError): string => {
+  switch (error._tag) {
+    case "BadRequest":
+      if (error.status === undefined) return "correct what is named above: it never left this program"
+      return error.status === 404
+        ? "check PLEO_SERVER, then compare the request with Pleo's documentation"
+        : "compare the request with Pleo's documentation; the answer below may say more"
+    case "Unauthorized":
+      return adviceForUnauthorized[error.reason]
+    case "Infrastructure":
+      return adviceForInfrastructure(error)
+  }
+}
+
+const adviceForInfrastructure = (error: Infrastructure): string => {
+  switch (error.reason) {
+    case "Transport":
+      return error.isRetryable
+        ? "look at the network, DNS and proxies between this program and Pleo; later updates may pass"
+        : "look at certificates, the machine's clock and proxies, unless this program is shutting down"
+    case "Timeout":
+      return "nothing at once; if it goes on, look at the network, then ask Pleo's support"
+    case "RateLimited":
+      return "send less often, and spread the updates of many customers over time"
+    case "ServerError":
+      return error.isRetryable
+        ? "nothing here; if it goes on, ask Pleo's support"
+        : "ask Pleo's support, for the same update will fare no better"
+    case "InvalidResponse":
+      return "look for a proxy that answers in Pleo's place; if there is none, upgrade this library"
+    case "Redirect":
+      return "check PLEO_SERVER and proxies, for a redirect is never followed"
+    case "Superseded":
+      return "nothing, unless the newer update lacks what this one said"
+    case "TokenEndpoint":
+      return "nothing at once, for the refresh token is still good; if it goes on, ask Pleo's support"
+    case "TokenStore":
+      return "look at the database or the disk that holds the tokens"
+  }
+}
+
+const quoteStart = (text: string): string => {
+  const quoted = JSON.stringify(text.slice(0, 200)).replace(/[\u2028\u2029]/g, " ")
+  return text.length > 200 ? `${quoted} and more` : quoted
+}
+
+/**
+ * An error for somebody on call, in five lines: what happened, the attempts and waits, whether the update may have been
+ * applied, what to do, and what the answer said. As little of it is secret as of the error itself.
+ *
+ * @since 0.1.0
+ * @category formatting
+ */
+export const explain = (error: InstallationError): string => {
+  const { body, mayHaveBeenApplied, requestId, retried } = error
+  const reason = "reason" in error ? ` (${error.reason})` : ""
+  const retryAfter = error._tag === "Infrastructure" ? error.retryAfter : undefined
+  const waits = retryAfter === undefined ? "" : ` Pleo asked to wait ${Duration.format(retryAfter)}.`
+  const evidence = [
+    requestId === undefined ? [] : [`request id ${quoteStart(requestId)}`],
+    body === undefined ? [] : [`body ${quoteStart(body)}`]
+  ].flat()
+  return [
+    `What happened: ${error._tag}${reason}. ${whatHappened(error)}.`,
+    retried === undefined
+      ? `Attempts: 1 is known of.${waits}`
+      : `Attempts: ${retried.attempts}, with ${Duration.format(retried.waited)} of waiting between them.${waits}`,
+    mayHaveBeenApplied
+      ? "Applied: perhaps. To send the same update again does no harm, unless a newer one was sent since."
+      : "Applied: no.",
+    `What to do: ${adviceFor(error)}.`,
+    `Answer: ${evidence.length > 0 ? evidence.join(", ") : error.status === undefined ? "none" : "nothing to quote"}.`
+  ].join("\n")
+}

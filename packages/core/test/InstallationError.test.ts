@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import {
   BadRequest,
+  explain,
   Infrastructure,
   type InstallationError,
   isInstallationError,
@@ -141,7 +142,9 @@ describe("InstallationError", () => {
   describe("message", () => {
     it.prop("is one line that says whether the update was applied", [anyError], ([error]) => {
       expect(error.message).toMatch(
-        error.mayHaveBeenApplied ? /The update may have been applied\./ : /Nothing was applied\./
+        error.mayHaveBeenApplied
+          ? /(The update|An earlier attempt) may have been applied\./
+          : /Nothing was applied\./
       )
       expect(error.message).not.toMatch(/[\r\n\u2028\u2029]/)
     })
@@ -185,6 +188,51 @@ describe("InstallationError", () => {
         ...infrastructureReasons.map((reason) => new Infrastructure({ reason }).message)
       ])
       expect(messages.size).toBe(1 + 3 + 9)
+    })
+  })
+
+  describe("explain", () => {
+    it.prop("is five lines, each of which says what it is about", [anyError], ([error]) => {
+      const lines = explain(error).split(/[\n\r\u2028\u2029]/)
+      expect(lines.map((line) => line.slice(0, line.indexOf(":")))).toEqual([
+        "What happened",
+        "Attempts",
+        "Applied",
+        "What to do",
+        "Answer"
+      ])
+      expect(lines[2]?.startsWith("Applied: no")).toBe(!error.mayHaveBeenApplied)
+    })
+
+    it("tells of the attempts, of the waits and of what the answer said", () => {
+      const error = new Infrastructure({
+        reason: "ServerError",
+        status: 503,
+        requestId: "req-7",
+        body: `over\nloaded ${"x".repeat(300)}`,
+        retryAfter: Duration.seconds(30),
+        retried: { attempts: 3, waited: Duration.millis(1500), mayHaveBeenApplied: true }
+      })
+      expect(explain(error).split("\n")).toEqual([
+        "What happened: Infrastructure (ServerError). Pleo could not process the update (status 503).",
+        "Attempts: 3, with 1s 500ms of waiting between them. Pleo asked to wait 30s.",
+        "Applied: perhaps. To send the same update again does no harm, unless a newer one was sent since.",
+        "What to do: nothing here; if it goes on, ask Pleo's support.",
+        `Answer: request id "req-7", body "over\\nloaded ${"x".repeat(188)}" and more.`
+      ])
+    })
+
+    it("names what is wrong with a request that was never sent", () => {
+      const error = new BadRequest({
+        issues: [{ path: ["status"], message: "expected a status. Not this one" }]
+      })
+      expect(explain(error).split("\n")).toEqual([
+        "What happened: BadRequest. The update was refused before it was sent (status: expected a status. Not this one).",
+        "Attempts: 1 is known of.",
+        "Applied: no.",
+        "What to do: correct what is named above: it never left this program.",
+        "Answer: none."
+      ])
     })
   })
 

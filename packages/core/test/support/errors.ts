@@ -46,6 +46,13 @@ const answerFields = {
         message: Schema.String
       })
     )
+  ),
+  retried: optional(
+    Schema.Struct({
+      attempts: Schema.Int.pipe(Schema.greaterThan(1)),
+      waited: Schema.DurationFromSelf,
+      mayHaveBeenApplied: Schema.Boolean
+    })
   )
 }
 
