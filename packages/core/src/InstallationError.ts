@@ -80,7 +80,7 @@ const formatApplied = (isSelfApplied: boolean, retried: Retried | undefined): st
 
 /**
  * The caller has to change something: the request, or an option of the client. `status` is absent when it
- * was refused before anything was sent. Trying the same again cannot help; nothing was applied.
+ * was refused before anything was sent. Trying the same again cannot help; nothing was applied by it.
  *
  * @since 0.1.0
  * @category errors
@@ -115,7 +115,7 @@ const unauthorized = {
 } as const
 
 /**
- * The credential has to change. Trying the same again cannot help; nothing was applied.
+ * The credential has to change. Trying the same again cannot help; nothing was applied by it.
  *
  * - `Unauthenticated`: it is missing, malformed, expired or unknown (401, or refused before sending).
  * - `Forbidden`: it is known and may not do this (403).
