@@ -6,10 +6,16 @@ import { join } from "node:path"
 import { Sandbox } from "@effect-pleo/sandbox"
 import * as Effect from "effect/Effect"
 import { checkByAttw, checkByPublint, type Packed, packAll } from "./packages.ts"
-import { checkFiles, checkOneEffect, compilers, installApplication, installEverything } from "./projects.ts"
+import {
+  checkFiles,
+  checkOneEffect,
+  installApplication,
+  installEverything,
+  installLowest
+} from "./projects.ts"
 import { run } from "./run.ts"
 import { find, update } from "./runtimes.ts"
-import { checkTypes, describe } from "./types.ts"
+import { type Compiler, checkTypes, compilers, describe, modes, strictest } from "./types.ts"
 import { bundle, updateInChromium, updateInWorker } from "./web.ts"
 
 interface Row {
@@ -19,7 +25,12 @@ interface Row {
 }
 
 // Those of a group stand together, whoever is done first.
-const groups = { packed: [] as Array<Row>, application: [] as Array<Row>, everything: [] as Array<Row> }
+const groups = {
+  packed: [] as Array<Row>,
+  application: [] as Array<Row>,
+  lowest: [] as Array<Row>,
+  everything: [] as Array<Row>
+}
 
 const allRows = (): ReadonlyArray<Row> => Object.values(groups).flat()
 
@@ -90,27 +101,54 @@ const surfaceOf = ({ modules, name }: Packed): ReadonlyArray<string> => [
   `!${name}/internal/state`
 ]
 
+const surface = async (
+  group: keyof typeof groups,
+  what: string,
+  install: () => Promise<string>,
+  packages: ReadonlyArray<Packed>
+): Promise<void> => {
+  for (const [how, file] of [
+    ["every path, import", "surface.mjs"],
+    ["every path, require", "surface.cjs"]
+  ] as const)
+    await row(group, what, how, async () => {
+      const cwd = await install()
+      return run([process.execPath, join(cwd, file), ...packages.flatMap(surfaceOf)], { cwd })
+    })
+}
+
+/** With the oldest of what the packages say they work with: what runs in production, and all of them. */
+const lowest = async (parent: string, all: ReadonlyArray<Packed>, server: string): Promise<void> => {
+  const production = all.filter(({ name }) => name !== "@effect-pleo/sandbox")
+  for (const [what, packages, consumers] of [
+    ["oldest peers", production, ["types"]],
+    ["oldest peers, sandbox", all, ["types", "sandbox"]]
+  ] as const) {
+    const install = once(() => installLowest(join(parent, what.replaceAll(/\W+/g, "-")), packages))
+    await row("lowest", what, "effect is installed once", async () => checkOneEffect(await install()))
+    for (const { file, how } of systems)
+      await row("lowest", what, how, async () => update([process.execPath], await install(), file, server))
+    await surface("lowest", what, install, packages)
+    await row("lowest", what, `TypeScript ${compilers["typescript-7"]}, ${strictest.name}`, async () =>
+      checkTypes(await install(), "typescript-7", strictest, consumers)
+    )
+  }
+}
+
 const everything = async (parent: string, all: ReadonlyArray<Packed>): Promise<void> => {
   const install = once(() => installEverything(join(parent, "everything"), all))
   await row("everything", "all packages", "effect is installed once", async () =>
     checkOneEffect(await install())
   )
-  for (const [how, file] of [
-    ["every path, import", "surface.mjs"],
-    ["every path, require", "surface.cjs"]
-  ] as const)
-    await row("everything", "all packages", how, async () => {
-      const cwd = await install()
-      return run([process.execPath, join(cwd, file), ...all.flatMap(surfaceOf)], { cwd })
-    })
+  await surface("everything", "all packages", install, all)
   for (const { name } of all)
     await row("everything", name, "maps lead to files, README, LICENSE", async () =>
       checkFiles(join(await install(), "node_modules", name))
     )
-  for (const [compiler, { modes, version }] of Object.entries(compilers))
+  for (const [compiler, version] of Object.entries(compilers))
     for (const mode of modes)
-      await row("everything", `TypeScript ${version}`, describe(mode), async () =>
-        checkTypes(await install(), compiler, mode)
+      await row("everything", `TypeScript ${version}`, describe(compiler as Compiler, mode), async () =>
+        checkTypes(await install(), compiler as Compiler, mode, ["types", "sandbox"])
       )
 }
 
@@ -139,7 +177,10 @@ const main = async (server: string): Promise<void> => {
   try {
     const all = await packAll(join(parent, "tarballs"))
     // Two at a time: most of it waits for one core, or for the network.
-    await Promise.all([application(parent, all, server), packed(all).then(() => everything(parent, all))])
+    await Promise.all([
+      application(parent, all, server).then(() => lowest(parent, all, server)),
+      packed(all).then(() => everything(parent, all))
+    ])
   } finally {
     rmSync(parent, { recursive: true, force: true })
   }

@@ -15,6 +15,8 @@ export interface Packed {
   readonly tarball: string
   /** The names of the modules that can be imported by a path. */
   readonly modules: ReadonlyArray<string>
+  /** What it wants beside it, and in which ranges. */
+  readonly peers: Readonly<Record<string, string>>
 }
 
 /** Builds and packs all into the directory. */
@@ -26,7 +28,9 @@ export const packAll = async (directory: string): Promise<ReadonlyArray<Packed>>
       // What has a name in capitals is a module; index and main are entries.
       .filter((file) => /^[A-Z].*\.ts$/.test(file))
       .map((file) => file.replace(/\.ts$/, ""))
-    return { name: `@effect-pleo/${name}`, tarball: join(directory, file), modules }
+    const manifest = readFileSync(join(root, "packages", name, "package.json"), "utf8")
+    const { peerDependencies: peers } = JSON.parse(manifest)
+    return { name: `@effect-pleo/${name}`, tarball: join(directory, file), modules, peers }
   })
 }
 

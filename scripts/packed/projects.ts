@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Packed, root } from "./packages.ts"
 import { run } from "./run.ts"
-import type { Mode } from "./types.ts"
+import { compilers } from "./types.ts"
 
 const consumers = fileURLToPath(new URL("consumers", import.meta.url))
 
@@ -13,18 +13,6 @@ const consumers = fileURLToPath(new URL("consumers", import.meta.url))
 const pinned = (name: string, by: string): string => {
   const manifest = createRequire(join(root, by, "package.json")).resolve(`${name}/package.json`)
   return `${name}@${JSON.parse(readFileSync(manifest, "utf8")).version}`
-}
-
-/**
- * The compilers of consumers, by the names that they are installed under. The older ones take long, and node16 and
- * nodenext differ little: each of them has one of the two.
- */
-export const compilers: Readonly<
-  Record<string, { readonly version: string; readonly modes: ReadonlyArray<Mode> }>
-> = {
-  "typescript-5": { version: "5.9", modes: ["node16", "bundler"] },
-  "typescript-6": { version: "6.0", modes: ["nodenext", "bundler"] },
-  "typescript-7": { version: "7.0", modes: ["node16", "nodenext", "bundler"] }
 }
 
 const npm = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
@@ -40,6 +28,11 @@ const install = async (directory: string, packages: ReadonlyArray<string>): Prom
 const tarballs = (all: ReadonlyArray<Packed>, names: ReadonlyArray<string>) =>
   all.filter(({ name }) => names.includes(name)).map(({ tarball }) => tarball)
 
+const withCompilers = [
+  pinned("@types/node", "packages/sql"),
+  ...Object.entries(compilers).map(([name, version]) => `${name}@npm:typescript@${version}`)
+]
+
 /** What an application installs, and no more. */
 export const installApplication = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
   install(directory, [
@@ -51,13 +44,33 @@ export const installApplication = (directory: string, all: ReadonlyArray<Packed>
 export const installEverything = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
   install(directory, [
     ...all.map(({ tarball }) => tarball),
-    ...["effect", "@effect/platform", "@effect/sql", "@effect/experimental", "@types/node"].map((name) =>
+    ...["effect", "@effect/platform", "@effect/sql", "@effect/experimental"].map((name) =>
       pinned(name, "packages/sql")
     ),
-    ...Object.entries(compilers).map(([name, { version }]) => `${name}@npm:typescript@${version}`)
+    ...withCompilers
   ])
 
-/** Two of them would not know each other's services and schemas. */
+/** The first version that `^` admits, of the packages that all of these want beside them. */
+const lowest = (packages: ReadonlyArray<Packed>): ReadonlyArray<string> => {
+  const versions = new Map<string, string>()
+  for (const { peers } of packages)
+    for (const [name, range] of Object.entries(peers)) {
+      const [, version] = /^\^(\d+\.\d+\.\d+)$/.exec(range) ?? []
+      if (version === undefined) throw new Error(`no lowest version is known of ${name}@${range}`)
+      const other = versions.get(name) ?? version
+      versions.set(name, version.localeCompare(other, "en", { numeric: true }) > 0 ? version : other)
+    }
+  return [...versions].map(([name, version]) => `${name}@${version}`)
+}
+
+/** These, and beside them the oldest of all that they admit. */
+export const installLowest = (directory: string, packages: ReadonlyArray<Packed>): Promise<string> =>
+  install(directory, [...packages.map(({ tarball }) => tarball), ...lowest(packages), ...withCompilers])
+
+/**
+ * Two of them would not know each other's services and schemas. npm fails when a package has a peer beside it that
+ * its range does not admit.
+ */
 export const checkOneEffect = async (directory: string): Promise<void> => {
   const paths = (await run(["npm", "ls", "effect", "--all", "--parseable"], { cwd: directory }))
     .split("\n")
