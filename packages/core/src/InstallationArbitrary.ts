@@ -1,7 +1,8 @@
 /**
- * Generators for property-based tests of the applications that use `InstallationService`: requests, installations,
- * and the failures of updates, with fields as they really occur together. They are arbitraries of fast-check, as
- * `effect/FastCheck` has it: for `it.prop` and `it.effect.prop` of @effect/vitest, and for fast-check itself.
+ * Generators for property-based tests of the applications that use `InstallationService`: requests,
+ * installations, and the failures of updates, with fields as they really occur together. They are arbitraries
+ * of fast-check, as `effect/FastCheck` has it: for `it.prop` and `it.effect.prop` of @effect/vitest, and for
+ * fast-check itself.
  *
  * @since 0.1.0
  */
@@ -19,6 +20,36 @@ import {
 } from "./InstallationError.ts"
 import { maxDepth } from "./Metadata.ts"
 import { UpdateInstallation } from "./UpdateInstallation.ts"
+
+/** Made when it is first used: the barrel that names this module is imported by applications too. */
+class Lazy<A> extends FastCheck.Arbitrary<A> {
+  readonly #make: () => FastCheck.Arbitrary<A>
+  #made: FastCheck.Arbitrary<A> | undefined
+
+  constructor(make: () => FastCheck.Arbitrary<A>) {
+    super()
+    this.#make = make
+  }
+
+  get #arbitrary(): FastCheck.Arbitrary<A> {
+    this.#made ??= this.#make()
+    return this.#made
+  }
+
+  override generate(random: FastCheck.Random, bias: number | undefined): FastCheck.Value<A> {
+    return this.#arbitrary.generate(random, bias)
+  }
+
+  override canShrinkWithoutContext(value: unknown): value is A {
+    return this.#arbitrary.canShrinkWithoutContext(value)
+  }
+
+  override shrink(value: A, context: unknown): FastCheck.Stream<FastCheck.Value<A>> {
+    return this.#arbitrary.shrink(value, context)
+  }
+}
+
+const lazy = <A>(make: () => FastCheck.Arbitrary<A>): FastCheck.Arbitrary<A> => new Lazy(make)
 
 // What JSON makes of a value: no -0, no `undefined`, no objects without a prototype.
 const asJson = <A>(value: A): A => JSON.parse(JSON.stringify(value))
@@ -52,8 +83,9 @@ const some = <A extends object>(fields: { readonly [K in keyof A]: FastCheck.Arb
  * @since 0.1.0
  * @category arbitraries
  */
-export const updateInstallation: FastCheck.Arbitrary<UpdateInstallation> =
+export const updateInstallation: FastCheck.Arbitrary<UpdateInstallation> = lazy(() =>
   Arbitrary.make(UpdateInstallation).map(asJson)
+)
 
 const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) })
 
@@ -68,15 +100,17 @@ const change = (fields: Readonly<Record<string, FastCheck.Arbitrary<unknown>>>) 
     ([request, changes]): object => ({ ...request, ...changes })
   )
 
-const unknownName = FastCheck.string().filter(
-  (name) =>
-    !([...InstallationStatus.literals, ...InstallationErrorCode.literals] as Array<string>).includes(name)
+const unknownName = lazy(() =>
+  FastCheck.string().filter(
+    (name) =>
+      !([...InstallationStatus.literals, ...InstallationErrorCode.literals] as Array<string>).includes(name)
+  )
 )
 
 /**
  * Requests that are refused with `BadRequest` before anything is sent: without a status or with one that is
- * unknown, with an unknown error code, with a field too many, or with metadata that JSON cannot hold. They have the
- * type of a request, as what comes from `JSON.parse` or out of a cast may have.
+ * unknown, with an unknown error code, with a field too many, or with metadata that JSON cannot hold. They
+ * have the type of a request, as what comes from `JSON.parse` or out of a cast may have.
  *
  * @example
  * ```ts
@@ -100,32 +134,36 @@ const unknownName = FastCheck.string().filter(
  * @since 0.1.0
  * @category arbitraries
  */
-export const invalidUpdateInstallation = FastCheck.oneof(
-  updateInstallation.map(({ status: _, ...others }) => others),
-  change({ status: unknownName }),
-  change({ errorCode: unknownName }),
-  FastCheck.tuple(updateInstallation, FastCheck.string({ minLength: 1 })).map(([request, name]) => ({
-    ...request,
-    [`x-${name}`]: true
-  })),
-  change({
-    metadata: FastCheck.oneof(
-      FastCheck.constantFrom(null, "text", 1, []),
-      FastCheck.constantFrom(
-        Number.NaN,
-        Number.POSITIVE_INFINITY,
-        undefined,
-        1n,
-        new Date(0),
-        circular(),
-        nested(maxDepth)
-      ).map((value) => ({ value }))
-    )
-  })
-) as FastCheck.Arbitrary<UpdateInstallation>
+export const invalidUpdateInstallation: FastCheck.Arbitrary<UpdateInstallation> = lazy(
+  () =>
+    FastCheck.oneof(
+      updateInstallation.map(({ status: _, ...others }) => others),
+      change({ status: unknownName }),
+      change({ errorCode: unknownName }),
+      FastCheck.tuple(updateInstallation, FastCheck.string({ minLength: 1 })).map(([request, name]) => ({
+        ...request,
+        [`x-${name}`]: true
+      })),
+      change({
+        metadata: FastCheck.oneof(
+          FastCheck.constantFrom(null, "text", 1, []),
+          FastCheck.constantFrom(
+            Number.NaN,
+            Number.POSITIVE_INFINITY,
+            undefined,
+            1n,
+            new Date(0),
+            circular(),
+            nested(maxDepth)
+          ).map((value) => ({ value }))
+        )
+      })
+    ) as FastCheck.Arbitrary<UpdateInstallation>
+)
 
 /**
- * Installations as Pleo may answer: now and then with a status or an error code that this version does not know.
+ * Installations as Pleo may answer: now and then with a status or an error code that this version does not
+ * know.
  *
  * @example
  * ```ts
@@ -147,35 +185,33 @@ export const invalidUpdateInstallation = FastCheck.oneof(
  * @since 0.1.0
  * @category arbitraries
  */
-export const installation: FastCheck.Arbitrary<Installation> = FastCheck.tuple(
-  Arbitrary.make(Installation),
-  some({
-    status: Arbitrary.make(InstallationStatus),
-    errorCode: Arbitrary.make(InstallationErrorCode)
-  }),
-  FastCheck.uuid()
-).map(([any, known, company]) => {
-  const [createdAt, updatedAt] = [any.createdAt, any.updatedAt].sort(DateTime.Order) as [
-    DateTime.Utc,
-    DateTime.Utc
-  ]
-  return {
+export const installation: FastCheck.Arbitrary<Installation> = lazy(() =>
+  FastCheck.tuple(
+    Arbitrary.make(Installation),
+    some({
+      status: Arbitrary.make(InstallationStatus),
+      errorCode: Arbitrary.make(InstallationErrorCode)
+    }),
+    FastCheck.uuid()
+  ).map(([any, known, company]) => ({
     ...any,
     ...known,
     resource: `urn:pleo:company:${company}`,
     metadata: asJson(any.metadata),
-    createdAt,
-    updatedAt
-  }
-})
+    createdAt: DateTime.min(any.createdAt, any.updatedAt),
+    updatedAt: DateTime.max(any.createdAt, any.updatedAt)
+  }))
+)
 
 // In the client's own words: each is one line.
-const message = FastCheck.constantFrom(
-  "is missing",
-  "is not part of the contract",
-  "expected a finite number",
-  "expected a UUID",
-  "expected an RFC 3339 date-time"
+const message = lazy(() =>
+  FastCheck.constantFrom(
+    "is missing",
+    "is not part of the contract",
+    "expected a finite number",
+    "expected a UUID",
+    "expected an RFC 3339 date-time"
+  )
 )
 
 const issuesAt = (path: FastCheck.Arbitrary<Issue["path"]>) =>
@@ -184,29 +220,28 @@ const issuesAt = (path: FastCheck.Arbitrary<Issue["path"]>) =>
     maxLength: 3
   })
 
-const requestPath = FastCheck.oneof(
-  FastCheck.constantFrom(["status"], ["errorCode"]),
-  FastCheck.array(FastCheck.oneof(FastCheck.string(), FastCheck.nat(9)), { maxLength: 3 }).map((path) => [
-    "metadata",
-    ...path
-  ])
+const requestPath = lazy(() =>
+  FastCheck.oneof(
+    FastCheck.constantFrom(["status"], ["errorCode"]),
+    FastCheck.array(FastCheck.oneof(FastCheck.string(), FastCheck.nat(9)), { maxLength: 3 }).map((path) => [
+      "metadata",
+      ...path
+    ])
+  )
 )
 
-const credentialPath = FastCheck.constantFrom(["accessToken"], ["apiKey"], ["tenant"])
+const credentialPath = lazy(() => FastCheck.constantFrom(["accessToken"], ["apiKey"], ["tenant"]))
 
-const answerPath = FastCheck.constantFrom(
-  [],
-  ["id"],
-  ["applicationId"],
-  ["resource"],
-  ["createdAt"],
-  ["metadata"]
+const answerPath = lazy(() =>
+  FastCheck.constantFrom([], ["id"], ["applicationId"], ["resource"], ["createdAt"], ["metadata"])
 )
 
-const quoted = some({
-  body: FastCheck.string({ minLength: 1, maxLength: 200 }),
-  requestId: FastCheck.uuid()
-})
+const quoted = lazy(() =>
+  some({
+    body: FastCheck.string({ minLength: 1, maxLength: 200 }),
+    requestId: FastCheck.uuid()
+  })
+)
 
 /** What an answer of this status leaves in an error. */
 const answered = (status: FastCheck.Arbitrary<number>) =>
@@ -217,12 +252,12 @@ const withRetryAfter = <A>(fields: FastCheck.Arbitrary<A>) =>
     ([fields, retryAfter]) => ({ ...fields, ...retryAfter })
   )
 
-const nothing = FastCheck.constant({})
+const nothing = lazy(() => FastCheck.constant({}))
 
 const coded = (...codes: ReadonlyArray<string>) =>
   FastCheck.record({ code: FastCheck.constantFrom(...codes) }, { noNullPrototype: true })
 
-const notConnected = coded("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT")
+const notConnected = lazy(() => coded("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"))
 
 /**
  * `BadRequest`: refused here, with the issues and without a status, or by Pleo, with a status of 4xx.
@@ -244,18 +279,21 @@ const notConnected = coded("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CO
  * @since 0.1.0
  * @category arbitraries
  */
-export const badRequest: FastCheck.Arbitrary<BadRequest> = FastCheck.oneof(
-  FastCheck.record({ issues: issuesAt(requestPath) }, { noNullPrototype: true }),
-  answered(
-    FastCheck.oneof(
-      FastCheck.constantFrom(400, 404, 422),
-      FastCheck.integer({ min: 400, max: 499 }).filter((status) => ![401, 403, 408, 429].includes(status))
+export const badRequest: FastCheck.Arbitrary<BadRequest> = lazy(() =>
+  FastCheck.oneof(
+    FastCheck.record({ issues: issuesAt(requestPath) }, { noNullPrototype: true }),
+    answered(
+      FastCheck.oneof(
+        FastCheck.constantFrom(400, 404, 422),
+        FastCheck.integer({ min: 400, max: 499 }).filter((status) => ![401, 403, 408, 429].includes(status))
+      )
     )
-  )
-).map((fields) => new BadRequest(fields))
+  ).map((fields) => new BadRequest(fields))
+)
 
 /**
- * `Unauthorized`, of each reason: with a status where Pleo said so, and with the issues where it was known here.
+ * `Unauthorized`, of each reason: with a status where Pleo said so, and with the issues where it was known
+ * here.
  *
  * @example
  * ```ts
@@ -273,25 +311,29 @@ export const badRequest: FastCheck.Arbitrary<BadRequest> = FastCheck.oneof(
  * @since 0.1.0
  * @category arbitraries
  */
-export const unauthorized: FastCheck.Arbitrary<Unauthorized> = FastCheck.oneof(
-  answered(FastCheck.constant(401)).map(
-    (fields) => new Unauthorized({ reason: "Unauthenticated", ...fields })
-  ),
-  issuesAt(credentialPath).map((issues) => new Unauthorized({ reason: "Unauthenticated", issues })),
-  answered(FastCheck.constant(403)).map((fields) => new Unauthorized({ reason: "Forbidden", ...fields })),
-  FastCheck.constantFrom(
-    "no tokens are stored",
-    "the refresh token was sent and no answer came",
-    "the authorisation server refused the refresh token"
-  ).map((message) => new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] }))
+export const unauthorized: FastCheck.Arbitrary<Unauthorized> = lazy(() =>
+  FastCheck.oneof(
+    answered(FastCheck.constant(401)).map(
+      (fields) => new Unauthorized({ reason: "Unauthenticated", ...fields })
+    ),
+    issuesAt(credentialPath).map((issues) => new Unauthorized({ reason: "Unauthenticated", issues })),
+    answered(FastCheck.constant(403)).map((fields) => new Unauthorized({ reason: "Forbidden", ...fields })),
+    FastCheck.constantFrom(
+      "no tokens are stored",
+      "the refresh token was sent and no answer came",
+      "the authorisation server refused the refresh token"
+    ).map(
+      (message) => new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] })
+    )
+  )
 )
 
 // As an object, so that the compiler knows when one is missing.
-const fieldsOf: {
+const fieldsOf = (): {
   readonly [R in Infrastructure["reason"]]: FastCheck.Arbitrary<
     Omit<ConstructorParameters<typeof Infrastructure>[0], "reason">
   >
-} = {
+} => ({
   Transport: FastCheck.oneof(
     nothing,
     notConnected,
@@ -327,11 +369,11 @@ const fieldsOf: {
     )
   ),
   TokenStore: FastCheck.oneof(nothing, coded("ECONNREFUSED", "TIMEOUT", "DEFECT"))
-}
+})
 
 /**
- * `Infrastructure`, of each reason, with the fields that it has: a status where there was an answer, a code where
- * there was none, `retryAfter` where the server may have asked for it.
+ * `Infrastructure`, of each reason, with the fields that it has: a status where there was an answer, a code
+ * where there was none, `retryAfter` where the server may have asked for it.
  *
  * @example
  * ```ts
@@ -352,9 +394,11 @@ const fieldsOf: {
  * @since 0.1.0
  * @category arbitraries
  */
-export const infrastructure: FastCheck.Arbitrary<Infrastructure> = FastCheck.oneof(
-  ...Object.entries(fieldsOf).map(([reason, fields]) =>
-    fields.map((fields) => new Infrastructure({ reason: reason as Infrastructure["reason"], ...fields }))
+export const infrastructure: FastCheck.Arbitrary<Infrastructure> = lazy(() =>
+  FastCheck.oneof(
+    ...Object.entries(fieldsOf()).map(([reason, fields]) =>
+      fields.map((fields) => new Infrastructure({ reason: reason as Infrastructure["reason"], ...fields }))
+    )
   )
 )
 
@@ -371,9 +415,10 @@ export const infrastructure: FastCheck.Arbitrary<Infrastructure> = FastCheck.one
  * // Whatever goes wrong, the application under test hears of it.
  * await FastCheck.assert(
  *   FastCheck.asyncProperty(InstallationArbitrary.failure, async (failure) => {
+ *     const script = [InstallationServiceTest.fail(failure)]
  *     const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
  *       Effect.flip,
- *       Effect.provide(InstallationServiceTest.layerTest({ script: [InstallationServiceTest.fail(failure)] })),
+ *       Effect.provide(InstallationServiceTest.layerTest({ script })),
  *       Effect.runPromise
  *     )
  *     assert.equal(error, failure)
@@ -384,8 +429,6 @@ export const infrastructure: FastCheck.Arbitrary<Infrastructure> = FastCheck.one
  * @since 0.1.0
  * @category arbitraries
  */
-export const failure: FastCheck.Arbitrary<InstallationError> = FastCheck.oneof(
-  badRequest,
-  unauthorized,
-  infrastructure
+export const failure: FastCheck.Arbitrary<InstallationError> = lazy(() =>
+  FastCheck.oneof(badRequest, unauthorized, infrastructure)
 )

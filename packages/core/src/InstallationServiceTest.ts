@@ -1,6 +1,6 @@
 /**
- * `InstallationService` in memory, for tests of the applications that use it: what becomes of its updates, and
- * when, is written in a script; and each update is recorded.
+ * `InstallationService` in memory, for tests of the applications that use it: what becomes of its updates,
+ * and when, is written in a script; and each update is recorded.
  *
  * @since 0.1.0
  */
@@ -113,11 +113,11 @@ export interface Update {
  * @category models
  */
 export interface Conditions {
-  /** How long the update takes, on the `Clock` of its fiber. Default: the latency that the layer was given. */
+  /** How long the update takes, on the `Clock` of its fiber. Default: that of the layer. */
   readonly latency?: Duration.DurationInput | undefined
   /** How many updates it is for. Default: 1. None if it is less, all if it is infinite. */
   readonly times?: number | undefined
-  /** Which updates it is for: the others get the next reply that is for them, and do not count. Default: all. */
+  /** Which updates it is for. Others get the next reply that is for them, and do not count. Default: all. */
   readonly when?: ((update: Pick<Update, "request" | "tenant">) => boolean) | undefined
 }
 
@@ -169,8 +169,8 @@ export interface FailureOptions extends Conditions {
 }
 
 /**
- * The update is applied and answered: what happens without a script too. To be ordered with a latency, or before
- * other replies.
+ * The update is applied and answered: what happens without a script too. To be ordered with a latency, or
+ * before other replies.
  *
  * @example
  * ```ts
@@ -210,8 +210,8 @@ export interface FailureOptions extends Conditions {
 export const succeed = (conditions: Conditions = {}): Reply => ({ ...conditions, _tag: "Succeed" })
 
 /**
- * The update fails with this error. With `isApplied` the installation is changed all the same, and it is only the
- * answer that is lost. An error whose `mayHaveBeenApplied` is `false` does not go with that: it throws a
+ * The update fails with this error. With `isApplied` the installation is changed all the same, and it is only
+ * the answer that is lost. An error whose `mayHaveBeenApplied` is `false` does not go with that: it throws a
  * `TypeError`.
  *
  * @example
@@ -419,13 +419,14 @@ const ordinary = succeed()
 /**
  * The service that an application sees, and what a test sees of it.
  *
- * Requests are validated as the client validates them: what is refused is not received, and so neither recorded nor
- * answered from the script. Each customer that `Credentials.use` chooses has an installation. As with the client, the
- * updates of one take turns, a retry by `RetryPolicy.retry` is `Superseded` by a newer update, and retries have a
- * budget.
+ * Requests are validated as the client validates them: what is refused is not received, and so neither
+ * recorded nor answered from the script. Each customer that `Credentials.use` chooses has an installation. As
+ * with the client, the updates of one take turns, a retry by `RetryPolicy.retry` is `Superseded` by a newer
+ * update, and retries have a budget.
  *
- * An update takes effect at the end of its latency, in one step with its answer. One that is interrupted before
- * changes nothing. For one that was applied although its caller did not wait, order `never({ isApplied: true })`.
+ * An update takes effect at the end of its latency, in one step with its answer. One that is interrupted
+ * before changes nothing. For one that was applied although its caller did not wait,
+ * order `never({ isApplied: true })`.
  *
  * @example
  * ```ts

@@ -42,6 +42,25 @@ describe("updateInstallation", () => {
   })
 })
 
+it("what breaks a property is made as small as can be", () => {
+  const { counterexample } = FastCheck.check(
+    FastCheck.property(
+      InstallationArbitrary.failure,
+      InstallationArbitrary.updateInstallation,
+      (error, request) => {
+        if (error.status === undefined) return true
+        return request.metadata === undefined || Object.keys(request.metadata).length === 0
+      }
+    ),
+    { seed: 1 }
+  )
+  const [error, request] = counterexample ?? []
+  expect(error).not.toHaveProperty("body")
+  expect(error).not.toHaveProperty("requestId")
+  expect(Object.values(request?.metadata ?? {})).toHaveLength(1)
+  expect(request).not.toHaveProperty("errorCode")
+})
+
 describe("invalidUpdateInstallation", () => {
   const refusal = (request: UpdateInstallation) => {
     const { client, requests } = answering(() => installation())

@@ -291,8 +291,8 @@ export const layer = (options: Options = {}): Layer.Layer<Sandbox, HttpServerErr
   )
 
 /**
- * A sandbox that runs as long as the scope, as `layer` has it. It goes by the `Clock` of whoever makes it: under a
- * `TestClock`, tokens expire and delayed answers come when that is adjusted. Sockets keep real time.
+ * A sandbox that runs as long as the scope, as `layer` has it. It goes by the `Clock` of whoever makes it:
+ * under a `TestClock`, tokens expire and delayed answers come when that is adjusted. Sockets keep real time.
  *
  * @example
  * ```ts
@@ -338,10 +338,10 @@ const configuredBy = ({ environment }: Sandbox["Type"]): Layer.Layer<never> =>
   }).pipe(Layer.unwrapEffect)
 
 /**
- * A sandbox, and an application on it: the application's own layer, such as `NodeInstallationService.layerConfig()`
- * and whatever stands on that, configured by the sandbox's `environment` and started after it. The effects that the
- * layer is provided to are configured so too. Of the variables that begin with `PLEO_`, only the sandbox's are seen;
- * others are as they were.
+ * A sandbox, and an application on it: the application's own layer, such as
+ * `NodeInstallationService.layerConfig()` and whatever stands on that, configured by the sandbox's
+ * `environment` and started after it. The effects that the layer is provided to are configured so too. Of the
+ * variables that begin with `PLEO_`, only the sandbox's are seen; others are as they were.
  *
  * @example
  * ```ts

@@ -123,17 +123,14 @@ describe("layerTest", () => {
 })
 
 it.layer(Sandbox.layerTest(NodeInstallationService.layerConfig()))("of a group of tests", (it) => {
-  it.effect("there is one sandbox for all", () =>
-    Effect.gen(function* () {
-      yield* activate
-      expect(yield* statuses).toEqual(["PUT 200"])
-    })
-  )
+  const urls = new Set<string>()
 
-  it.scoped("so that the next test goes on where the one before left it", () =>
+  it.effect.each([1, 2])("there is one sandbox for all, and this is test %i", () =>
     Effect.gen(function* () {
+      const { url } = yield* Sandbox.Sandbox
       yield* activate
-      expect(yield* statuses).toEqual(["PUT 200", "PUT 200"])
+      urls.add(url)
+      expect(urls).toEqual(new Set([url]))
     })
   )
 })
