@@ -49,7 +49,7 @@ it.effect.prop(
         ]
       })
     ),
-  { fastCheck: { numRuns: 30 } }
+  { timeout: 60_000, fastCheck: { numRuns: 15 } }
 )
 
 it.effect.prop(
@@ -64,7 +64,7 @@ it.effect.prop(
         expect(applied.at(-1)?.request.status === "ACTIVATED").toBe(_tag === "Synchronised")
       }
     }).pipe(given({ script: failures.map((failure) => InstallationServiceTest.fail(failure)) })),
-  { fastCheck: { numRuns: 30 } }
+  { timeout: 60_000, fastCheck: { numRuns: 15 } }
 )
 
 it.effect.prop(
@@ -77,7 +77,8 @@ it.effect.prop(
       const lines = describe(updated).split(/[\n\r]/)
       expect(lines[0]).toBe(`The installation is ${request.status}`)
       expect(lines.length).toBe(request.errorCode === undefined ? 7 : 8)
-    }).pipe(Effect.provide(InstallationServiceTest.layerTest({ installation })))
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest({ installation }))),
+  { timeout: 60_000, fastCheck: { numRuns: 30 } }
 )
 
 it.effect.prop(
@@ -87,5 +88,6 @@ it.effect.prop(
     Effect.gen(function* () {
       expect(yield* Effect.flip(InstallationService.update(request))).toMatchObject({ _tag: "BadRequest" })
       expect(yield* (yield* test).updates).toEqual([])
-    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest())),
+  { timeout: 60_000, fastCheck: { numRuns: 30 } }
 )
