@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import { Credentials } from "@effect-pleo/core"
@@ -119,6 +120,41 @@ it.live(
     })
 )
 
+it.live("nightly.ts tells Pleo of each customer's night", () =>
+  Effect.gen(function* () {
+    const { code, stderr, stdout } = yield* run("nightly.ts")
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    const [night = "", told = ""] = stdout.split("\n\n")
+    expect(lines(night)).toEqual([
+      "acme: 12 entries were booked",
+      "borealis: has to act, NOT_ENTITLED",
+      "cirrus: has to act, AUTH_ERROR"
+    ])
+    const of = (customer: string) => lines(told).filter((line) => line.includes(` ${customer} `))
+    expect(of("acme")).toEqual([
+      expect.stringContaining('{"status":"PENDING_INTEGRATION"}'),
+      expect.stringContaining('{"status":"ACTIVATED","metadata":{"entries":12}}')
+    ])
+    expect(of("borealis").at(-1)).toContain('{"status":"ERROR","errorCode":"NOT_ENTITLED"}')
+    expect(of("cirrus").at(-1)).toContain('{"status":"ERROR","errorCode":"AUTH_ERROR"}')
+  })
+)
+
+describe("the README of the examples", () => {
+  const examples = readdirSync(folder).filter((name) => name.endsWith(".ts") && name !== "examples.test.ts")
+  const source = readFileSync(`${folder}/examples.test.ts`, "utf8")
+
+  it("has a row for each example, and for nothing else", () => {
+    const readme = readFileSync(`${folder}/README.md`, "utf8")
+    const rows = Array.from(readme.matchAll(/^\| \[`(.+?)`\]\(\1\) /gm), ([, name]) => name)
+    expect(rows.toSorted()).toEqual(examples.toSorted())
+  })
+
+  it.each(examples.filter((name) => !name.endsWith(".test.ts")))("%s is run by a test here", (name) => {
+    expect(source).toContain(`run("${name}"`)
+  })
+})
+
 describe("the README's code", () => {
   const withSandbox = <A, R>(body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A, never, R>) =>
     Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))
@@ -127,7 +163,7 @@ describe("the README's code", () => {
     withSandbox((sandbox) =>
       Effect.gen(function* () {
         const { code, stdout } = yield* run("readme.ts", {
-          environment: { PLEO_SERVER: sandbox.url, PLEO_API_KEY: "key" }
+          environment: sandbox.environment
         })
         expect(code).toBe(0)
         expect(stdout).toContain("is ACTIVATED")
@@ -174,7 +210,7 @@ describe("the README's code", () => {
     withSandbox((sandbox) =>
       Effect.gen(function* () {
         const { code } = yield* run("many-customers.ts", {
-          environment: { PLEO_SERVER: sandbox.url, PLEO_API_KEY: "key" }
+          environment: sandbox.environment
         })
         expect(code).toBe(0)
         expect(yield* sandbox.requests).toMatchObject([

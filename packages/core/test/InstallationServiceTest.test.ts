@@ -2,12 +2,17 @@ import { describe, expect, it } from "@effect/vitest"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
+import * as Credentials from "../src/Credentials.ts"
 import { Installation } from "../src/Installation.ts"
 import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from "../src/InstallationError.ts"
 import { update } from "../src/InstallationService.ts"
 import * as InstallationServiceTest from "../src/InstallationServiceTest.ts"
+import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { exampleRequest, statuses } from "./support/contract.ts"
 import { infrastructureReasons, unauthorizedReasons } from "./support/errors.ts"
 import { answering, installation, send } from "./support/http.ts"
@@ -18,14 +23,36 @@ const inside = Effect.flatMap(
   ({ installation }) => installation
 )
 
-const received = Effect.flatMap(InstallationServiceTest.InstallationServiceTest, ({ updates }) => updates)
+const received = Effect.flatMap(InstallationServiceTest.InstallationServiceTest, ({ requests }) => requests)
 
-const failNext = (error: InstallationError, times?: number) =>
-  Effect.flatMap(InstallationServiceTest.InstallationServiceTest, (test) => test.failNext(error, times))
+const updates = Effect.flatMap(InstallationServiceTest.InstallationServiceTest, ({ updates }) => updates)
+
+const order = (...replies: ReadonlyArray<InstallationServiceTest.Reply>) =>
+  Effect.flatMap(InstallationServiceTest.InstallationServiceTest, (test) => test.order(...replies))
+
+const awaitUpdates = (count: number) =>
+  Effect.flatMap(InstallationServiceTest.InstallationServiceTest, (test) => test.awaitUpdates(count))
+
+const { fail, never, succeed } = InstallationServiceTest
+
+const unavailable = new Infrastructure({ reason: "ServerError", status: 503 })
+const timedOut = new Infrastructure({ reason: "Timeout" })
+const lost = new Infrastructure({ reason: "Transport", code: "ECONNRESET" })
+
+/** When each update was received, and ended, in milliseconds. */
+const times = Effect.map(updates, (updates) =>
+  updates.map(({ endedAt, receivedAt }) => [receivedAt.epochMillis, endedAt?.epochMillis])
+)
+
+const outcomes = Effect.map(updates, (updates) => updates.map(({ outcome }) => outcome._tag))
 
 const fresh = Effect.provide(InstallationServiceTest.layerTest())
 
-const seeded = (seed: Partial<Installation>) => Effect.provide(InstallationServiceTest.layerTest(seed))
+const seeded = (installation: Partial<Installation>) =>
+  Effect.provide(InstallationServiceTest.layerTest({ installation }))
+
+const scripted = (options: InstallationServiceTest.Options) =>
+  Effect.provide(InstallationServiceTest.layerTest(options))
 
 describe("InstallationServiceTest", () => {
   it.effect("begins with an installation that is AUTHORIZED and has no metadata", () =>
@@ -192,7 +219,7 @@ describe("InstallationServiceTest", () => {
     }).pipe(fresh)
   )
 
-  describe("failNext", () => {
+  describe("the script", () => {
     const errors: ReadonlyArray<{ readonly name: string; readonly error: InstallationError }> = [
       new BadRequest({ status: 400, body: "no" }),
       ...unauthorizedReasons.map((reason) => new Unauthorized({ reason })),
@@ -202,7 +229,7 @@ describe("InstallationServiceTest", () => {
 
     it.effect.each(errors)("makes the next update fail, and only that one, with $name", ({ error }) =>
       Effect.gen(function* () {
-        yield* failNext(error)
+        yield* order(fail(error))
         expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(error)
         expect((yield* inside).status).toBe("AUTHORIZED")
         expect((yield* update({ status: "ACTIVATED" })).status).toBe("ACTIVATED")
@@ -214,36 +241,359 @@ describe("InstallationServiceTest", () => {
       "makes that many updates fail: $times",
       ({ times }) =>
         Effect.gen(function* () {
-          const error = new Infrastructure({ reason: "Timeout" })
-          yield* failNext(error, times)
+          yield* order(fail(timedOut, { times }))
           const failures = Math.max(0, times)
           for (let count = 0; count < failures; count++) {
-            expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(error)
+            expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(timedOut)
           }
           expect((yield* update({ status: "ACTIVATED" })).status).toBe("ACTIVATED")
           expect(yield* received).toHaveLength(failures + 1)
         }).pipe(fresh)
     )
 
-    it.effect("fails in the order in which failures were asked for", () =>
+    it.effect("begins with what the layer was given, and goes on with what is ordered, in this order", () =>
       Effect.gen(function* () {
-        const first = new Infrastructure({ reason: "Timeout" })
-        const second = new Unauthorized({ reason: "Forbidden" })
-        yield* failNext(first, 2)
-        yield* failNext(second)
-        const seen: Array<InstallationError> = []
-        for (let count = 0; count < 3; count++) seen.push(yield* Effect.flip(update({ status: "ACTIVATED" })))
-        expect(seen).toEqual([first, first, second])
-        expect((yield* update({ status: "ACTIVATED" })).status).toBe("ACTIVATED")
+        const forbidden = new Unauthorized({ reason: "Forbidden" })
+        yield* order(succeed(), fail(forbidden))
+        const seen = yield* Effect.replicateEffect(Effect.either(update({ status: "ACTIVATED" })), 5)
+        expect(seen).toMatchObject([
+          { left: timedOut },
+          { left: timedOut },
+          { right: { status: "ACTIVATED" } },
+          { left: forbidden },
+          { right: { status: "ACTIVATED" } }
+        ])
+      }).pipe(scripted({ script: [fail(timedOut, { times: 2 })] }))
+    )
+
+    it.effect("is not used up by an invalid request", () =>
+      Effect.gen(function* () {
+        yield* order(fail(timedOut))
+        expect((yield* Effect.flip(update({} as never)))._tag).toBe("BadRequest")
+        expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(timedOut)
       }).pipe(fresh)
     )
 
-    it.effect("an invalid request does not use up a failure", () =>
+    it.effect("can be for some updates only: the others do not count, and get what comes later", () =>
       Effect.gen(function* () {
-        const error = new Infrastructure({ reason: "Timeout" })
-        yield* failNext(error)
-        expect((yield* Effect.flip(update({} as never)))._tag).toBe("BadRequest")
-        expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(error)
+        const ofErrors = {
+          when: ({ request }: { request: { status: string } }) => request.status === "ERROR"
+        }
+        yield* order(fail(timedOut, ofErrors), fail(unavailable))
+        expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(unavailable)
+        expect((yield* update({ status: "ACTIVATED" })).status).toBe("ACTIVATED")
+        expect(yield* Effect.flip(update({ status: "ERROR" }))).toBe(timedOut)
+        expect((yield* update({ status: "ERROR" })).status).toBe("ERROR")
+      }).pipe(fresh)
+    )
+
+    it.effect("can go on for ever", () =>
+      Effect.gen(function* () {
+        yield* order(fail(unavailable, { times: Number.POSITIVE_INFINITY }))
+        const failed = yield* Effect.replicateEffect(Effect.flip(update({ status: "ACTIVATED" })), 50)
+        expect(new Set(failed)).toEqual(new Set([unavailable]))
+      }).pipe(fresh)
+    )
+
+    it.effect("is one of each layer", () =>
+      Effect.gen(function* () {
+        const layer = InstallationServiceTest.layerTest({ script: [fail(timedOut)] })
+        for (const _ of [1, 2])
+          expect(yield* Effect.flip(Effect.provide(update({ status: "ACTIVATED" }), layer))).toBe(timedOut)
+      })
+    )
+  })
+
+  describe("an update whose answer is lost", () => {
+    it.effect("fails, and was applied", () =>
+      Effect.gen(function* () {
+        yield* order(fail(lost, { isApplied: true }))
+        expect(yield* Effect.flip(update({ status: "ACTIVATED", metadata: { a: 1 } }))).toBe(lost)
+        expect(yield* inside).toMatchObject({ status: "ACTIVATED", metadata: { a: 1 } })
+        expect(yield* updates).toMatchObject([{ isApplied: true, outcome: { _tag: "Failed", error: lost } }])
+      }).pipe(fresh)
+    )
+
+    it.each([
+      new BadRequest({ status: 400 }),
+      new Unauthorized({ reason: "Forbidden", status: 403 }),
+      new Infrastructure({ reason: "Transport", code: "ECONNREFUSED" })
+    ])("cannot be one that was not applied: $message", (error) => {
+      expect(() => fail(error, { isApplied: true })).toThrow(error.message)
+    })
+  })
+
+  describe("latency", () => {
+    it.effect("passes on the clock, and the update is applied at the end of it", () =>
+      Effect.gen(function* () {
+        yield* order(succeed({ latency: "3 seconds" }))
+        const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
+        yield* TestClock.adjust("2999 millis")
+        expect((yield* inside).status).toBe("AUTHORIZED")
+        expect(yield* updates).toMatchObject([{ isApplied: false, outcome: { _tag: "Pending" } }])
+        expect((yield* updates)[0]).not.toHaveProperty("endedAt")
+        yield* TestClock.adjust("1 millis")
+        expect((yield* Fiber.join(fiber)).updatedAt.epochMillis).toBe(3000)
+        expect(yield* times).toEqual([[0, 3000]])
+      }).pipe(fresh)
+    )
+
+    it.effect("of the layer is that of every update whose reply does not say another", () =>
+      Effect.gen(function* () {
+        yield* order(fail(unavailable), succeed({ latency: "5 seconds" }), succeed({ latency: 0 }))
+        const fiber = yield* Effect.fork(
+          Effect.replicateEffect(Effect.either(update({ status: "ACTIVATED" })), 4)
+        )
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(fiber)
+        expect(yield* times).toEqual([
+          [0, 200],
+          [200, 5200],
+          [5200, 5200],
+          [5200, 5400]
+        ])
+      }).pipe(scripted({ latency: "200 millis" }))
+    )
+
+    it.effect("an update that is interrupted before it has passed changes nothing", () =>
+      Effect.gen(function* () {
+        yield* order(succeed({ latency: "3 seconds" }), fail(lost, { latency: "3 seconds", isApplied: true }))
+        for (const _ of [1, 2]) {
+          const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
+          yield* TestClock.adjust("2 seconds")
+          yield* Fiber.interrupt(fiber)
+        }
+        yield* TestClock.adjust("10 seconds")
+        expect((yield* inside).status).toBe("AUTHORIZED")
+        expect(yield* updates).toMatchObject([
+          { isApplied: false, outcome: { _tag: "Interrupted" } },
+          { isApplied: false, outcome: { _tag: "Interrupted" } }
+        ])
+        expect(yield* times).toEqual([
+          [0, 2000],
+          [2000, 4000]
+        ])
+      }).pipe(fresh)
+    )
+
+    it.effect("without any, an update that is received is applied, whenever it is interrupted", () =>
+      Effect.gen(function* () {
+        const seen = new Set<string>()
+        for (let steps = 0; steps < 20; steps++) {
+          const before = (yield* updates).length
+          const metadata = { steps }
+          const fiber = yield* update({ status: "ACTIVATED", metadata }).pipe(
+            Effect.withMaxOpsBeforeYield(12),
+            Effect.fork
+          )
+          for (let step = 0; step < steps; step++) yield* Effect.yieldNow()
+          yield* Fiber.interrupt(fiber)
+          const [received] = (yield* updates).slice(before)
+          const isApplied = (yield* inside).metadata["steps"] === steps
+          expect(received?.isApplied ?? false).toBe(isApplied)
+          seen.add(received?.outcome._tag ?? "nothing")
+        }
+        expect(seen).toEqual(new Set(["nothing", "Succeeded"]))
+      }).pipe(fresh)
+    )
+  })
+
+  describe("never", () => {
+    it.effect("leaves an update without an answer, until a timeout ends it", () =>
+      Effect.gen(function* () {
+        yield* order(never())
+        const fiber = yield* update({ status: "ACTIVATED" }).pipe(
+          RetryPolicy.timeout("10 seconds"),
+          Effect.flip,
+          Effect.fork
+        )
+        yield* TestClock.adjust("1 hour")
+        expect(yield* Fiber.join(fiber)).toMatchObject({ reason: "Timeout" })
+        expect(yield* times).toEqual([[0, 10_000]])
+        expect(yield* outcomes).toEqual(["Interrupted"])
+        expect((yield* inside).status).toBe("AUTHORIZED")
+      }).pipe(fresh)
+    )
+
+    it.effect("may be of an update that was applied", () =>
+      Effect.gen(function* () {
+        yield* order(never({ isApplied: true, latency: "1 second" }))
+        const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
+        yield* TestClock.adjust("999 millis")
+        expect((yield* inside).status).toBe("AUTHORIZED")
+        yield* TestClock.adjust("1 millis")
+        expect((yield* inside).status).toBe("ACTIVATED")
+        expect(yield* updates).toMatchObject([{ isApplied: true, outcome: { _tag: "Pending" } }])
+        yield* Fiber.interrupt(fiber)
+        expect(yield* updates).toMatchObject([{ isApplied: true, outcome: { _tag: "Interrupted" } }])
+      }).pipe(fresh)
+    )
+  })
+
+  describe("under the retry policy", () => {
+    it.effect("the record shows how long it waited, and how long each attempt took", () =>
+      Effect.gen(function* () {
+        yield* order(fail(unavailable), never(), succeed({ latency: "1 second" }))
+        const fiber = yield* update({ status: "ACTIVATED" }).pipe(
+          RetryPolicy.retry(),
+          // Full jitter at its longest: half a second, then one.
+          Effect.withRandom(Random.fixed([1])),
+          Effect.fork
+        )
+        yield* TestClock.adjust("1 minute")
+        expect((yield* Fiber.join(fiber)).status).toBe("ACTIVATED")
+        expect(yield* times).toEqual([
+          [0, 0],
+          [500, 10_500],
+          [11_500, 12_500]
+        ])
+        expect(yield* outcomes).toEqual(["Failed", "Interrupted", "Succeeded"])
+      }).pipe(fresh)
+    )
+
+    it.effect("a retry is superseded by a newer update, as it is with the client", () =>
+      Effect.gen(function* () {
+        yield* order(fail(unavailable))
+        const fiber = yield* update({ status: "PENDING_INTEGRATION" }).pipe(
+          RetryPolicy.retry(),
+          Effect.flip,
+          Effect.withRandom(Random.fixed([1])),
+          Effect.fork
+        )
+        yield* awaitUpdates(1)
+        yield* update({ status: "ACTIVATED" })
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Fiber.join(fiber)).toMatchObject({ reason: "Superseded" })
+        expect((yield* inside).status).toBe("ACTIVATED")
+        expect(yield* received).toHaveLength(2)
+      }).pipe(fresh)
+    )
+
+    it.effect("retries have a budget, as they have with the client", () =>
+      Effect.gen(function* () {
+        yield* order(fail(unavailable, { times: Number.POSITIVE_INFINITY }))
+        yield* update({ status: "ACTIVATED" }).pipe(
+          RetryPolicy.retry({ attempts: 3 }),
+          Effect.exit,
+          Effect.replicateEffect(100),
+          // Full jitter at its shortest: no waits.
+          Effect.withRandom(Random.fixed([0]))
+        )
+        expect((yield* received).length).toBeLessThan(125)
+      }).pipe(fresh)
+    )
+  })
+
+  describe("updates of one customer", () => {
+    it.effect("take turns, in the order of their calls, whatever their latency", () =>
+      Effect.gen(function* () {
+        yield* order(succeed({ latency: "3 seconds" }), succeed({ latency: "1 second" }))
+        const fiber = yield* Effect.fork(
+          Effect.all([update({ status: "PENDING_INTEGRATION" }), update({ status: "ACTIVATED" })], {
+            concurrency: "unbounded"
+          })
+        )
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(fiber)
+        expect(yield* times).toEqual([
+          [0, 3000],
+          [3000, 4000]
+        ])
+        expect((yield* inside).status).toBe("ACTIVATED")
+      }).pipe(fresh)
+    )
+
+    it.effect("that give up before it is their turn are not received", () =>
+      Effect.gen(function* () {
+        yield* order(never())
+        const first = yield* Effect.fork(update({ status: "ACTIVATED" }))
+        yield* awaitUpdates(1)
+        const second = yield* update({ status: "INACTIVE" }).pipe(
+          RetryPolicy.timeout("1 second"),
+          Effect.flip,
+          Effect.fork
+        )
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(second)).toMatchObject({ reason: "Timeout" })
+        yield* Fiber.interrupt(first)
+        expect(yield* received).toEqual([{ status: "ACTIVATED" }])
+        expect((yield* update({ status: "ACTIVATED" })).status).toBe("ACTIVATED")
+      }).pipe(fresh)
+    )
+  })
+
+  describe("customers", () => {
+    const of = (tenant: string) => Credentials.use(Credentials.tenant(tenant))
+
+    it.effect("each have an installation, and are named in the record and to the script", () =>
+      Effect.gen(function* () {
+        yield* order(fail(unavailable, { when: ({ tenant }) => tenant === "borealis" }))
+        const acme = yield* of("acme")(update({ status: "ACTIVATED" }))
+        expect(yield* Effect.flip(of("borealis")(update({ status: "ACTIVATED" })))).toBe(unavailable)
+        const borealis = yield* of("borealis")(update({ status: "INACTIVE" }))
+        expect(yield* of("acme")(inside)).toEqual(acme)
+        expect(yield* of("borealis")(inside)).toEqual(borealis)
+        expect((yield* inside).status).toBe("AUTHORIZED")
+        expect(new Set([acme, borealis, yield* inside].map(({ id }) => id)).size).toBe(3)
+        expect(Schema.is(Installation)(borealis)).toBe(true)
+        expect((yield* updates).map(({ tenant }) => tenant)).toEqual(["acme", "borealis", "borealis"])
+      }).pipe(fresh)
+    )
+
+    it.effect("the default one is who is meant when none is chosen", () =>
+      Effect.gen(function* () {
+        yield* update({ status: "ACTIVATED" })
+        expect((yield* of("default")(inside)).status).toBe("ACTIVATED")
+        expect((yield* updates)[0]).not.toHaveProperty("tenant")
+      }).pipe(fresh)
+    )
+
+    it.effect("are told apart by fixed credentials too, and no secret is in the record", () =>
+      Effect.gen(function* () {
+        const withKey = (key: string) => Credentials.use(Credentials.apiKey(Redacted.make(key)))
+        yield* withKey("canary-1")(update({ status: "ACTIVATED" }))
+        expect((yield* withKey("canary-1")(inside)).status).toBe("ACTIVATED")
+        expect((yield* withKey("canary-2")(inside)).status).toBe("AUTHORIZED")
+        expect(JSON.stringify(yield* updates)).not.toContain("canary")
+      }).pipe(fresh)
+    )
+
+    it.effect("do not wait for each other", () =>
+      Effect.gen(function* () {
+        yield* order(never({ when: ({ tenant }) => tenant === "acme" }))
+        yield* Effect.fork(of("acme")(update({ status: "ACTIVATED" })))
+        yield* awaitUpdates(1)
+        expect((yield* of("borealis")(update({ status: "ACTIVATED" }))).status).toBe("ACTIVATED")
+      }).pipe(fresh)
+    )
+  })
+
+  describe("awaitUpdates", () => {
+    it.effect("waits until so many were received, whatever became of them", () =>
+      Effect.gen(function* () {
+        yield* order(never({ times: 2 }))
+        const waiting = yield* Effect.fork(awaitUpdates(2))
+        const first = yield* Effect.fork(update({ status: "PENDING_INTEGRATION" }))
+        yield* awaitUpdates(1)
+        yield* Effect.yieldNow()
+        expect(waiting.unsafePoll()).toBeNull()
+        yield* Fiber.interrupt(first)
+        yield* Effect.fork(update({ status: "ACTIVATED" }))
+        expect(yield* Fiber.join(waiting)).toMatchObject([
+          { request: { status: "PENDING_INTEGRATION" }, outcome: { _tag: "Interrupted" } },
+          { request: { status: "ACTIVATED" }, outcome: { _tag: "Pending" } }
+        ])
+      }).pipe(fresh)
+    )
+
+    it.effect("goes on at once when they were received before, and can be interrupted", () =>
+      Effect.gen(function* () {
+        expect(yield* awaitUpdates(0)).toEqual([])
+        yield* update({ status: "ACTIVATED" })
+        expect(yield* awaitUpdates(1)).toHaveLength(1)
+        yield* Fiber.interrupt(yield* Effect.fork(awaitUpdates(2)))
+        yield* update({ status: "ACTIVATED" })
+        expect(yield* received).toHaveLength(2)
       }).pipe(fresh)
     )
   })

@@ -14,7 +14,7 @@ import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from "../src/InstallationError.ts"
 import { update } from "../src/InstallationService.ts"
-import { InstallationServiceTest, layerTest } from "../src/InstallationServiceTest.ts"
+import { fail, InstallationServiceTest, layerTest } from "../src/InstallationServiceTest.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { activated, answering, authorizationOf, bearer } from "./support/http.ts"
 
@@ -290,7 +290,7 @@ describe("RetryPolicy", () => {
     it.effect("works on an update, whose errors it leaves as they are", () =>
       Effect.gen(function* () {
         const test = yield* InstallationServiceTest
-        yield* test.failNext(rateLimited("2 seconds"), 2)
+        yield* test.order(fail(rateLimited("2 seconds"), { times: 2 }))
         const fiber = yield* update(activated).pipe(RetryPolicy.retry(), Effect.fork)
         yield* TestClock.adjust("4 seconds")
         expect((yield* Fiber.join(fiber)).status).toBe("ACTIVATED")

@@ -13,9 +13,10 @@ const importsOf = (name: string): ReadonlyArray<Import> => {
     .filter((file) => file.endsWith(".ts"))
     .flatMap((file) =>
       [
-        ...readFileSync(new URL(file, src), "utf8").matchAll(
-          /\b(?:from|import|require)\b[\s(]*["']([^"']+)["']/g
-        )
+        ...readFileSync(new URL(file, src), "utf8")
+          // Examples in docstrings import what they like.
+          .replace(/^ *\/\*\*[\s\S]*?\*\//gm, "")
+          .matchAll(/\b(?:from|import|require)\b[\s(]*["']([^"']+)["']/g)
       ].map(([, specifier = ""]) => ({ file, specifier }))
     )
 }

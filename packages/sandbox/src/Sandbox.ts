@@ -24,17 +24,20 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as AppMarketplaceApi from "@effect-pleo/core/AppMarketplaceApi"
 import type { Installation } from "@effect-pleo/core/Installation"
+import * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type { Fault } from "./Fault.ts"
 import type { Grant, Options as GrantOptions } from "./Grant.ts"
 import { layer as layerState, SandboxState } from "./internal/state.ts"
 import * as tokenEndpoint from "./internal/tokenEndpoint.ts"
 import type { PresentedGrant, RecordedRequest } from "./RecordedRequest.ts"
-import { controlPrefix, SandboxApi } from "./SandboxApi.ts"
+import { controlPrefix, SandboxApi, tokenPath } from "./SandboxApi.ts"
 
 /**
  * A running sandbox.
@@ -47,6 +50,11 @@ export class Sandbox extends Context.Tag("@effect-pleo/sandbox/Sandbox")<
   {
     /** Where it listens, such as `http://127.0.0.1:49152`: a server for `InstallationClient`. */
     readonly url: string
+    /**
+     * The variables by which an application is told to talk to it: `PLEO_SERVER`, `PLEO_API_KEY`, and for
+     * `Credentials.oauthConfig` also `PLEO_CLIENT_ID`, `PLEO_CLIENT_SECRET` and `PLEO_TOKEN_ENDPOINT`.
+     */
+    readonly environment: Readonly<Record<string, string>>
     /**
      * Makes the next `times` requests (default: 1) meet this fault, after those ordered before. With a
      * `path`, such as `/oauth/token`, only requests to it do, and the others do not count.
@@ -64,6 +72,8 @@ export class Sandbox extends Context.Tag("@effect-pleo/sandbox/Sandbox")<
     readonly expire: (id: string) => Effect.Effect<void>
     /** The requests seen so far, oldest first. */
     readonly requests: Effect.Effect<ReadonlyArray<RecordedRequest>>
+    /** Waits until it has seen so many requests in all, answered or not, and gives `requests`. */
+    readonly awaitRequests: (count: number) => Effect.Effect<ReadonlyArray<RecordedRequest>>
   }
 >() {}
 
@@ -229,21 +239,34 @@ const serve = HttpApiBuilder.httpApp.pipe(
   Layer.provide(authentication)
 )
 
-const sandbox = Layer.effect(
-  Sandbox,
-  Effect.gen(function* () {
-    const { authorisation, faults, record } = yield* SandboxState
-    const { address } = yield* HttpServer.HttpServer
-    return Sandbox.of({
-      url: address._tag === "TcpAddress" ? `http://${address.hostname}:${address.port}` : address.path,
-      order: (fault, times = 1, { path } = {}) => faults.order({ fault, times, path }),
-      authorize: authorisation.authorize,
-      revoke: (id) => Effect.asVoid(authorisation.revoke(id)),
-      expire: (id) => Effect.asVoid(authorisation.expire(id)),
-      requests: record.all
+const plain = (secret: string | Redacted.Redacted): string =>
+  Redacted.isRedacted(secret) ? Redacted.value(secret) : secret
+
+const sandbox = ({ clientId = "sandbox-client", clientSecret = "sandbox-secret" }: Options) =>
+  Layer.effect(
+    Sandbox,
+    Effect.gen(function* () {
+      const { authorisation, faults, record } = yield* SandboxState
+      const { address } = yield* HttpServer.HttpServer
+      const url = address._tag === "TcpAddress" ? `http://${address.hostname}:${address.port}` : address.path
+      return Sandbox.of({
+        url,
+        environment: {
+          PLEO_SERVER: url,
+          PLEO_API_KEY: "sandbox-key",
+          PLEO_CLIENT_ID: clientId,
+          PLEO_CLIENT_SECRET: plain(clientSecret),
+          PLEO_TOKEN_ENDPOINT: `${url}${tokenPath}`
+        },
+        order: (fault, times = 1, { path } = {}) => faults.order({ fault, times, path }),
+        authorize: authorisation.authorize,
+        revoke: (id) => Effect.asVoid(authorisation.revoke(id)),
+        expire: (id) => Effect.asVoid(authorisation.expire(id)),
+        requests: record.all,
+        awaitRequests: record.await
+      })
     })
-  })
-)
+  )
 
 // Connections are closed before the server, which would otherwise wait for answers that are still delayed.
 const nodeServer = (port: number) =>
@@ -262,7 +285,95 @@ const nodeServer = (port: number) =>
  * @category layers
  */
 export const layer = (options: Options = {}): Layer.Layer<Sandbox, HttpServerError.ServeError> =>
-  Layer.merge(sandbox, serve).pipe(
+  Layer.merge(sandbox(options), serve).pipe(
     Layer.provide(layerState(options)),
     Layer.provide(nodeServer(options.port ?? 0))
+  )
+
+/**
+ * A sandbox that runs as long as the scope, as `layer` has it. It goes by the `Clock` of whoever makes it:
+ * under a `TestClock`, tokens expire and delayed answers come when that is adjusted. Sockets keep real time.
+ *
+ * @example
+ * ```ts
+ * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ * import * as assert from "node:assert/strict"
+ *
+ * const program = Effect.gen(function* () {
+ *   const sandbox = yield* Sandbox.make()
+ *   yield* sandbox.order(Fault.status(503))
+ *   yield* Effect.promise(() => fetch(`${sandbox.url}/v1/installations/me`))
+ *   return yield* sandbox.requests
+ * })
+ *
+ * const requests = await Effect.runPromise(Effect.scoped(program))
+ * assert.equal(requests[0]?.status, 503)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options?: Options
+): Effect.Effect<Sandbox["Type"], HttpServerError.ServeError, Scope.Scope> =>
+  Effect.map(Layer.build(layer(options)), Context.get(Sandbox))
+
+const missing = (path: ReadonlyArray<string>) =>
+  ConfigError.MissingData([...path], "not among those that the sandbox sets")
+
+/** The sandbox's variables instead of all others of this library, and what else is configured. */
+const configuredBy = ({ environment }: Sandbox["Type"]): Layer.Layer<never> =>
+  Effect.configProviderWith(({ flattened }) => {
+    const others = ConfigProvider.fromFlat(
+      ConfigProvider.makeFlat({
+        load: (path, config, split) =>
+          path[0]?.startsWith("PLEO_") ? Effect.fail(missing(path)) : flattened.load(path, config, split),
+        enumerateChildren: flattened.enumerateChildren,
+        patch: flattened.patch
+      })
+    )
+    const own = ConfigProvider.fromMap(new Map(Object.entries(environment)))
+    return Effect.succeed(Layer.setConfigProvider(ConfigProvider.orElse(own, () => others)))
+  }).pipe(Layer.unwrapEffect)
+
+/**
+ * A sandbox, and an application on it: the application's own layer, such as
+ * `NodeInstallationService.layerConfig()` and whatever stands on that, configured by the sandbox's
+ * `environment` and started after it. The effects that the layer is provided to are configured so too. Of the
+ * variables that begin with `PLEO_`, only the sandbox's are seen; others are as they were.
+ *
+ * @example
+ * ```ts
+ * import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { NodeInstallationService } from "@effect-pleo/node"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ * import * as assert from "node:assert/strict"
+ *
+ * const program = Effect.gen(function* () {
+ *   yield* InstallationService.update(UpdateInstallation.activated())
+ *   return yield* (yield* Sandbox.Sandbox).requests
+ * })
+ *
+ * const requests = await program.pipe(
+ *   Effect.provide(Sandbox.layerTest(NodeInstallationService.layerConfig())),
+ *   Effect.runPromise
+ * )
+ * assert.deepEqual(
+ *   requests.map(({ method, status }) => [method, status]),
+ *   [["PUT", 200]]
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTest = <A, E, R>(
+  application: Layer.Layer<A, E, R>,
+  options?: Options
+): Layer.Layer<A | Sandbox, E | HttpServerError.ServeError, Exclude<R, Sandbox>> =>
+  application.pipe(
+    Layer.provideMerge(Layer.unwrapEffect(Effect.map(Sandbox, configuredBy))),
+    Layer.provideMerge(layer(options))
   )

@@ -6,7 +6,8 @@ import * as TestClock from "effect/TestClock"
 import * as Fault from "../src/Fault.ts"
 import type { Grant } from "../src/Grant.ts"
 import type { RecordedRequest } from "../src/RecordedRequest.ts"
-import { attempt, put, request, type SandboxService, start, untilRequests } from "./support.ts"
+import * as Sandbox from "../src/Sandbox.ts"
+import { attempt, put, request, type SandboxService } from "./support.ts"
 
 const tokenPath = "/oauth/token"
 const apiPath = "/v1/installations/me"
@@ -73,7 +74,7 @@ const untilLast = ({ requests }: SandboxService, test: (last: RecordedRequest | 
 describe("consent", () => {
   it.scopedLive("gives a pair of opaque tokens that no other consent has, each for an hour", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const grants = yield* Effect.all([sandbox.authorize(), sandbox.authorize()])
       const tokens = grants.map(pairOf).flatMap(({ access, refresh }) => [access, refresh])
       expect(new Set([...tokens, ...grants.map(({ id }) => id)]).size).toBe(6)
@@ -85,7 +86,7 @@ describe("consent", () => {
 
   it.scopedLive("gives an installation of its own, which stays the same however often tokens rotate", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const installationOf = (access: string) =>
         Effect.map(update(sandbox, access), ({ body }): string => JSON.parse(body).id)
       const first = pairOf(yield* sandbox.authorize())
@@ -100,7 +101,7 @@ describe("consent", () => {
 
   it.scopedLive("withdrawn leaves no token of the grant alive, and those of others", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { id, ...grant } = yield* sandbox.authorize()
       const first = pairOf(grant)
       const second = yield* rotate(sandbox, first.refresh)
@@ -120,7 +121,7 @@ describe("consent", () => {
 describe("a refresh", () => {
   it.scopedLive("answers with a new pair that must not be stored, and kills the old one at once", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const first = pairOf(yield* sandbox.authorize({ expiresIn: "90 seconds" }))
       expect(yield* statusOf(sandbox, first.access)).toBe(200)
       const { body, status, text } = yield* exchange(sandbox, first.refresh)
@@ -144,7 +145,7 @@ describe("a refresh", () => {
     "says a life that is no whole number of seconds as it is, and an infinite one not at all",
     () =>
       Effect.gen(function* () {
-        const sandbox = yield* start()
+        const sandbox = yield* Sandbox.make()
         const brief = pairOf(yield* sandbox.authorize({ expiresIn: "1500 millis" }))
         const endless = pairOf(yield* sandbox.authorize({ expiresIn: Number.POSITIVE_INFINITY }))
         expect(JSON.parse((yield* exchange(sandbox, brief.refresh)).body)).toHaveProperty("expires_in", 1.5)
@@ -156,7 +157,7 @@ describe("a refresh", () => {
 
   it.scopedLive("with a token that was used before revokes every token of the grant, and of no other", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const first = pairOf(yield* sandbox.authorize())
       const other = pairOf(yield* sandbox.authorize())
       const second = yield* rotate(sandbox, first.refresh)
@@ -182,7 +183,7 @@ describe("a refresh", () => {
     "of the same token twice at the same time is won by one, and the other revokes the grant",
     () =>
       Effect.gen(function* () {
-        const sandbox = yield* start()
+        const sandbox = yield* Sandbox.make()
         const { refresh } = pairOf(yield* sandbox.authorize())
         const answers = yield* Effect.replicateEffect(exchange(sandbox, refresh), 2, {
           concurrency: "unbounded"
@@ -199,7 +200,7 @@ describe("a refresh", () => {
 
   it.scopedLive("with a token that was never issued for it is an invalid_grant, and harms nobody", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { access, refresh } = pairOf(yield* sandbox.authorize())
       for (const unknown of ["never-issued", access, "__proto__"])
         expect(yield* exchange(sandbox, unknown)).toMatchObject(refused("invalid_grant"))
@@ -213,7 +214,7 @@ describe("a refresh", () => {
 describe("an access token", () => {
   it.scoped("is refused from the end of its life on, and its refresh token gives another life", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const first = pairOf(yield* sandbox.authorize({ expiresIn: "10 minutes" }))
       yield* TestClock.adjust("599999 millis")
       expect(yield* statusOf(sandbox, first.access)).toBe(200)
@@ -229,7 +230,7 @@ describe("an access token", () => {
 
   it.scopedLive("that is made to expire is refused, while its refresh token still works", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { id, ...grant } = yield* sandbox.authorize({ expiresIn: Number.POSITIVE_INFINITY })
       const first = pairOf(grant)
       yield* sandbox.expire(id)
@@ -243,7 +244,7 @@ describe("an access token", () => {
 
   it.scopedLive("that is dead is refused before the body is looked at, and nothing is applied", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { id, ...grant } = yield* sandbox.authorize()
       const first = pairOf(grant)
       yield* sandbox.expire(id)
@@ -256,7 +257,7 @@ describe("an access token", () => {
 
   it.scopedLive("is none that a refresh token could stand in for, and one never issued is let in", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { refresh } = pairOf(yield* sandbox.authorize())
       expect(yield* statusOf(sandbox, refresh)).toBe(401)
       expect(yield* statusOf(sandbox, "never-issued")).toBe(200)
@@ -275,8 +276,8 @@ describe("the client", () => {
   for (const [title, other] of Object.entries(strangers))
     it.scopedLive(`with ${title} is an invalid_client, whoever named it, and no token is harmed`, () =>
       Effect.gen(function* () {
-        const named = yield* start()
-        const told = yield* start({ clientId, clientSecret: Redacted.make(clientSecret) })
+        const named = yield* Sandbox.make()
+        const told = yield* Sandbox.make({ clientId, clientSecret: Redacted.make(clientSecret) })
         for (const [sandbox, grant] of [
           [named, yield* named.authorize({ clientId, clientSecret: Redacted.make(clientSecret) })],
           [named, yield* named.authorize({ clientId, clientSecret })],
@@ -295,7 +296,7 @@ describe("the client", () => {
 
   it.scopedLive("may be any, unless one was named", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { refresh } = pairOf(yield* sandbox.authorize())
       const other = { client_id: "any", client_secret: "thing" }
       expect((yield* exchange(sandbox, refresh, other)).status).toBe(200)
@@ -304,7 +305,7 @@ describe("the client", () => {
 
   it.scopedLive("that the sandbox expects gives way to the one that a grant names", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start({ clientId, clientSecret })
+      const sandbox = yield* Sandbox.make({ clientId, clientSecret })
       const { refresh } = pairOf(yield* sandbox.authorize({ clientSecret: "of the grant" }))
       expect(yield* exchange(sandbox, refresh)).toMatchObject(refused("invalid_client", 401))
       expect((yield* exchange(sandbox, refresh, { client_secret: "of the grant" })).status).toBe(200)
@@ -376,7 +377,7 @@ describe("the token endpoint refuses", () => {
   for (const [title, [error, init]] of Object.entries(malformed))
     it.scopedLive(`${title}, as ${error}, and leaves the grant alone`, () =>
       Effect.gen(function* () {
-        const sandbox = yield* start()
+        const sandbox = yield* Sandbox.make()
         const { access, refresh } = pairOf(yield* sandbox.authorize())
         const answer = yield* request(sandbox.url + tokenPath, init(refresh))
         expect(answer).toMatchObject(refused(error))
@@ -396,7 +397,7 @@ describe("the token endpoint refuses", () => {
 describe("the record", () => {
   it.scopedLive("tells which generation of which grant a request carried, and what became of it", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { id, ...grant } = yield* sandbox.authorize()
       const first = pairOf(grant)
       yield* update(sandbox, first.access)
@@ -420,7 +421,7 @@ describe("the record", () => {
 
   it.scopedLive("holds of a form the grant type and the client's id alone", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { refresh } = pairOf(yield* sandbox.authorize())
       yield* exchange(sandbox, refresh, { client_id: "a client & more", scope: "canary-scope" })
       const [recorded] = yield* sandbox.requests
@@ -437,7 +438,7 @@ describe("the record", () => {
 
   it.scopedLive("holds no token and no client secret, wherever and in whatever shape they were sent", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const first = pairOf(yield* sandbox.authorize({ clientId, clientSecret }))
       const second = yield* rotate(sandbox, first.refresh)
       const query = new URLSearchParams({ refresh_token: second.refresh, client_secret: clientSecret })
@@ -479,7 +480,7 @@ describe("the record", () => {
 describe("faults", () => {
   it.scopedLive("with a path are met, and used up, by requests to that path alone", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { access, refresh } = pairOf(yield* sandbox.authorize())
       yield* sandbox.order(Fault.status(503), 2, { path: tokenPath })
       yield* sandbox.order(Fault.status(429), 1, { path: apiPath })
@@ -497,7 +498,7 @@ describe("faults", () => {
 
   it.scopedLive("without a path are met by the next requests, whatever theirs", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { access, refresh } = pairOf(yield* sandbox.authorize())
       yield* sandbox.order(Fault.status(503), 2)
       expect((yield* exchange(sandbox, refresh)).status).toBe(503)
@@ -510,7 +511,7 @@ describe("faults", () => {
     "a lost answer is a rotation that the client does not learn of: to try again is a reuse",
     () =>
       Effect.gen(function* () {
-        const sandbox = yield* start()
+        const sandbox = yield* Sandbox.make()
         const { id, ...grant } = yield* sandbox.authorize()
         const { access, refresh } = pairOf(grant)
         yield* sandbox.order(Fault.lose, 1, { path: tokenPath })
@@ -526,7 +527,7 @@ describe("faults", () => {
 
   it.scopedLive("an update whose answer was lost was applied all the same", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { access } = pairOf(yield* sandbox.authorize())
       yield* sandbox.order(Fault.lose)
       yield* Effect.flip(
@@ -543,7 +544,7 @@ describe("faults", () => {
 
   it.scopedLive("a reset leaves the refresh token as it was", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { refresh } = pairOf(yield* sandbox.authorize())
       yield* sandbox.order(Fault.reset)
       yield* Effect.flip(attempt(sandbox.url + tokenPath, refreshForm(refresh)))
@@ -554,14 +555,14 @@ describe("faults", () => {
 
   it.scopedLive("a stall never answers, and leaves the tokens and the installation as they were", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { access, refresh } = pairOf(yield* sandbox.authorize())
       yield* sandbox.order(Fault.stall, 2)
       const refreshing = yield* Effect.fork(attempt(sandbox.url + tokenPath, refreshForm(refresh)))
-      yield* untilRequests(sandbox, 1)
+      yield* sandbox.awaitRequests(1)
       const metadata = '{"status":"ERROR","metadata":{"applied":true}}'
       const updating = yield* Effect.fork(put(sandbox, { authorization: `Bearer ${access}` }, metadata))
-      yield* untilRequests(sandbox, 2)
+      yield* sandbox.awaitRequests(2)
       const updated = yield* update(sandbox, access)
       expect(JSON.parse(updated.body)).toMatchObject({ status: "ACTIVATED", metadata: {} })
       yield* rotate(sandbox, refresh)
@@ -573,7 +574,7 @@ describe("faults", () => {
 
   it.scoped("a delayed answer of the token endpoint comes late, and the rotation at once", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const first = pairOf(yield* sandbox.authorize())
       yield* sandbox.order(Fault.delay("1 minute"), 1, { path: tokenPath })
       const waiting = yield* Effect.fork(rotate(sandbox, first.refresh))
@@ -589,7 +590,7 @@ describe("faults", () => {
 
   it.scopedLive("a rotation whose delayed answer nobody waited for took place all the same", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const first = pairOf(yield* sandbox.authorize())
       yield* sandbox.order(Fault.delay("1 hour"))
       const waiting = yield* Effect.fork(attempt(sandbox.url + tokenPath, refreshForm(first.refresh)))
@@ -619,7 +620,7 @@ describe("over HTTP, another process", () => {
 
   it.scopedLive("gives consent, for a client and a time of its choice or for any and an hour", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       for (const body of [undefined, {}]) {
         const { access, expiresIn, refresh } = yield* authorize(sandbox, body)
         expect(expiresIn).toBe(3_600_000)
@@ -637,7 +638,7 @@ describe("over HTTP, another process", () => {
 
   it.scopedLive("ends an access token, and withdraws the consent", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const first = yield* authorize(sandbox)
       expect((yield* post(sandbox, `/grants/${first.id}/expire`)).status).toBe(204)
       expect(yield* statusOf(sandbox, first.access)).toBe(401)
@@ -652,7 +653,7 @@ describe("over HTTP, another process", () => {
 
   it.scopedLive("orders a fault for one path, and faults that lose or stall", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const { access, refresh } = yield* authorize(sandbox)
       const fault = { _tag: "Respond", status: 503 }
       expect((yield* post(sandbox, "/faults", { fault, path: tokenPath })).status).toBe(204)
@@ -664,14 +665,14 @@ describe("over HTTP, another process", () => {
       yield* Effect.flip(attempt(sandbox.url + tokenPath, refreshForm(refresh)))
       expect(yield* outcomes(sandbox)).toEqual(["rotated"])
       const stalled = yield* Effect.fork(attempt(sandbox.url))
-      yield* untilRequests(sandbox, 4)
+      yield* sandbox.awaitRequests(4)
       yield* Fiber.interrupt(stalled)
     })
   )
 
   it.scopedLive("hears of a grant that is not there, and of what is no consent", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       expect((yield* post(sandbox, "/grants/unknown/expire")).status).toBe(404)
       const { status } = yield* request(`${sandbox.url}/sandbox/grants/unknown`, { method: "DELETE" })
       expect(status).toBe(404)

@@ -16,8 +16,8 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Fault from "../src/Fault.ts"
 import type { RecordedRequest } from "../src/RecordedRequest.ts"
-import type * as Sandbox from "../src/Sandbox.ts"
-import { type Answer, put, request, type SandboxService, start, untilRequests } from "./support.ts"
+import * as Sandbox from "../src/Sandbox.ts"
+import { type Answer, put, request, type SandboxService } from "./support.ts"
 
 const token = "canary-token-0f9d8c7b"
 const key = "canary-key-6a5e4d3c"
@@ -35,7 +35,7 @@ const client = ({ url }: { readonly url: string }, credentials = bearer(token)) 
 
 const started = (options?: Sandbox.Options) =>
   Effect.gen(function* () {
-    const sandbox = yield* start(options)
+    const sandbox = yield* Sandbox.make(options)
     const { update } = yield* client(sandbox)
     return { sandbox, update }
   })
@@ -154,7 +154,7 @@ describe("refusals", () => {
   for (const [title, headers] of Object.entries(strangers))
     it.scopedLive(`${title} is a 401`, () =>
       Effect.gen(function* () {
-        const sandbox = yield* start()
+        const sandbox = yield* Sandbox.make()
         const answer = yield* put(sandbox, headers)
         expect(answer.status).toBe(401)
         for (const secret of secrets) expect(answer.text).not.toContain(secret)
@@ -164,7 +164,7 @@ describe("refusals", () => {
 
   it.scopedLive("both schemes of the contract are let in, in any case of letters", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       for (const it of [authorization, `bearer ${token}`, basic(`${key}:`), `BASIC ${encodedKey}`])
         expect((yield* put(sandbox, { authorization: it })).status).toBe(200)
     })
@@ -195,14 +195,14 @@ describe("refusals", () => {
 
   it.scopedLive("a request is refused for its credential before its body is looked at", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       expect((yield* put(sandbox, {}, "not JSON")).status).toBe(401)
     })
   )
 
   it.scopedLive("paths and methods that are not in the contract are a 404", () =>
     Effect.gen(function* () {
-      const { url } = yield* start()
+      const { url } = yield* Sandbox.make()
       const headers = { authorization }
       const answers = yield* Effect.all([
         request(`${url}/`, { headers }),
@@ -273,7 +273,7 @@ describe("faults", () => {
 
   it.scopedLive("a content type is the one that was ordered, whatever the case of its name", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       for (const name of ["content-type", "Content-Type", "CONTENT-TYPE"]) {
         yield* sandbox.order(Fault.status(500, { headers: { [name]: "text/html" }, body: "<p>" }))
         const { text } = yield* put(sandbox, { authorization })
@@ -402,7 +402,7 @@ describe("the record", () => {
       const { sandbox, update } = yield* started()
       yield* sandbox.order(Fault.delay("1 hour"))
       const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
-      const [waiting] = yield* untilRequests(sandbox, 1)
+      const [waiting] = yield* sandbox.awaitRequests(1)
       expect(waiting?.status).toBeNull()
       yield* Fiber.interrupt(fiber)
     })
@@ -470,7 +470,7 @@ describe("over HTTP", () => {
 
   it.scopedLive("the sandbox's own routes neither meet faults nor are recorded", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       yield* sandbox.order(Fault.status(500))
       expect((yield* request(`${sandbox.url}/sandbox/requests`)).body).toBe("[]")
       expect((yield* put(sandbox, { authorization })).status).toBe(500)
@@ -491,7 +491,7 @@ describe("the server", () => {
 
   it.scopedLive("listens on 127.0.0.1 and on no other address of the machine", () =>
     Effect.gen(function* () {
-      const { url } = yield* start()
+      const { url } = yield* Sandbox.make()
       expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
       const port = Number(new URL(url).port)
       const others = Object.values(networkInterfaces())
@@ -507,7 +507,7 @@ describe("the server", () => {
 
   it.scopedLive("never says a credential back, whatever it answers", () =>
     Effect.gen(function* () {
-      const sandbox = yield* start()
+      const sandbox = yield* Sandbox.make()
       const answers: Array<Answer> = []
       for (const authorization of [`Bearer ${token}`, `Basic ${encodedKey}`, `Digest ${token}`, `${key}`]) {
         for (const fault of [undefined, Fault.status(500), Fault.garbage, Fault.delay(1)]) {
@@ -541,18 +541,20 @@ describe("the server", () => {
 
   it.scopedLive("takes the port that it is given, and fails when that is taken", () =>
     Effect.gen(function* () {
-      const { url } = yield* start()
+      const { url } = yield* Sandbox.make()
       const port = Number(new URL(url).port)
-      expect(yield* Effect.flip(start({ port }))).toMatchObject({ _tag: "ServeError" })
-      const other = yield* Effect.scoped(Effect.map(start(), (sandbox) => Number(new URL(sandbox.url).port)))
-      expect((yield* start({ port: other })).url).toBe(`http://127.0.0.1:${other}`)
+      expect(yield* Effect.flip(Sandbox.make({ port }))).toMatchObject({ _tag: "ServeError" })
+      const other = yield* Effect.scoped(
+        Effect.map(Sandbox.make(), (sandbox) => Number(new URL(sandbox.url).port))
+      )
+      expect((yield* Sandbox.make({ port: other })).url).toBe(`http://127.0.0.1:${other}`)
     })
   )
 
   it.scopedLive("ends at once with its layer, delayed answers and idle connections included", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const sandbox = yield* Scope.extend(start(), scope)
+      const sandbox = yield* Scope.extend(Sandbox.make(), scope)
       const { update } = yield* client(sandbox)
       const idle = Net.connect(Number(new URL(sandbox.url).port), "127.0.0.1")
       yield* Effect.addFinalizer(() => Effect.sync(() => idle.destroy()))
@@ -568,7 +570,7 @@ describe("the server", () => {
           Effect.fork
         )
       )
-      yield* untilRequests(sandbox, 4)
+      yield* sandbox.awaitRequests(4)
       const [elapsed] = yield* Effect.timed(Scope.close(scope, Exit.void))
       expect(Duration.toMillis(elapsed)).toBeLessThan(3_000)
       for (const failure of yield* Fiber.joinAll(waiting))

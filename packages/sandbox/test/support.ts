@@ -1,12 +1,7 @@
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Sandbox from "../src/Sandbox.ts"
+import type * as Sandbox from "../src/Sandbox.ts"
 
 export type SandboxService = Sandbox.Sandbox["Type"]
-
-export const start = (options?: Sandbox.Options) =>
-  Effect.map(Layer.build(Sandbox.layer(options)), Context.get(Sandbox.Sandbox))
 
 export interface Answer {
   readonly status: number
@@ -44,14 +39,4 @@ export const put = (
     method: "PUT",
     headers: { "content-type": "application/json;charset=UTF-8", ...headers },
     body
-  })
-
-const turnOfTheEventLoop = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
-/** Lets the event loop turn until the sandbox has seen so many requests. */
-export const untilRequests = (sandbox: SandboxService, count: number) =>
-  Effect.repeat(Effect.zipRight(turnOfTheEventLoop, sandbox.requests), {
-    until: (requests) => requests.length === count
   })

@@ -7,6 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as SynchronizedRef from "effect/SynchronizedRef"
 import type { Fault } from "../Fault.ts"
 import type { Options } from "../Grant.ts"
@@ -25,11 +27,13 @@ const makeInstallations = (seed: Partial<Installation>) =>
         return Effect.gen(function* () {
           const now = yield* DateTime.now
           const { service } = yield* InstallationServiceTest.make({
-            id: crypto.randomUUID(),
-            resource: `urn:pleo:company:${crypto.randomUUID()}`,
-            createdAt: now,
-            updatedAt: now,
-            ...seed
+            installation: {
+              id: crypto.randomUUID(),
+              resource: `urn:pleo:company:${crypto.randomUUID()}`,
+              createdAt: now,
+              updatedAt: now,
+              ...seed
+            }
           })
           return [service, new Map(services).set(owner, service)] as const
         })
@@ -60,13 +64,21 @@ const makeFaults = Effect.map(Ref.make<ReadonlyArray<Ordered>>([]), (ref) => ({
 }))
 
 /** The requests seen, oldest first. */
-const makeRecord = Effect.map(Ref.make<ReadonlyArray<RecordedRequest>>([]), (ref) => ({
-  all: Ref.get(ref),
+const makeRecord = Effect.map(SubscriptionRef.make<ReadonlyArray<RecordedRequest>>([]), (ref) => ({
+  all: SubscriptionRef.get(ref),
+  /** Waits until there are so many. */
+  await: (count: number): Effect.Effect<ReadonlyArray<RecordedRequest>> =>
+    ref.changes.pipe(
+      Stream.filter((requests) => requests.length >= count),
+      Stream.runHead,
+      // The changes do not end.
+      Effect.flatMap(Option.match({ onNone: () => Effect.never, onSome: Effect.succeed }))
+    ),
   /** Adds a request, and gives what notes later what became of it. */
   add: (request: RecordedRequest) =>
-    Ref.modify(ref, (requests) => [
+    SubscriptionRef.modify(ref, (requests) => [
       (news: Partial<RecordedRequest>) =>
-        Ref.update(ref, (all) =>
+        SubscriptionRef.update(ref, (all) =>
           all.with(requests.length, { ...(all[requests.length] ?? request), ...news })
         ),
       [...requests, request]
