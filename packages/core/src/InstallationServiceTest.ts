@@ -2,8 +2,10 @@
  * `InstallationService` in memory, for tests of the applications that use it: what becomes of its updates,
  * and when, is written in a script; and each update is recorded.
  *
+ * @module
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -16,6 +18,7 @@ import type { InstallationError } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
 import { encodeUpdate } from "./internal/codec.ts"
 import { current as chosenCredentials, TypeId } from "./internal/credentials.ts"
+import { type Endpoint, Observation } from "./internal/observation.ts"
 import { Ordering } from "./internal/ordering.ts"
 import { RetryBudgets } from "./internal/retryBudget.ts"
 import * as RetryRegion from "./internal/retryRegion.ts"
@@ -414,6 +417,8 @@ const customerOf = (
     : { key: `tenant ${variant.tenant}`, tenant: variant.tenant }
 }
 
+const nowhere: Endpoint = { name: "", attributes: [] }
+
 const ordinary = succeed()
 
 /**
@@ -535,16 +540,20 @@ export const make = (
     return {
       service: InstallationService.of({
         update: (request) =>
-          Effect.contextWithEffect((context: Context.Context<never>) =>
-            Effect.flatMap(encodeUpdate(request), (body) => {
+          Effect.withFiberRuntime<Installation, InstallationError>((fiber) => {
+            const context = fiber.currentContext
+            const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+            // There are no requests, and so nothing is told but of the update.
+            const observe = () => new Observation(fiber, clock, nowhere)
+            return Effect.flatMap(encodeUpdate(request), (body) => {
               const customer = customerOf(chosenCredentials(context))
               const region = RetryRegion.current(context)
               if (region !== undefined) region.withdraw = () => budgets.withdraw(customer.key)
-              return ordering.attempt(customer.key, body, region, (attempt) =>
+              return ordering.attempt(customer.key, body, region, observe, (attempt) =>
                 Effect.flatMap(attempt.begin, () => receive(JSON.parse(body), customer))
               )
             })
-          )
+          })
       }),
       test: InstallationServiceTest.of({
         installation: Effect.contextWith((context: Context.Context<never>) =>
