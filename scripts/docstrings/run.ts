@@ -22,27 +22,31 @@ const runSome = (files: ReadonlyArray<string>, patience: number) =>
   new Promise<{ readonly done: number; readonly findings: ReadonlyArray<Finding> }>((resolve) => {
     const findings: Array<Finding> = []
     const child = start(files)
-    let current = "the process that runs the examples"
+    let current: string | undefined
     let done = 0
     let isLate = false
-    let timer: NodeJS.Timeout | undefined
+    const giveUp = (file: string) => {
+      if (current !== file) return
+      isLate = true
+      child.kill("SIGKILL")
+    }
     child.on("message", (message: Message) => {
-      clearTimeout(timer)
-      current = message.file
-      if (message._tag === "End") {
+      const { file } = message
+      if (message._tag === "Begin") {
+        current = file
+        // The compiler keeps this process busy meanwhile: what was told is heard first.
+        setTimeout(() => setImmediate(giveUp, file), patience).unref()
+      } else {
+        current = undefined
         done += 1
-        findings.push(...message.failures.map((failure) => ({ file: message.file, ...failure })))
-      } else
-        timer = setTimeout(() => {
-          isLate = true
-          child.kill("SIGKILL")
-        }, patience)
+        findings.push(...message.failures.map((failure) => ({ file, ...failure })))
+      }
     })
     child.on("close", (code) => {
-      clearTimeout(timer)
       if (done === files.length) return resolve({ done, findings })
+      const file = current ?? "the process that runs the examples"
       const message = isLate ? `takes more than ${patience} ms` : `ends the process with ${code}`
-      resolve({ done: done + 1, findings: [...findings, { file: current, message }] })
+      resolve({ done: done + 1, findings: [...findings, { file, message }] })
     })
   })
 
