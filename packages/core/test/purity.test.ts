@@ -43,8 +43,11 @@ const sources = readdirSync(`${directory}/src`, { encoding: "utf8", recursive: t
   name.endsWith(".ts")
 )
 
+/** What code imports. The examples in its docstrings are for readers who have the other packages too. */
 const importsOf = (source: string): ReadonlyArray<string> =>
-  [...source.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g)].flatMap(([, name]) => name ?? [])
+  [
+    ...source.replaceAll(/\/\*\*[\s\S]*?\*\//g, "").matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g)
+  ].flatMap(([, name]) => name ?? [])
 
 /** A file of this package, or one module of effect or @effect/platform. */
 const allowed = /^(?:\.\.?\/[\w./]+\.ts|effect\/[A-Z]\w*|@effect\/platform\/[A-Z]\w*)$/

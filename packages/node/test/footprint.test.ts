@@ -6,16 +6,16 @@ interface Import {
   readonly specifier: string
 }
 
-/** What the sources of a package import or re-export, types included. */
+/** What the sources of a package import or re-export, types included. Their docstrings' examples may import more. */
 const importsOf = (name: string): ReadonlyArray<Import> => {
   const src = new URL(`../../${name}/src/`, import.meta.url)
   return readdirSync(src, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .flatMap((file) =>
       [
-        ...readFileSync(new URL(file, src), "utf8").matchAll(
-          /\b(?:from|import|require)\b[\s(]*["']([^"']+)["']/g
-        )
+        ...readFileSync(new URL(file, src), "utf8")
+          .replaceAll(/\/\*\*[\s\S]*?\*\//g, "")
+          .matchAll(/\b(?:from|import|require)\b[\s(]*["']([^"']+)["']/g)
       ].map(([, specifier = ""]) => ({ file, specifier }))
     )
 }
