@@ -81,7 +81,7 @@ const notApplied = "Nothing was applied."
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationError, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationService, InstallationServiceTest } from "@effect-pleo/core"
  * import * as Effect from "effect/Effect"
  *
  * // A status that somebody typed, past the type checker.
@@ -95,7 +95,6 @@ const notApplied = "Nothing was applied."
  *   Effect.provide(InstallationServiceTest.layerTest())
  * )
  * assert.equal(await Effect.runPromise(program), "look at status")
- * assert.equal(new InstallationError.BadRequest({ status: 400 }).isRetryable, false)
  * ```
  *
  * @since 0.1.0
