@@ -3,6 +3,7 @@
  * serves it, and the OpenAPI document is derived from it.
  *
  * @since 0.1.0
+ * @module
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
@@ -21,6 +22,16 @@ import { UpdateInstallation } from "./UpdateInstallation.ts"
 /**
  * The servers that the contract names.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { AppMarketplaceApi } from "@effect-pleo/core"
+ *
+ * // For a firewall: the hosts that updates go to.
+ * const hosts = Object.values(AppMarketplaceApi.servers).map((url) => new URL(url).host)
+ * assert.deepEqual(hosts, ["external.pleo.io", "external.staging.pleo.io"])
+ * ```
+ *
  * @since 0.1.0
  * @category constants
  */
@@ -28,6 +39,22 @@ export const servers = contract.servers
 
 /**
  * Who is calling, on the side that serves: the scheme and the secret as they arrived.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { AppMarketplaceApi } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const describe = Effect.map(AppMarketplaceApi.Caller, ({ scheme, secret }) => `${scheme} ${secret}`)
+ *
+ * const caller = { scheme: "Basic", secret: Redacted.make("key-of-a-customer") } as const
+ * assert.equal(
+ *   Effect.runSync(Effect.provideService(describe, AppMarketplaceApi.Caller, caller)),
+ *   "Basic <redacted>"
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category tags
@@ -38,8 +65,26 @@ export class Caller extends Context.Tag("@effect-pleo/core/AppMarketplaceApi/Cal
 >() {}
 
 /**
- * Either scheme of the contract: an OAuth access token as bearer, or an API key as the user name of HTTP
- * Basic with an empty password.
+ * How a server finds out who is calling, by either scheme of the contract: an OAuth access token as bearer, or an
+ * API key as the user name of HTTP Basic with an empty password.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as HttpApiError from "@effect/platform/HttpApiError"
+ * import { AppMarketplaceApi } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ *
+ * // A server that lets every token in, and no key.
+ * const authentication = Layer.succeed(AppMarketplaceApi.Authentication, {
+ *   bearerAuth: (secret) => Effect.succeed({ scheme: "Bearer", secret }),
+ *   basicAuth: () => new HttpApiError.Unauthorized()
+ * })
+ *
+ * const schemes = Effect.map(AppMarketplaceApi.Authentication, Object.keys)
+ * assert.deepEqual(Effect.runSync(Effect.provide(schemes, authentication)), ["bearerAuth", "basicAuth"])
+ * ```
  *
  * @since 0.1.0
  * @category tags
@@ -69,6 +114,19 @@ const success = Installation.pipe(HttpApiSchema.withEncoding(json)).annotations(
 /**
  * `PUT /v1/installations/me`. There is no id in the path: the credential is the identity.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { AppMarketplaceApi } from "@effect-pleo/core"
+ *
+ * // For a recording proxy: which requests are updates.
+ * const { method, path } = AppMarketplaceApi.updateClientInstallation
+ * const isUpdate = (request: Request) => request.method === method && new URL(request.url).pathname === path
+ *
+ * assert.ok(isUpdate(new Request("https://external.pleo.io/v1/installations/me", { method: "PUT" })))
+ * assert.ok(!isUpdate(new Request("https://external.pleo.io/v1/installations/me")))
+ * ```
+ *
  * @since 0.1.0
  * @category endpoints
  */
@@ -92,6 +150,46 @@ const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unkn
 }
 
 /**
+ * The App Marketplace API as an `HttpApi`: what serves it, and clients of your own, are derived from it.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+ * import * as HttpServer from "@effect/platform/HttpServer"
+ * import { AppMarketplaceApi, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ *
+ * const authentication = Layer.succeed(AppMarketplaceApi.Authentication, {
+ *   bearerAuth: (secret) => Effect.succeed({ scheme: "Bearer", secret }),
+ *   basicAuth: (basic) => Effect.succeed({ scheme: "Basic", secret: basic.password })
+ * })
+ * const installations = HttpApiBuilder.group(
+ *   AppMarketplaceApi.AppMarketplaceApi,
+ *   "Installations",
+ *   (handlers) =>
+ *     handlers.handle("updateClientInstallation", ({ payload }) =>
+ *       Effect.orDie(InstallationService.update(payload))
+ *     )
+ * )
+ * const api = HttpApiBuilder.api(AppMarketplaceApi.AppMarketplaceApi).pipe(
+ *   Layer.provide(installations),
+ *   Layer.provide([authentication, InstallationServiceTest.layerTest()])
+ * )
+ * const { dispose, handler } = HttpApiBuilder.toWebHandler(Layer.merge(api, HttpServer.layerContext))
+ *
+ * const response = await handler(
+ *   new Request("https://external.pleo.io/v1/installations/me", {
+ *     method: "PUT",
+ *     headers: { authorization: "Bearer token", "content-type": "application/json" },
+ *     body: JSON.stringify({ status: "ACTIVATED" })
+ *   })
+ * )
+ * assert.equal(response.status, 200)
+ * await dispose()
+ * ```
+ *
  * @since 0.1.0
  * @category apis
  */
@@ -108,6 +206,16 @@ export const AppMarketplaceApi = HttpApi.make("AppMarketplaceApi")
 /**
  * The OpenAPI document of the contract as it stands here. Properties that it does not name are allowed,
  * as they are ignored.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { AppMarketplaceApi } from "@effect-pleo/core"
+ *
+ * const { info, paths } = AppMarketplaceApi.openApi()
+ * assert.equal(info.title, "App Marketplace API")
+ * assert.deepEqual(Object.keys(paths), ["/v1/installations/me"])
+ * ```
  *
  * @since 0.1.0
  * @category conversions

@@ -3,6 +3,7 @@
  * The secrets are `Redacted` from the configuration to the header.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -25,7 +26,29 @@ import { within } from "./internal/timeout.ts"
 import { TokenStore } from "./TokenStore.ts"
 
 /**
- * A credential that is fit to be sent. Make one with `bearer`, `apiKey` or `oauth`.
+ * A credential that is fit to be sent. Make one with `bearer`, `apiKey`, `oauth` or `tenant`.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials, type InstallationError } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * interface Customer {
+ *   readonly secret: string
+ *   readonly kind: "token" | "key"
+ * }
+ *
+ * const credentialsOf = ({
+ *   kind,
+ *   secret
+ * }: Customer): Effect.Effect<Credentials.Credentials, InstallationError.Unauthorized> =>
+ *   (kind === "token" ? Credentials.bearer : Credentials.apiKey)(Redacted.make(secret))
+ *
+ * const credentials = Effect.runSync(credentialsOf({ secret: "my-secret", kind: "key" }))
+ * assert.ok(!JSON.stringify(credentials).includes("my-secret"))
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -57,6 +80,19 @@ const refuse = (name: string) => (message: string) =>
  * An OAuth access token, sent as `Authorization: Bearer <token>`. The token is opaque: it is never decoded.
  * Fails with `Unauthorized` when it is empty or cannot be sent in a header.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * // A line break at the end, as files have it, would end the header.
+ * const error = Effect.runSync(Effect.flip(Credentials.bearer(Redacted.make("access-token\n"))))
+ * assert.equal(error.reason, "Unauthenticated")
+ * assert.deepEqual(error.issues?.[0]?.path, ["accessToken"])
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -67,6 +103,30 @@ export const bearer = (token: Redacted.Redacted): Effect.Effect<Credentials, Una
  * An API key, sent as the user name of HTTP Basic with an empty password. Fails with `Unauthorized` when it
  * is empty, has a colon or cannot be sent in a header.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as HttpClient from "@effect/platform/HttpClient"
+ * import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+ * import { Credentials, InstallationClient } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * let header: string | undefined
+ * const client = HttpClient.make((request) => {
+ *   header = request.headers["authorization"]
+ *   return Effect.succeed(HttpClientResponse.fromWeb(request, new Response("", { status: 401 })))
+ * })
+ *
+ * const credentials = Credentials.apiKey(Redacted.make("my-key"))
+ * await InstallationClient.make({ credentials }).pipe(
+ *   Effect.flatMap(({ update }) => Effect.flip(update({ status: "ACTIVATED" }))),
+ *   Effect.provideService(HttpClient.HttpClient, client),
+ *   Effect.runPromise
+ * )
+ * assert.equal(header, `Basic ${btoa("my-key:")}`)
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -76,7 +136,25 @@ export const apiKey = (key: Redacted.Redacted): Effect.Effect<Credentials, Unaut
 const invalid = (name: string) => (message: string) => ConfigError.InvalidData([name], `${name} ${message}`)
 
 /**
- * `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`: exactly one of them.
+ * The credential in `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`: exactly one of them has to be set.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials } from "@effect-pleo/core"
+ * import * as ConfigProvider from "effect/ConfigProvider"
+ * import * as Effect from "effect/Effect"
+ *
+ * const load = (variables: Record<string, string>) =>
+ *   Credentials.config.pipe(
+ *     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables)))),
+ *     Effect.isSuccess,
+ *     Effect.runSync
+ *   )
+ *
+ * assert.equal(load({ PLEO_API_KEY: "key" }), true)
+ * assert.equal(load({ PLEO_ACCESS_TOKEN: "token", PLEO_API_KEY: "key" }), false)
+ * ```
  *
  * @since 0.1.0
  * @category config
@@ -101,6 +179,23 @@ export const config: Config.Config<Credentials> = Config.all({
 /**
  * Which tokens of a `TokenStore` are meant.
  *
+ * @example
+ * ```ts
+ * import { Credentials, TokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const grantOf = (tenant: string): Credentials.OAuthGrant => ({
+ *   clientId: "my-app",
+ *   tokenEndpoint: "staging",
+ *   tenant
+ * })
+ *
+ * const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
+ * const program = Credentials.storeTokens(grantOf("acme"), tokens)
+ * await Effect.runPromise(Effect.provide(program, TokenStore.layerMemory))
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -117,6 +212,31 @@ export interface OAuthGrant {
 }
 
 /**
+ * What `oauth` needs of the app, besides the tokens of its customers.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials, TokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const options: Credentials.OAuthOptions = {
+ *   clientId: "my-app",
+ *   clientSecret: Redacted.make(""),
+ *   tokenEndpoint: "staging",
+ *   timeout: "5 seconds"
+ * }
+ *
+ * const error = await Credentials.oauth(options).pipe(
+ *   Effect.flip,
+ *   Effect.scoped,
+ *   Effect.provide(TokenStore.layerMemory),
+ *   Effect.runPromise
+ * )
+ * assert.deepEqual(error.issues, [{ path: ["clientSecret"], message: "is empty" }])
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -131,6 +251,32 @@ export interface OAuthOptions extends OAuthGrant {
 
 /**
  * A pair of tokens, as the token endpoint gives it.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import type { Credentials } from "@effect-pleo/core"
+ * import * as Duration from "effect/Duration"
+ * import * as Redacted from "effect/Redacted"
+ * import * as Schema from "effect/Schema"
+ *
+ * const Answer = Schema.Struct({
+ *   access_token: Schema.Redacted(Schema.String),
+ *   refresh_token: Schema.Redacted(Schema.String),
+ *   expires_in: Schema.Number
+ * })
+ *
+ * // What the authorization code was exchanged for.
+ * const tokensOf = (answer: typeof Answer.Type): Credentials.OAuthTokens => ({
+ *   accessToken: answer.access_token,
+ *   refreshToken: answer.refresh_token,
+ *   expiresIn: Duration.seconds(answer.expires_in)
+ * })
+ *
+ * const json = { access_token: "access", refresh_token: "refresh", expires_in: 3540 }
+ * const tokens = tokensOf(Schema.decodeUnknownSync(Answer)(json))
+ * assert.equal(Redacted.value(tokens.refreshToken), "refresh")
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -180,6 +326,37 @@ const refuseOptions = (issues: ReadonlyArray<Issue>) => new BadRequest({ issues 
  *
  * Fails with `BadRequest` when an option cannot be used.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials, InstallationService, TokenStore, UpdateInstallation } from "@effect-pleo/core"
+ * import { NodeInstallationService } from "@effect-pleo/node"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const program = Effect.gen(function* () {
+ *   const { authorize, expire, requests, url } = yield* Sandbox.Sandbox
+ *   const app = { clientId: "my-app", tokenEndpoint: `${url}/oauth/token` }
+ *   const credentials = Credentials.oauth({ ...app, clientSecret: Redacted.make("my-secret") })
+ *
+ *   const consent = yield* authorize()
+ *   yield* Credentials.storeTokens(app, consent)
+ *   yield* expire(consent.id)
+ *   yield* InstallationService.update(UpdateInstallation.activated()).pipe(
+ *     Effect.provide(NodeInstallationService.layer({ server: url, credentials }))
+ *   )
+ *   return (yield* requests).map(({ method, status }) => `${method} ${status}`)
+ * })
+ *
+ * const seen = await program.pipe(
+ *   Effect.provide(Layer.merge(Sandbox.layer(), TokenStore.layerMemory)),
+ *   Effect.runPromise
+ * )
+ * assert.deepEqual(seen, ["PUT 401", "POST 200", "PUT 200"])
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -209,6 +386,35 @@ export const oauth = (
  * The customer of a call, for `use`: one of those of the `oauth` that the layer was given. Fails with `BadRequest`
  * when the name is empty.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import {
+ *   Credentials,
+ *   InstallationService,
+ *   InstallationServiceTest,
+ *   UpdateInstallation
+ * } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * // Provide it with a layer that was given `Credentials.oauth`: one layer, all customers.
+ * const activateAll = Effect.forEach(
+ *   ["acme", "borealis"],
+ *   (customer) =>
+ *     InstallationService.update(UpdateInstallation.activated()).pipe(
+ *       Credentials.use(Credentials.tenant(customer)),
+ *       Effect.either
+ *     ),
+ *   { concurrency: 10 }
+ * )
+ *
+ * const outcomes = await Effect.runPromise(Effect.provide(activateAll, InstallationServiceTest.layerTest()))
+ * assert.deepEqual(
+ *   outcomes.map(({ _tag }) => _tag),
+ *   ["Right", "Right"]
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -223,6 +429,28 @@ export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> =
  *
  * Fails with `BadRequest` when an option cannot be used, with `Unauthorized` when a token cannot, and with
  * `Infrastructure`, reason `TokenStore`, when they could not be stored.
+ *
+ * @example
+ * ```ts
+ * import { Credentials, TokenStore } from "@effect-pleo/core"
+ * import * as ConfigProvider from "effect/ConfigProvider"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * // Called where Pleo sends the customer back to, once the code was exchanged.
+ * const connect = (tenant: string, tokens: Credentials.OAuthTokens) =>
+ *   Effect.flatMap(Credentials.grantConfig, (grant) => Credentials.storeTokens({ ...grant, tenant }, tokens))
+ *
+ * await connect("acme", {
+ *   accessToken: Redacted.make("access"),
+ *   refreshToken: Redacted.make("refresh"),
+ *   expiresIn: "59 minutes"
+ * }).pipe(
+ *   Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["PLEO_CLIENT_ID", "my-app"]]))),
+ *   Effect.provide(TokenStore.layerMemory),
+ *   Effect.runPromise
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category combinators
@@ -244,11 +472,30 @@ export const storeTokens = (
   })
 
 /**
- * For `storeTokens`, the grant that `oauthConfig` has the tokens of: `PLEO_CLIENT_ID`, and
+ * The grant whose tokens `oauthConfig` uses, for `storeTokens`: `PLEO_CLIENT_ID`, and
  *
  * - `PLEO_TOKEN_ENDPOINT`: left out, that of `PLEO_SERVER`, which then has to be `production` (the default) or
  *   `staging`.
  * - `PLEO_TENANT`: left out, `default`.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials } from "@effect-pleo/core"
+ * import * as ConfigProvider from "effect/ConfigProvider"
+ * import * as Effect from "effect/Effect"
+ *
+ * const variables = new Map([
+ *   ["PLEO_CLIENT_ID", "my-app"],
+ *   ["PLEO_SERVER", "staging"]
+ * ])
+ *
+ * const grant = Credentials.grantConfig.pipe(
+ *   Effect.withConfigProvider(ConfigProvider.fromMap(variables)),
+ *   Effect.runSync
+ * )
+ * assert.deepEqual(grant, { clientId: "my-app", tokenEndpoint: "staging", tenant: "default" })
+ * ```
  *
  * @since 0.1.0
  * @category config
@@ -283,6 +530,33 @@ export const grantConfig: Config.Config<OAuthGrant> = /* @__PURE__ */ Config.sus
  * `oauth`, configured by the variables of `grantConfig` and `PLEO_CLIENT_SECRET`. Tokens are no configuration: they
  * change with each refresh.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials, InstallationService, TokenStore } from "@effect-pleo/core"
+ * import { NodeInstallationService } from "@effect-pleo/node"
+ * import * as ConfigProvider from "effect/ConfigProvider"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ *
+ * const variables = new Map([
+ *   ["PLEO_CLIENT_ID", "my-app"],
+ *   ["PLEO_CLIENT_SECRET", "my-secret"]
+ * ])
+ * const live = NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+ *   Layer.provideMerge(TokenStore.layerMemory),
+ *   Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(variables)))
+ * )
+ *
+ * // The store is empty: nobody has let the app in yet, so nothing is sent.
+ * const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *   Effect.flip,
+ *   Effect.provide(live),
+ *   Effect.runPromise
+ * )
+ * assert.ok(error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired")
+ * ```
+ *
  * @since 0.1.0
  * @category config
  */
@@ -303,6 +577,38 @@ export const oauthConfig: Effect.Effect<
 /**
  * Runs an effect with other credentials than its layer was given: one layer serves many customers. The
  * innermost `use` wins. Choose a customer of `oauth` with `tenant`.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import {
+ *   Credentials,
+ *   InstallationClient,
+ *   InstallationService,
+ *   UpdateInstallation
+ * } from "@effect-pleo/core"
+ * import { NodeHttpClient } from "@effect-pleo/node"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const program = Effect.gen(function* () {
+ *   const { requests, url } = yield* Sandbox.Sandbox
+ *   const credentials = Credentials.bearer(Redacted.make("token-of-one-customer"))
+ *   const activate = InstallationService.update(UpdateInstallation.activated())
+ *   yield* Effect.all([
+ *     activate,
+ *     Credentials.use(activate, Credentials.apiKey(Redacted.make("key-of-another")))
+ *   ]).pipe(Effect.provide(InstallationClient.layer({ server: url, credentials })))
+ *   return (yield* requests).map(({ scheme }) => scheme)
+ * })
+ *
+ * const seen = await program.pipe(
+ *   Effect.provide([NodeHttpClient.layer(), Sandbox.layer()]),
+ *   Effect.runPromise
+ * )
+ * assert.deepEqual(seen, ["Bearer", "Basic"])
+ * ```
  *
  * @since 0.1.0
  * @category combinators

@@ -2,6 +2,7 @@
  * An installation of an app in a Pleo company, as the App Marketplace API shows it.
  *
  * @since 0.1.0
+ * @module
  */
 import * as DateTime from "effect/DateTime"
 import * as ParseResult from "effect/ParseResult"
@@ -16,6 +17,19 @@ import { Metadata } from "./Metadata.ts"
  * - `AUTHORIZED`: the user has let the app in, but it cannot be used yet.
  * - `PENDING_INTEGRATION`: the integration synchronises (tags, tax codes, vendors) or does other background work.
  * - `ERROR`: it does not work; the error code says why.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Installation } from "@effect-pleo/core"
+ * import * as Schema from "effect/Schema"
+ *
+ * // Of an argument of a command, say.
+ * const isStatus = Schema.is(Installation.InstallationStatus)
+ * assert.ok(isStatus("PENDING_INTEGRATION"))
+ * assert.ok(!isStatus("pending"))
+ * assert.ok(Installation.InstallationStatus.literals.every(isStatus))
+ * ```
  *
  * @since 0.1.0
  * @category schemas
@@ -48,6 +62,21 @@ export type InstallationStatus = typeof InstallationStatus.Type
  *
  * - `NOT_ENTITLED`: this installation may not use the app.
  * - `AUTH_ERROR`: authentication failed while it was being installed.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { type Installation, UpdateInstallation } from "@effect-pleo/core"
+ *
+ * const errorCodeOf = (status: 401 | 403): Installation.InstallationErrorCode =>
+ *   status === 401 ? "AUTH_ERROR" : "NOT_ENTITLED"
+ *
+ * // What the other system, which the app connects Pleo with, answered.
+ * assert.deepEqual(UpdateInstallation.error(errorCodeOf(403)), {
+ *   status: "ERROR",
+ *   errorCode: "NOT_ENTITLED"
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category schemas
@@ -107,6 +136,25 @@ const Timestamp = Schema.transformOrFail(
 /**
  * An installation, decoded from the contract's `InstallationResponse`. Fields the contract does not name
  * are ignored. `status` and `errorCode` are open: a value this version does not know is kept as it is.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Installation } from "@effect-pleo/core"
+ * import * as DateTime from "effect/DateTime"
+ * import * as Schema from "effect/Schema"
+ *
+ * const installation = Schema.decodeUnknownSync(Installation.Installation)({
+ *   id: "7c2b7a4e-3f0f-4f0e-9d57-6f1f4b1a1c11",
+ *   applicationId: "0b9d8a52-52a5-4a68-8f0a-5f1d9a1c2e22",
+ *   resource: "urn:pleo:company:123e4567-e89b-12d3-a456-426614174000",
+ *   status: "ACTIVATED",
+ *   metadata: { externalApplicationId: "123456789" },
+ *   createdAt: "2026-01-01T12:00:00+01:00",
+ *   updatedAt: "2026-01-02T12:00:00Z"
+ * })
+ * assert.equal(DateTime.formatIso(installation.createdAt), "2026-01-01T11:00:00.000Z")
+ * ```
  *
  * @since 0.1.0
  * @category schemas

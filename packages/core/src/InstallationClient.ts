@@ -2,6 +2,7 @@
  * `InstallationService` over any `HttpClient`.
  *
  * @since 0.1.0
+ * @module
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -21,12 +22,50 @@ import * as internal from "./internal/client.ts"
 import type * as Transport from "./Transport.ts"
 
 /**
+ * What `make` and `layer` take: the credentials, and where to send the updates.
+ *
+ * @example
+ * ```ts
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import { Credentials, InstallationClient, type InstallationError } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const options: InstallationClient.Options<InstallationError.Unauthorized> = {
+ *   credentials: Credentials.apiKey(Redacted.make("key")),
+ *   server: "staging"
+ * }
+ *
+ * const live = Layer.provide(InstallationClient.layer(options), FetchHttpClient.layer)
+ * await Effect.runPromise(Effect.scoped(Layer.build(live)))
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options<E = never, R = never> extends Transport.Options<E, R> {}
 
 /**
+ * What `layerConfig` takes: other credentials than those of the configuration.
+ *
+ * @example
+ * ```ts
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import { Credentials, InstallationClient, type InstallationError } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * // The key comes from a vault, the server from PLEO_SERVER.
+ * const options: InstallationClient.ConfigOptions<InstallationError.Unauthorized> = {
+ *   credentials: Effect.flatMap(Effect.succeed(Redacted.make("key-of-the-vault")), Credentials.apiKey)
+ * }
+ *
+ * const live = Layer.provide(InstallationClient.layerConfig(options), FetchHttpClient.layer)
+ * await Effect.runPromise(Effect.scoped(Layer.build(live)))
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -98,6 +137,29 @@ const carrier = (platformClient: HttpClient.HttpClient): internal.MakeCarrier =>
  *
  * Fails with `BadRequest` when the server cannot be used.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as HttpClient from "@effect/platform/HttpClient"
+ * import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+ * import { Credentials, InstallationClient } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const refusing = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, new Response("no such scope", { status: 403 })))
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const credentials = Credentials.bearer(Redacted.make("token"))
+ *   const service = yield* InstallationClient.make({ credentials, server: "staging" })
+ *   return yield* Effect.flip(service.update({ status: "ACTIVATED" }))
+ * })
+ * const error = await Effect.runPromise(Effect.provideService(program, HttpClient.HttpClient, refusing))
+ * assert.ok(error._tag === "Unauthorized" && error.reason === "Forbidden")
+ * assert.equal(error.body, "no such scope")
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -107,6 +169,31 @@ export const make = <E, R>(
   Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeService(carrier(client), options))
 
 /**
+ * `make` as a layer. The client lives as long as the layer.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import { Credentials, InstallationClient, InstallationService } from "@effect-pleo/core"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const live = Layer.unwrapEffect(
+ *   Effect.map(Sandbox.Sandbox, ({ url }) =>
+ *     InstallationClient.layer({ credentials: Credentials.bearer(Redacted.make("token")), server: url })
+ *   )
+ * ).pipe(Layer.provide([FetchHttpClient.layer, Sandbox.layer()]))
+ *
+ * const { status } = await InstallationService.update({ status: "INACTIVE" }).pipe(
+ *   Effect.provide(live),
+ *   Effect.runPromise
+ * )
+ * assert.equal(status, "INACTIVE")
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -116,7 +203,32 @@ export const layer = <E, R>(
   Layer.scoped(InstallationService, make(options))
 
 /**
- * Configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are given.
+ * `layer`, configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are
+ * given.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import { InstallationClient, InstallationService } from "@effect-pleo/core"
+ * import * as ConfigProvider from "effect/ConfigProvider"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ *
+ * // In a worker or a browser, where there is no environment to read.
+ * const configuration = ConfigProvider.fromJson({ PLEO_SERVER: "ftp://pleo.example", PLEO_API_KEY: "key" })
+ * const live = InstallationClient.layerConfig().pipe(
+ *   Layer.provide(FetchHttpClient.layer),
+ *   Layer.provide(Layer.setConfigProvider(configuration))
+ * )
+ *
+ * const outcome = await InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *   Effect.provide(live),
+ *   Effect.catchTag("ConfigError", (error) => Effect.succeed(String(error))),
+ *   Effect.runPromise
+ * )
+ * assert.match(String(outcome), /PLEO_SERVER/)
+ * ```
  *
  * @since 0.1.0
  * @category layers

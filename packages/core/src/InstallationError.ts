@@ -4,6 +4,7 @@
  * transport's own error.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -11,6 +12,22 @@ import * as Duration from "effect/Duration"
 /**
  * One thing that is wrong with a value: where (an empty path is the value itself) and what was expected
  * there. Never the value.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationService, InstallationServiceTest, UpdateInstallation } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const error = await InstallationService.update(UpdateInstallation.activated({ ratio: Number.NaN })).pipe(
+ *   Effect.flip,
+ *   Effect.provide(InstallationServiceTest.layerTest()),
+ *   Effect.runPromise
+ * )
+ * assert.ok(error._tag === "BadRequest")
+ * const lines = error.issues?.map(({ message, path }) => `${path.join("/")}: ${message}`)
+ * assert.deepEqual(lines, ["metadata/ratio: expected a finite number"])
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -82,6 +99,25 @@ const formatApplied = (isSelfApplied: boolean, retried: Retried | undefined): st
  * The caller has to change something: the request, or an option of the client. `status` is absent when it
  * was refused before anything was sent. Trying the same again cannot help; nothing was applied by it.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * // A status that somebody typed, past the type checker.
+ * const typed = JSON.parse('{ "status": "activated" }')
+ *
+ * const program = InstallationService.update(typed).pipe(
+ *   Effect.as("updated"),
+ *   Effect.catchTag("BadRequest", ({ issues = [], status }) =>
+ *     Effect.succeed(status === undefined ? `look at ${issues[0]?.path}` : `Pleo says ${status}`)
+ *   ),
+ *   Effect.provide(InstallationServiceTest.layerTest())
+ * )
+ * assert.equal(await Effect.runPromise(program), "look at status")
+ * ```
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -121,6 +157,26 @@ const unauthorized = {
  * - `Forbidden`: it is known and may not do this (403).
  * - `ReauthorizationRequired`: its grant is gone; the customer has to authorise the app again. Only the tokens of
  *   `Credentials.oauth` end so, and effects of your own that make credentials may.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationError } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const update = Effect.fail(new InstallationError.Unauthorized({ reason: "Forbidden", status: 403 }))
+ *
+ * const program = update.pipe(
+ *   Effect.catchTag("Unauthorized", ({ message, reason }) =>
+ *     Effect.succeed(reason === "ReauthorizationRequired" ? "ask the customer" : message)
+ *   )
+ * )
+ * assert.equal(
+ *   Effect.runSync(program),
+ *   "The credential may not update this installation (status 403). Nothing was applied. " +
+ *     "Check what the app was authorised to do."
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category errors
@@ -193,6 +249,35 @@ const retryableTokenErrors: ReadonlySet<number> = new Set([408, 429, ...retryabl
  *   sent again.
  * - `TokenEndpoint`: the access token has expired, and there is no new one to be had at present.
  * - `TokenStore`: the store of the tokens could not be read or written; `code` says why.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationError } from "@effect-pleo/core"
+ * import * as Duration from "effect/Duration"
+ * import * as Effect from "effect/Effect"
+ *
+ * const update = Effect.fail(
+ *   new InstallationError.Infrastructure({
+ *     reason: "RateLimited",
+ *     status: 429,
+ *     retryAfter: Duration.minutes(1),
+ *     requestId: "4f0c"
+ *   })
+ * )
+ *
+ * const program = update.pipe(
+ *   Effect.catchTag("Infrastructure", ({ isRetryable, mayHaveBeenApplied, requestId, retryAfter }) =>
+ *     Effect.succeed({ isRetryable, mayHaveBeenApplied, requestId, wait: Duration.format(retryAfter ?? 0) })
+ *   )
+ * )
+ * assert.deepEqual(Effect.runSync(program), {
+ *   isRetryable: true,
+ *   mayHaveBeenApplied: false,
+ *   requestId: "4f0c",
+ *   wait: "1m"
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category errors
@@ -286,12 +371,50 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
 /**
  * Everything an update can fail with.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationError } from "@effect-pleo/core"
+ * import * as Match from "effect/Match"
+ *
+ * const whoActs = Match.type<InstallationError.InstallationError>().pipe(
+ *   Match.tagsExhaustive({
+ *     BadRequest: () => "a developer",
+ *     Unauthorized: ({ reason }) => (reason === "ReauthorizationRequired" ? "the customer" : "an operator"),
+ *     Infrastructure: () => "nobody here"
+ *   })
+ * )
+ *
+ * const error = new InstallationError.Infrastructure({ reason: "ServerError", status: 503 })
+ * assert.equal(whoActs(error), "nobody here")
+ * ```
+ *
  * @since 0.1.0
  * @category errors
  */
 export type InstallationError = BadRequest | Unauthorized | Infrastructure
 
 /**
+ * Whether something that was caught is an error of an update.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationError } from "@effect-pleo/core"
+ *
+ * // Where errors of all kinds end up.
+ * const describe = (error: unknown) =>
+ *   InstallationError.isInstallationError(error)
+ *     ? `${error._tag}, ${error.mayHaveBeenApplied ? "perhaps applied" : "not applied"}`
+ *     : "something else"
+ *
+ * assert.equal(
+ *   describe(new InstallationError.Infrastructure({ reason: "Timeout" })),
+ *   "Infrastructure, perhaps applied"
+ * )
+ * assert.equal(describe(new TypeError("no such method")), "something else")
+ * ```
+ *
  * @since 0.1.0
  * @category guards
  */

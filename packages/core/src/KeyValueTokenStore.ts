@@ -7,6 +7,7 @@
  * it a directory that only this user can enter.
  *
  * @since 0.1.0
+ * @module
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
@@ -49,11 +50,29 @@ const failure = (operation: "load" | "save") => (error: PlatformError) =>
   new TokenStoreError({ operation, code: error._tag === "SystemError" ? error.reason : error._tag })
 
 /**
- * A slot that is not whole counts as not written. `TokenStoreError.code` is the reason of the `KeyValueStore`'s
- * error, such as `PermissionDenied`.
+ * A `TokenStore` on the `KeyValueStore` of the environment, with two slots for each key, written in turn. A slot that
+ * is not whole counts as not written. `TokenStoreError.code` is the reason of the `KeyValueStore`'s error, such as
+ * `PermissionDenied`.
  *
  * Two slots save what a killed process was writing over. They do not save what the operating system had not yet
  * written to disk when the power went.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as KeyValueStore from "@effect/platform/KeyValueStore"
+ * import { Authorization, KeyValueTokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const store = yield* KeyValueTokenStore.make
+ *   yield* store.save("key", 0, Authorization.Ended.make({ reason: "Refused", lease: "4f0c" }))
+ *   return yield* Effect.flatten(store.load("key"))
+ * })
+ *
+ * const { generation } = await Effect.runPromise(Effect.provide(program, KeyValueStore.layerMemory))
+ * assert.equal(generation, 1)
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -98,6 +117,31 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
 )
 
 /**
+ * `make` as a layer.
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync, rmSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ * import * as NodeKeyValueStore from "@effect/platform-node/NodeKeyValueStore"
+ * import { Credentials, KeyValueTokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * // Only its owner can enter what mkdtemp makes.
+ * const directory = mkdtempSync(join(tmpdir(), "tokens-"))
+ * const store = Layer.provide(KeyValueTokenStore.layer, NodeKeyValueStore.layerFileSystem(directory))
+ *
+ * const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
+ * await Credentials.storeTokens({ clientId: "my-app" }, tokens).pipe(
+ *   Effect.provide(store),
+ *   Effect.runPromise
+ * )
+ * rmSync(directory, { recursive: true })
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -2,6 +2,7 @@
  * What an integration keeps with its installation: a JSON object of its own making.
  *
  * @since 0.1.0
+ * @module
  */
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -9,6 +10,15 @@ import * as AST from "effect/SchemaAST"
 
 /**
  * Any JSON value, as RFC 8259 has it.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import type { Metadata } from "@effect-pleo/core"
+ *
+ * const settings: Metadata.Json = { accounts: ["4000", "4010"], vat: { rate: 0.25 }, note: null }
+ * assert.deepEqual(JSON.parse(JSON.stringify(settings)), settings)
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -18,6 +28,19 @@ export type Json = null | boolean | number | string | ReadonlyArray<Json> | { re
 /**
  * A JSON object. The contract declares its values as objects while each of its examples holds strings,
  * so any JSON value is sent and accepted.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Metadata } from "@effect-pleo/core"
+ * import * as Schema from "effect/Schema"
+ *
+ * const isMetadata = Schema.is(Metadata.Metadata)
+ * const metadata: Metadata.Metadata = { externalApplicationId: "123456789", accounts: ["4000", "4010"] }
+ * assert.ok(isMetadata(metadata))
+ * assert.ok(!isMetadata({ since: new Date(0) }))
+ * assert.ok(!isMetadata(["4000"]))
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -29,6 +52,19 @@ export interface Metadata {
 /**
  * How deeply metadata may be nested, itself included. Deeper is refused in both directions, long before a
  * recursive JSON writer would run out of stack.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Metadata } from "@effect-pleo/core"
+ * import * as Schema from "effect/Schema"
+ *
+ * const nested = (depth: number): Metadata.Metadata => (depth === 1 ? {} : { next: nested(depth - 1) })
+ *
+ * const isMetadata = Schema.is(Metadata.Metadata)
+ * assert.ok(isMetadata(nested(Metadata.maxDepth)))
+ * assert.ok(!isMetadata(nested(Metadata.maxDepth + 1)))
+ * ```
  *
  * @since 0.1.0
  * @category constants

@@ -2,6 +2,7 @@
  * Retries and timeouts for updates, as combinators: `update(request).pipe(RetryPolicy.retry())`.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,6 +17,24 @@ import { within } from "./internal/timeout.ts"
 
 /**
  * When to try again, and how long to wait before.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationError, RetryPolicy } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * // For a test: as many attempts, and no waits.
+ * const hasty: RetryPolicy.ScheduleOptions = { attempts: 5, baseDelay: 0 }
+ *
+ * let attempts = 0
+ * const update = Effect.suspend(() => {
+ *   attempts += 1
+ *   return Effect.fail(new InstallationError.Infrastructure({ reason: "Timeout" }))
+ * })
+ * await Effect.runPromise(Effect.flip(Effect.retry(update, RetryPolicy.schedule(hasty))))
+ * assert.equal(attempts, 5)
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -33,6 +52,31 @@ export interface ScheduleOptions {
 }
 
 /**
+ * What `retry` takes: that of `schedule`, how long it may take, and whether there is a budget.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * // For a job at night, which has time.
+ * const patient: RetryPolicy.Options = {
+ *   attempts: 10,
+ *   attemptTimeout: "30 seconds",
+ *   maxDelay: "2 minutes",
+ *   deadline: "15 minutes",
+ *   budget: false
+ * }
+ *
+ * const { status } = await InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *   RetryPolicy.retry(patient),
+ *   Effect.provide(InstallationServiceTest.layerTest()),
+ *   Effect.runPromise
+ * )
+ * assert.equal(status, "ACTIVATED")
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -58,7 +102,26 @@ const resolve = (options: ScheduleOptions) => ({
 type Settings = ReturnType<typeof resolve>
 
 /**
- * Whether the same update may be sent again with some hope.
+ * Whether the same update may be sent again with some hope. Of what is no error of an update: `false`.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationError, RetryPolicy } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const unavailable = new InstallationError.Infrastructure({ reason: "ServerError", status: 503 })
+ * const refused = new InstallationError.Unauthorized({ reason: "Unauthenticated", status: 401 })
+ *
+ * let attempts = 0
+ * const update = Effect.suspend(() => Effect.fail(attempts++ === 0 ? unavailable : refused))
+ *
+ * const error = Effect.runSync(
+ *   Effect.flip(Effect.retry(update, { times: 5, while: RetryPolicy.isRetryable }))
+ * )
+ * assert.equal(error, refused)
+ * assert.equal(attempts, 2)
+ * ```
  *
  * @since 0.1.0
  * @category guards
@@ -84,6 +147,27 @@ const nextDelay = (settings: Settings, retries: number, error: unknown): Effect.
  * (`random(0, 1) * min(maxDelay, baseDelay * 2^n)`), never shorter than the server's `Retry-After`. It ends
  * after `attempts`, at an error that is not retryable, and when the server asks for more than `maxDelay`.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Schedule from "effect/Schedule"
+ *
+ * // The same waits, and a line in the log before each.
+ * const logged = RetryPolicy.schedule({ attempts: 4 }).pipe(
+ *   Schedule.tapInput((error) => Effect.logWarning("the update is tried again", error))
+ * )
+ *
+ * const { status } = await InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *   Effect.timeout("5 seconds"),
+ *   Effect.retry(logged),
+ *   Effect.provide(InstallationServiceTest.layerTest()),
+ *   Effect.runPromise
+ * )
+ * assert.equal(status, "ACTIVATED")
+ * ```
+ *
  * @since 0.1.0
  * @category schedules
  */
@@ -101,6 +185,26 @@ export const schedule = (options: ScheduleOptions = {}): Schedule.Schedule<numbe
  * Fails with `Infrastructure`, reason `Timeout`, when an effect takes longer. It does not wait for the
  * effect to wind up. An infinite duration is no timeout.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { RetryPolicy } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Fiber from "effect/Fiber"
+ * import * as TestClock from "effect/TestClock"
+ * import * as TestContext from "effect/TestContext"
+ *
+ * const program = Effect.gen(function* () {
+ *   const late = yield* Effect.never.pipe(RetryPolicy.timeout("5 seconds"), Effect.flip, Effect.fork)
+ *   yield* TestClock.adjust("5 seconds")
+ *   return yield* Fiber.join(late)
+ * })
+ *
+ * const error = await Effect.runPromise(Effect.provide(program, TestContext.TestContext))
+ * assert.equal(error.reason, "Timeout")
+ * assert.equal(error.isRetryable, true)
+ * ```
+ *
  * @since 0.1.0
  * @category combinators
  */
@@ -117,6 +221,43 @@ export const timeout = (duration: Duration.DurationInput) => {
  * installation may have been applied meanwhile. Errors that are not of an update pass through.
  *
  * Put it around a single update: what else is inside is done again too.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as HttpClient from "@effect/platform/HttpClient"
+ * import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+ * import { Credentials, InstallationClient, InstallationService, RetryPolicy } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Fiber from "effect/Fiber"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ * import * as TestClock from "effect/TestClock"
+ * import * as TestContext from "effect/TestContext"
+ *
+ * let requests = 0
+ * const failing = HttpClient.make((request) => {
+ *   requests += 1
+ *   return Effect.succeed(HttpClientResponse.fromWeb(request, new Response("", { status: 503 })))
+ * })
+ * const credentials = Credentials.apiKey(Redacted.make("key"))
+ * const live = Layer.provide(
+ *   InstallationClient.layer({ credentials }),
+ *   Layer.succeed(HttpClient.HttpClient, failing)
+ * )
+ *
+ * const program = Effect.gen(function* () {
+ *   const update = InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *     RetryPolicy.retry({ attempts: 3 })
+ *   )
+ *   const failed = yield* Effect.fork(Effect.flip(update))
+ *   yield* TestClock.adjust("30 seconds")
+ *   return yield* Fiber.join(failed)
+ * })
+ * const error = await Effect.runPromise(Effect.provide(program, [live, TestContext.TestContext]))
+ * assert.equal(error._tag, "Infrastructure")
+ * assert.equal(requests, 3)
+ * ```
  *
  * @since 0.1.0
  * @category combinators

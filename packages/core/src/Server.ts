@@ -2,6 +2,7 @@
  * Where requests, and so credentials, go.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -13,6 +14,16 @@ import { checkUrl } from "./internal/serverUrl.ts"
 /**
  * `"production"`, `"staging"`, or the URL of another server: `https`, or `http` to this machine alone. A
  * path is kept as a prefix. User info, a query and a fragment are refused.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Server } from "@effect-pleo/core"
+ * import * as Either from "effect/Either"
+ *
+ * const server: Server.Server = new URL("http://127.0.0.1:8080/pleo")
+ * assert.deepEqual(Server.baseUrl(server), Either.right("http://127.0.0.1:8080/pleo"))
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -26,6 +37,17 @@ const check = (server: Server): Either.Either<string, string> =>
 /**
  * The base URL of a server, without a slash at its end. Fails with `BadRequest` when it cannot be used.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Server } from "@effect-pleo/core"
+ * import * as Either from "effect/Either"
+ *
+ * assert.deepEqual(Server.baseUrl("staging"), Either.right("https://external.staging.pleo.io"))
+ * // It would carry credentials in the clear.
+ * assert.ok(Either.isLeft(Server.baseUrl("http://pleo.example")))
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -34,6 +56,22 @@ export const baseUrl = (server: Server): Either.Either<string, BadRequest> =>
 
 /**
  * `PLEO_SERVER`, as its base URL: `production` (the default), `staging`, or a URL.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Server } from "@effect-pleo/core"
+ * import * as ConfigProvider from "effect/ConfigProvider"
+ * import * as Effect from "effect/Effect"
+ *
+ * const baseUrl = Server.config.pipe(
+ *   Effect.withConfigProvider(
+ *     ConfigProvider.fromMap(new Map([["PLEO_SERVER", "https://proxy.example/pleo/"]]))
+ *   ),
+ *   Effect.runSync
+ * )
+ * assert.equal(baseUrl, "https://proxy.example/pleo")
+ * ```
  *
  * @since 0.1.0
  * @category config

@@ -2,6 +2,7 @@
  * A `TokenStore` on whatever keeps texts: what a store of your own is easiest made of.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -13,6 +14,26 @@ import { TokenStore, TokenStoreError } from "./TokenStore.ts"
 /**
  * A text, and how many times something was stored under its key: 1 for the first.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { TextTokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Option from "effect/Option"
+ *
+ * const text: TextTokenStore.Text = {
+ *   generation: 3,
+ *   text: '{"_tag":"Ended","reason":"Refused","lease":"4f0c"}'
+ * }
+ *
+ * const store = TextTokenStore.make({
+ *   load: () => Effect.succeed(Option.some(text)),
+ *   save: () => Effect.succeed(false)
+ * })
+ * const { authorization } = Effect.runSync(Effect.flatten(store.load("key")))
+ * assert.equal(authorization._tag, "Ended")
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -23,7 +44,32 @@ export interface Text {
 }
 
 /**
- * `load` and `save` of a `TokenStore`, of texts.
+ * `load` and `save` of a `TokenStore`, with a text in place of the authorisation.
+ *
+ * @example
+ * ```ts
+ * import { TextTokenStore, TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Option from "effect/Option"
+ *
+ * const kept = new Map<string, TextTokenStore.Text>()
+ *
+ * const texts: TextTokenStore.Texts = {
+ *   load: (key) => Effect.sync(() => Option.fromNullable(kept.get(key))),
+ *   save: (key, expected, text) =>
+ *     Effect.sync(() => {
+ *       if ((kept.get(key)?.generation ?? 0) !== expected) return false
+ *       kept.set(key, { generation: expected + 1, text })
+ *       return true
+ *     })
+ * }
+ *
+ * const store = TextTokenStore.make(texts)
+ * await TokenStoreConformance.check.pipe(
+ *   Effect.provideService(TokenStore.TokenStore, store),
+ *   Effect.runPromise
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -38,7 +84,24 @@ const encode = Schema.encodeSync(json)
 const decode = Schema.decodeEither(json)
 
 /**
- * A text that is no authorisation fails `load` with the code `INVALID`.
+ * A `TokenStore` that keeps each authorisation as a text. One that is no authorisation fails `load` with the
+ * code `INVALID`.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { TextTokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Option from "effect/Option"
+ *
+ * const damaged = TextTokenStore.make({
+ *   load: () => Effect.succeed(Option.some({ generation: 1, text: '{"_tag":"Act' })),
+ *   save: () => Effect.succeed(true)
+ * })
+ *
+ * const error = Effect.runSync(Effect.flip(damaged.load("key")))
+ * assert.deepEqual({ ...error }, { _tag: "TokenStoreError", operation: "load", code: "INVALID" })
+ * ```
  *
  * @since 0.1.0
  * @category constructors

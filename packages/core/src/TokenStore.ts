@@ -4,6 +4,7 @@
  * store of your own.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -14,6 +15,21 @@ import type { Authorization } from "./Authorization.ts"
 
 /**
  * An authorisation, and how many times something was stored under its key: 1 for the first.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Authorization, type TokenStore } from "@effect-pleo/core"
+ *
+ * const stored: TokenStore.Stored = {
+ *   generation: 2,
+ *   authorization: Authorization.Ended.make({ reason: "Lost", lease: "4f0c" })
+ * }
+ *
+ * // What has to be expected of the store by whoever replaces it.
+ * const { authorization, generation } = stored
+ * assert.equal(`${authorization._tag} since generation ${generation}`, "Ended since generation 2")
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -26,6 +42,22 @@ export interface Stored {
 /**
  * The store could not be read or written. It holds no cause, since what a database says of a failed statement
  * may quote the tokens.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { TokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const save = Effect.fail(new TokenStore.TokenStoreError({ operation: "save", code: "ENOSPC" }))
+ *
+ * const program = save.pipe(
+ *   Effect.catchTag("TokenStoreError", ({ code, message }) =>
+ *     Effect.succeed(code === "ENOSPC" ? `${message}: the disk is full` : message)
+ *   )
+ * )
+ * assert.equal(Effect.runSync(program), "The token store could not save (ENOSPC): the disk is full")
+ * ```
  *
  * @since 0.1.0
  * @category errors
@@ -41,6 +73,29 @@ export class TokenStoreError extends Data.TaggedError("TokenStoreError")<{
 }
 
 /**
+ * Where `Credentials.oauth` keeps its tokens.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Authorization, TokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Option from "effect/Option"
+ *
+ * const program = Effect.gen(function* () {
+ *   const store = yield* TokenStore.TokenStore
+ *   const save = store.save("key", 0, Authorization.Ended.make({ reason: "Refused", lease: "4f0c" }))
+ *   // Both expect that nothing is stored: the second comes too late.
+ *   const saved = yield* Effect.all([save, save])
+ *   return { saved, generation: Option.map(yield* store.load("key"), ({ generation }) => generation) }
+ * })
+ *
+ * assert.deepEqual(Effect.runSync(Effect.provide(program, TokenStore.layerMemory)), {
+ *   saved: [true, false],
+ *   generation: Option.some(1)
+ * })
+ * ```
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -64,6 +119,21 @@ export class TokenStore extends Context.Tag("@effect-pleo/core/TokenStore")<
 /**
  * A store in memory, for one process and for tests. Whatever it holds ends with the process: a refresh token
  * that was kept elsewhere is dead by then.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Authorization, TokenStore } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const save = Effect.flatMap(TokenStore.TokenStore, (store) =>
+ *   store.save("key", 0, Authorization.Ended.make({ reason: "Refused", lease: "4f0c" }))
+ * )
+ *
+ * // Each test that provides it begins with an empty store.
+ * const test = Effect.provide(save, TokenStore.layerMemory)
+ * assert.deepEqual(Effect.runSync(Effect.all([test, test])), [true, true])
+ * ```
  *
  * @since 0.1.0
  * @category layers

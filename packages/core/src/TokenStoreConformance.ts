@@ -1,5 +1,5 @@
 /**
- * What every `TokenStore` has to keep, as checks for a store of your own. They need no test framework; with
+ * What every `TokenStore` has to keep to, as checks for a store of your own. They need no test framework; with
  * `layer` of @effect/vitest:
  *
  * ```ts
@@ -18,6 +18,7 @@
  * That processes exclude each other is for the database to guarantee, or for a test that starts some.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
@@ -34,6 +35,25 @@ import { type Stored, TokenStore, type TokenStoreError } from "./TokenStore.ts"
 /**
  * A store that breaks a law. It says which fields of an authorisation differ, and quotes none.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * // It says that it saves, and forgets.
+ * const forgetful = TokenStore.TokenStore.of({
+ *   load: () => Effect.succeedNone,
+ *   save: () => Effect.succeed(true)
+ * })
+ *
+ * const violation = Effect.runSync(
+ *   Effect.flip(Effect.provideService(TokenStoreConformance.check, TokenStore.TokenStore, forgetful))
+ * )
+ * assert.equal(violation.law, "the first save expects 0 and makes generation 1")
+ * assert.equal(violation.actual, "none")
+ * ```
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -49,6 +69,25 @@ export class Violation extends Data.TaggedError("Violation")<{
 }
 
 /**
+ * One thing that every store has to keep to: its title, a sentence, and the check of it.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const report = ({ check, title }: TokenStoreConformance.Law) =>
+ *   Effect.match(check, {
+ *     onFailure: ({ message }) => `not ok: ${message}`,
+ *     onSuccess: () => `ok: ${title}`
+ *   })
+ *
+ * const program = Effect.forEach(TokenStoreConformance.laws, report)
+ * const lines = await Effect.runPromise(Effect.provide(program, TokenStore.layerMemory))
+ * assert.equal(lines[0], "ok: nothing stored loads as none")
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -243,7 +282,20 @@ const generations = 50
 const readers = 4
 
 /**
- * The laws, each for itself.
+ * The laws, one by one, for a test of each.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * // Every law that a store breaks, and not only the first.
+ * const program = Effect.partition(TokenStoreConformance.laws, ({ check }) => check)
+ *
+ * const [violations] = await Effect.runPromise(Effect.provide(program, TokenStore.layerMemory))
+ * assert.deepEqual(violations, [])
+ * ```
  *
  * @since 0.1.0
  * @category laws
@@ -408,6 +460,15 @@ export const laws: ReadonlyArray<Law> = [
 
 /**
  * All laws, one after the other. Fails with the first that the store breaks.
+ *
+ * @example
+ * ```ts
+ * import { TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * // Put the layer of your store in its place.
+ * await Effect.runPromise(Effect.provide(TokenStoreConformance.check, TokenStore.layerMemory))
+ * ```
  *
  * @since 0.1.0
  * @category laws

@@ -4,6 +4,7 @@
  * body too, and no socket waits for somebody to read.
  *
  * @since 0.1.0
+ * @module
  */
 
 import { Readable } from "node:stream"
@@ -26,6 +27,27 @@ import * as internal from "./internal/origins.ts"
 import type { Origins } from "./internal/sockets.ts"
 
 /**
+ * The limits of the sockets and of the answers, and the proxy. Each may be left out.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { NodeHttpClient } from "@effect-pleo/node"
+ * import * as Effect from "effect/Effect"
+ *
+ * const options: NodeHttpClient.Options = {
+ *   connections: 8,
+ *   connectTimeout: "2 seconds",
+ *   maxResponseSize: 64 * 1024,
+ *   proxy: new URL("http://proxy.example:3128")
+ * }
+ * await Effect.runPromise(Effect.scoped(NodeHttpClient.make(options)))
+ *
+ * const wrong = NodeHttpClient.make({ ...options, connections: 0 })
+ * const error = await Effect.runPromise(Effect.scoped(Effect.flip(wrong)))
+ * assert.deepEqual(error.issues?.[0]?.path, ["connections"])
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -145,6 +167,25 @@ const exchange = (
  *
  * Fails with `BadRequest` when an option is out of range.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+ * import { NodeHttpClient } from "@effect-pleo/node"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const { url } = yield* Sandbox.Sandbox
+ *   const client = yield* NodeHttpClient.make({ connections: 1 })
+ *   const { json, status } = yield* client.execute(HttpClientRequest.get(`${url}/sandbox/requests`))
+ *   return { status, body: yield* json }
+ * })
+ *
+ * const answer = await program.pipe(Effect.scoped, Effect.provide(Sandbox.layer()), Effect.runPromise)
+ * assert.deepEqual(answer, { status: 200, body: [] })
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -154,6 +195,39 @@ export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient
   )
 
 /**
+ * `make` as a layer.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as HttpClient from "@effect/platform/HttpClient"
+ * import { Credentials, InstallationClient, InstallationService } from "@effect-pleo/core"
+ * import { NodeHttpClient } from "@effect-pleo/node"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * // Middleware between the client and its sockets.
+ * let requests = 0
+ * const counting = Layer.effect(
+ *   HttpClient.HttpClient,
+ *   Effect.map(
+ *     HttpClient.HttpClient,
+ *     HttpClient.tapRequest(() => Effect.sync(() => requests++))
+ *   )
+ * ).pipe(Layer.provide(NodeHttpClient.layer()))
+ *
+ * const live = Layer.unwrapEffect(
+ *   Effect.map(Sandbox.Sandbox, ({ url }) =>
+ *     InstallationClient.layer({ credentials: Credentials.bearer(Redacted.make("token")), server: url })
+ *   )
+ * ).pipe(Layer.provide([counting, Sandbox.layer()]))
+ *
+ * await Effect.runPromise(Effect.provide(InstallationService.update({ status: "ACTIVATED" }), live))
+ * assert.equal(requests, 1)
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */

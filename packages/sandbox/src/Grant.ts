@@ -2,6 +2,7 @@
  * What a customer's consent gives.
  *
  * @since 0.1.0
+ * @module
  */
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
@@ -10,6 +11,22 @@ import * as Schema from "effect/Schema"
 /**
  * A grant and its first pair of tokens. Its installation is its own, and stays the same however often the
  * tokens rotate. As JSON, the tokens are plain and `expiresIn` is in milliseconds.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { type Grant, Sandbox } from "@effect-pleo/sandbox"
+ * import * as Duration from "effect/Duration"
+ * import * as Effect from "effect/Effect"
+ *
+ * // What `Credentials.storeTokens` takes is in it.
+ * const describe = ({ accessToken, expiresIn }: Grant.Grant) =>
+ *   `${accessToken}, good for ${Duration.format(expiresIn)}`
+ *
+ * const program = Effect.flatMap(Sandbox.Sandbox, ({ authorize }) => authorize())
+ * const grant = await Effect.runPromise(Effect.provide(program, Sandbox.layer()))
+ * assert.equal(describe(grant), "<redacted>, good for 1h")
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -29,6 +46,21 @@ export const Grant = Schema.Struct({
 export interface Grant extends Schema.Schema.Type<typeof Grant> {}
 
 /**
+ * Whose grant it is, and how long its access tokens live.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { type Grant, Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ *
+ * const options: Grant.Options = { clientId: "another-app", clientSecret: "secret", expiresIn: "1 second" }
+ *
+ * const program = Effect.flatMap(Sandbox.Sandbox, ({ authorize }) => authorize(options))
+ * const { expiresIn } = await Effect.runPromise(Effect.provide(program, Sandbox.layer()))
+ * assert.equal(String(expiresIn), "Duration(1s)")
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */

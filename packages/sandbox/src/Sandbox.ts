@@ -10,6 +10,7 @@
  * was there, and that an error code lasts until the next update.
  *
  * @since 0.1.0
+ * @module
  */
 import { createServer } from "node:http"
 import * as Headers from "@effect/platform/Headers"
@@ -41,6 +42,28 @@ import { controlPrefix, SandboxApi, tokenPath } from "./SandboxApi.ts"
 
 /**
  * A running sandbox.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials } from "@effect-pleo/core"
+ * import { NodeInstallationService } from "@effect-pleo/node"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const { authorize, revoke, url } = yield* Sandbox.Sandbox
+ *   const { accessToken, id } = yield* authorize()
+ *   const credentials = Credentials.bearer(accessToken)
+ *   const { update } = yield* NodeInstallationService.make({ server: url, credentials })
+ *   yield* update({ status: "ACTIVATED" })
+ *   yield* revoke(id)
+ *   return yield* Effect.flip(update({ status: "INACTIVE" }))
+ * })
+ *
+ * const error = await program.pipe(Effect.scoped, Effect.provide(Sandbox.layer()), Effect.runPromise)
+ * assert.equal(error._tag, "Unauthorized")
+ * ```
  *
  * @since 0.1.0
  * @category tags
@@ -78,6 +101,31 @@ export class Sandbox extends Context.Tag("@effect-pleo/sandbox/Sandbox")<
 >() {}
 
 /**
+ * How a sandbox begins. Each may be left out.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ *
+ * const options: Sandbox.Options = {
+ *   installation: { status: "ACTIVATED", metadata: { externalApplicationId: "123456789" } },
+ *   clientId: "my-app",
+ *   clientSecret: "my-secret"
+ * }
+ *
+ * const program = Effect.gen(function* () {
+ *   const { url } = yield* Sandbox.Sandbox
+ *   const headers = { authorization: "Bearer token", "content-type": "application/json" }
+ *   const request = { method: "PUT", headers, body: '{"status":"INACTIVE"}' }
+ *   const response = yield* Effect.promise(() => fetch(`${url}/v1/installations/me`, request))
+ *   return yield* Effect.promise(() => response.text())
+ * })
+ * const answer = await Effect.runPromise(Effect.provide(program, Sandbox.layer(options)))
+ * assert.match(answer, /"externalApplicationId":"123456789"/)
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -280,6 +328,32 @@ const nodeServer = (port: number) =>
 
 /**
  * A sandbox that runs as long as its scope. It fails with `ServeError` when the port is taken.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Credentials, InstallationService } from "@effect-pleo/core"
+ * import { NodeInstallationService } from "@effect-pleo/node"
+ * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * // The layer of an application, against a sandbox of its own.
+ * const live = Layer.unwrapEffect(
+ *   Effect.map(Sandbox.Sandbox, ({ url }) =>
+ *     NodeInstallationService.layer({ server: url, credentials: Credentials.apiKey(Redacted.make("any")) })
+ *   )
+ * ).pipe(Layer.provideMerge(Sandbox.layer()))
+ *
+ * const program = Effect.gen(function* () {
+ *   yield* InstallationService.update({ status: "ACTIVATED" })
+ *   const { requests, url } = yield* Sandbox.Sandbox
+ *   return { count: (yield* requests).length, hostname: new URL(url).hostname }
+ * })
+ * const seen = await Effect.runPromise(Effect.provide(program, live))
+ * assert.deepEqual(seen, { count: 1, hostname: "127.0.0.1" })
+ * ```
  *
  * @since 0.1.0
  * @category layers

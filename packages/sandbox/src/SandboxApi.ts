@@ -4,6 +4,7 @@
  * record.
  *
  * @since 0.1.0
+ * @module
  */
 
 import * as HttpApi from "@effect/platform/HttpApi"
@@ -20,6 +21,24 @@ import { RecordedRequest } from "./RecordedRequest.ts"
 /**
  * Where the sandbox's own routes are.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Sandbox, SandboxApi } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ *
+ * // What another process, or a person with curl, can do.
+ * const program = Effect.gen(function* () {
+ *   const { url } = yield* Sandbox.Sandbox
+ *   const control = `${url}${SandboxApi.controlPrefix}`
+ *   const headers = { "content-type": "application/json" }
+ *   const body = '{"fault":{"_tag":"Respond","status":503}}'
+ *   yield* Effect.promise(() => fetch(`${control}/faults`, { method: "POST", headers, body }))
+ *   return yield* Effect.promise(() => fetch(`${url}/v1/installations/me`, { method: "PUT" }))
+ * })
+ * assert.equal((await Effect.runPromise(Effect.provide(program, Sandbox.layer()))).status, 503)
+ * ```
+ *
  * @since 0.1.0
  * @category constants
  */
@@ -27,6 +46,26 @@ export const controlPrefix = "/sandbox"
 
 /**
  * Where refresh tokens are exchanged.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { Fault, Sandbox, SandboxApi } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ *
+ * // An authorisation server that is down, while the API is not.
+ * const program = Effect.gen(function* () {
+ *   const { order, url } = yield* Sandbox.Sandbox
+ *   yield* order(Fault.status(503), 1, { path: SandboxApi.tokenPath })
+ *   const statusOf = (path: string, method: string) =>
+ *     Effect.promise(() => fetch(`${url}${path}`, { method }).then(({ status }) => status))
+ *   return yield* Effect.all([
+ *     statusOf("/v1/installations/me", "PUT"),
+ *     statusOf(SandboxApi.tokenPath, "POST")
+ *   ])
+ * })
+ * assert.deepEqual(await Effect.runPromise(Effect.provide(program, Sandbox.layer())), [401, 503])
+ * ```
  *
  * @since 0.1.0
  * @category constants
@@ -40,6 +79,20 @@ const InvalidClient = Schema.Struct({ error: Schema.Literal("invalid_client") })
 
 /**
  * Why there are no tokens (RFC 6749, section 5.2).
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { SandboxApi } from "@effect-pleo/sandbox"
+ * import * as Schema from "effect/Schema"
+ *
+ * const decode = Schema.decodeUnknownSync(SandboxApi.OAuthError)
+ * const whoActs = ({ error }: SandboxApi.OAuthError) =>
+ *   error === "invalid_grant" ? "the customer" : "a developer"
+ *
+ * assert.equal(whoActs(decode({ error: "invalid_grant" })), "the customer")
+ * assert.equal(whoActs(decode({ error: "invalid_client" })), "a developer")
+ * ```
  *
  * @since 0.1.0
  * @category models
@@ -117,6 +170,31 @@ const control = HttpApiGroup.make("Sandbox")
   .prefix(controlPrefix)
 
 /**
+ * What the sandbox serves, as an `HttpApi`: a client for another process is derived from it.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import * as HttpApiClient from "@effect/platform/HttpApiClient"
+ * import { Fault, Sandbox, SandboxApi } from "@effect-pleo/sandbox"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const { url } = yield* Sandbox.Sandbox
+ *   const client = yield* HttpApiClient.make(SandboxApi.SandboxApi, { baseUrl: url })
+ *   yield* client.Sandbox.orderFault({ payload: { fault: Fault.status(503), times: 1 } })
+ *   yield* Effect.promise(() => fetch(url))
+ *   return yield* client.Sandbox.listRequests()
+ * })
+ *
+ * const requests = await program.pipe(
+ *   Effect.provide([FetchHttpClient.layer, Sandbox.layer()]),
+ *   Effect.runPromise
+ * )
+ * assert.equal(requests[0]?.status, 503)
+ * ```
+ *
  * @since 0.1.0
  * @category apis
  */

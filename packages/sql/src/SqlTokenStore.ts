@@ -20,6 +20,7 @@
  * is no place to read it from.
  *
  * @since 0.1.0
+ * @module
  */
 
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -38,6 +39,26 @@ import * as Schedule from "effect/Schedule"
 /**
  * What creates the table, in both dialects, for those who manage their schema themselves. With the table there,
  * `layer` needs no right to create one.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as SqlClient from "@effect/sql/SqlClient"
+ * import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+ * import { SqlTokenStore } from "@effect-pleo/sql"
+ * import * as Effect from "effect/Effect"
+ *
+ * // A migration of yours.
+ * const createTable = Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(SqlTokenStore.ddl))
+ *
+ * const program = Effect.gen(function* () {
+ *   yield* createTable
+ *   const sql = yield* SqlClient.SqlClient
+ *   return yield* sql`SELECT key, generation, text FROM effect_pleo_tokens`
+ * })
+ * const rows = await program.pipe(Effect.provide(LibsqlClient.layer({ url: ":memory:" })), Effect.runPromise)
+ * assert.deepEqual(rows, [])
+ * ```
  *
  * @since 0.1.0
  * @category schema
@@ -151,6 +172,27 @@ const inTime = <A>(
  * most. `TokenStoreError.code` is an SQLSTATE, a code of SQLite (`SQLITE_FULL`) or of the operating system
  * (`ECONNREFUSED`), or `TIMEOUT`. A `save` that failed may have been made all the same; `load` tells.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+ * import { Authorization } from "@effect-pleo/core"
+ * import { SqlTokenStore } from "@effect-pleo/sql"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const store = yield* SqlTokenStore.make
+ *   const save = store.save("key", 0, Authorization.Ended.make({ reason: "Refused", lease: "4f0c" }))
+ *   return [yield* save, yield* save]
+ * })
+ *
+ * const saved = await program.pipe(
+ *   Effect.provide(LibsqlClient.layer({ url: ":memory:" })),
+ *   Effect.runPromise
+ * )
+ * assert.deepEqual(saved, [true, false])
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -214,7 +256,32 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
 )
 
 /**
- * Fails when the table is not there and cannot be created.
+ * `make` as a layer. Fails when the table is not there and cannot be created.
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync, rmSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { join } from "node:path"
+ * import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+ * import { Credentials } from "@effect-pleo/core"
+ * import { SqlTokenStore } from "@effect-pleo/sql"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * const directory = mkdtempSync(join(tmpdir(), "tokens-"))
+ * const store = SqlTokenStore.layer.pipe(
+ *   Layer.provide(LibsqlClient.layer({ url: `file:${join(directory, "tokens.db")}` }))
+ * )
+ *
+ * const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
+ * await Credentials.storeTokens({ clientId: "my-app", tenant: "acme" }, tokens).pipe(
+ *   Effect.provide(store),
+ *   Effect.runPromise
+ * )
+ * rmSync(directory, { recursive: true })
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -1,0 +1,38 @@
+import { fileURLToPath } from "node:url"
+import ts from "typescript"
+import type { Finding } from "./check.ts"
+
+export const root = fileURLToPath(new URL("../..", import.meta.url))
+
+// As strict as the rest of the repository.
+const { config } = ts.readConfigFile(`${root}/tsconfig.json`, ts.sys.readFile)
+const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root)
+
+const host = ts.createCompilerHost(options)
+
+// The declarations of Effect take longer to parse than all examples to check: once is enough.
+const parsed = new Map<string, ts.SourceFile | undefined>()
+const { getSourceFile } = host
+host.getSourceFile = (file, ...args) => {
+  if (!parsed.has(file)) parsed.set(file, getSourceFile(file, ...args))
+  return parsed.get(file)
+}
+
+export const compile = (files: ReadonlyArray<string>): ts.Program => ts.createProgram(files, options, host)
+
+const toFinding = ({ file, messageText, start }: ts.Diagnostic): Finding => {
+  const message = ts.flattenDiagnosticMessageText(messageText, "\n")
+  if (file === undefined) return { file: "tsc", message }
+  const { line } = ts.getLineAndCharacterOfPosition(file, start ?? 0)
+  return { file: file.fileName, line: line + 1, message }
+}
+
+/** What the compiler has to say of these files; it has its say of what they import elsewhere. */
+export const typeCheck = (files: ReadonlyArray<string>): ReadonlyArray<Finding> => {
+  const program = compile(files)
+  const diagnostics = files.flatMap((name) => {
+    const file = program.getSourceFile(name)
+    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
+  })
+  return [...program.getOptionsDiagnostics(), ...diagnostics].map(toFinding)
+}

@@ -1,0 +1,130 @@
+// Docstrings as TypeDoc reads them, which makes the documentation of the API from them.
+import { readFileSync } from "node:fs"
+import { relative } from "node:path"
+import {
+  Application,
+  type Comment,
+  type DeclarationReflection,
+  Logger,
+  LogLevel,
+  ReflectionKind
+} from "typedoc"
+import { compile, root } from "./compiler.ts"
+
+export interface Example {
+  /** The module, relative to the root of the repository. */
+  readonly file: string
+  /** The export. */
+  readonly name: string
+  /** Where the code begins in the module. */
+  readonly line: number
+  readonly code: string
+}
+
+interface Docstrings {
+  readonly exports: number
+  readonly examples: ReadonlyArray<Example>
+  readonly problems: ReadonlyArray<string>
+}
+
+class Warnings extends Logger {
+  readonly messages: Array<string> = []
+  override log(message: string, level: LogLevel): void {
+    super.log(message, level)
+    if (level >= LogLevel.Warn) this.messages.push(message)
+  }
+}
+
+/** Of a function, TypeDoc keeps the comment with the signature. */
+const commentsOf = ({ comment, signatures = [] }: DeclarationReflection): ReadonlyArray<Comment> =>
+  [comment, ...signatures.map(({ comment }) => comment)].filter((comment) => comment !== undefined)
+
+const has = (comments: ReadonlyArray<Comment>, tag: `@${string}`): boolean =>
+  comments.some((comment) => comment.getTag(tag)?.content.some(({ text }) => text.trim() !== "") ?? false)
+
+const opening = "```ts\n"
+
+/** The code of an example that is a block of ts, and what is no such block. */
+const codeOf = (text: string): string | undefined =>
+  text.startsWith(opening) ? text.slice(opening.length).replace(/```$/, "") : undefined
+
+/** The line of the code, in the last docstring before the end of the declaration that holds it as a block. */
+const lineOf = (code: string, source: string, declaration: number): number | undefined => {
+  const before = source.split("\n").slice(0, declaration).join("\n")
+  const block = `${opening}${code}`.trimEnd().replaceAll(/^.*$/gm, (line) => ` * ${line}`.trimEnd())
+  const at = before.lastIndexOf(block)
+  return at === -1 ? undefined : before.slice(0, at).split("\n").length + 1
+}
+
+/** A type and a value of the same name are one export: either may have the summary and the example. */
+const readExport = (name: string, declarations: ReadonlyArray<DeclarationReflection>, file: string) => {
+  const examples: Array<Example> = []
+  const missing: Array<string> = []
+  const source = readFileSync(`${root}/${file}`, "utf8")
+  const all = declarations.flatMap(commentsOf)
+  if (!all.some(({ summary }) => summary.length > 0)) missing.push("no summary")
+  for (const declaration of declarations) {
+    const comments = commentsOf(declaration)
+    const what =
+      declarations.length === 1 ? "" : ` for the ${ReflectionKind.singularString(declaration.kind)}`
+    for (const tag of ["@since", "@category"] as const)
+      if (!has(comments, tag)) missing.push(`no ${tag}${what.toLowerCase()}`)
+  }
+  const tags = new Set(all.flatMap(({ blockTags }) => blockTags).filter(({ tag }) => tag === "@example"))
+  if (tags.size === 0) missing.push("no @example")
+  const lines = declarations.flatMap(({ sources = [] }) => sources.map(({ line }) => line))
+  for (const { content } of tags) {
+    const codes = content.flatMap(({ kind, text }) => (kind === "code" ? (codeOf(text) ?? []) : []))
+    // TypeDoc takes what is no block at all for one.
+    const found = codes.map((code) => ({ code, line: lineOf(code, source, Math.max(...lines)) }))
+    if (found.length === 0) missing.push("an @example without a block of ts")
+    for (const { code, line } of found) {
+      if (line === undefined) missing.push("an @example that is no block of ts")
+      else examples.push({ file, name, line, code })
+    }
+  }
+  return { examples, problems: missing.map((what) => `${file}:${Math.min(...lines)} ${name}: ${what}`) }
+}
+
+const readModule = (module: DeclarationReflection): Docstrings => {
+  const file = relative(root, module.sources?.[0]?.fullFileName ?? "")
+  const exports = new Map<string, ReadonlyArray<DeclarationReflection>>()
+  for (const declaration of module.children ?? [])
+    exports.set(declaration.name, [...(exports.get(declaration.name) ?? []), declaration])
+  const comments = commentsOf(module)
+  const missing = [
+    ...(comments.some(({ summary }) => summary.length > 0) ? [] : ["no summary of the module, with @module"]),
+    ...(has(comments, "@since") ? [] : ["no @since of the module"])
+  ]
+  const found = [...exports].map(([name, declarations]) => readExport(name, declarations, file))
+  return {
+    exports: exports.size,
+    examples: found.flatMap(({ examples }) => examples),
+    problems: [...missing.map((what) => `${file}:1: ${what}`), ...found.flatMap(({ problems }) => problems)]
+  }
+}
+
+/** Reads the docstrings of modules: the examples in them, and what is missing. */
+export const read = async (modules: ReadonlyArray<string>): Promise<Docstrings> => {
+  // Without readers: no file but this one has a say.
+  const app = await Application.bootstrap(
+    { alwaysCreateEntryPointModule: true, excludeExternals: true, sort: ["source-order"] },
+    []
+  )
+  const warnings = new Warnings()
+  app.logger = warnings
+  const program = compile(modules)
+  const project = app.converter.convert(
+    modules.map((displayName) => {
+      const sourceFile = program.getSourceFile(displayName)
+      if (sourceFile === undefined) throw new Error(`There is no ${displayName}`)
+      return { displayName, program, sourceFile }
+    })
+  )
+  const found = project.children?.map(readModule) ?? []
+  return {
+    exports: found.reduce((sum, { exports }) => sum + exports, 0),
+    examples: found.flatMap(({ examples }) => examples),
+    problems: [...warnings.messages, ...found.flatMap(({ problems }) => problems)]
+  }
+}
