@@ -3,6 +3,7 @@
  * serves it, and the OpenAPI document is derived from it.
  *
  * @since 0.1.0
+ * @module
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
@@ -92,6 +93,8 @@ const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unkn
 }
 
 /**
+ * The operation that updates an installation, as an `HttpApi`.
+ *
  * @since 0.1.0
  * @category apis
  */

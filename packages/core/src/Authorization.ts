@@ -2,6 +2,7 @@
  * What a customer's consent came to, as a `TokenStore` keeps it.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Schema from "effect/Schema"
 
@@ -65,6 +66,8 @@ export const Ended = Schema.TaggedStruct("Ended", {
 })
 
 /**
+ * What is known of a customer's consent.
+ *
  * @since 0.1.0
  * @category models
  */

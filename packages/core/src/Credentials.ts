@@ -3,6 +3,7 @@
  * The secrets are `Redacted` from the configuration to the header.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -117,6 +118,8 @@ export interface OAuthGrant {
 }
 
 /**
+ * What `oauth` needs to refresh tokens.
+ *
  * @since 0.1.0
  * @category models
  */

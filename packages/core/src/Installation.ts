@@ -2,6 +2,7 @@
  * An installation of an app in a Pleo company, as the App Marketplace API shows it.
  *
  * @since 0.1.0
+ * @module
  */
 import * as DateTime from "effect/DateTime"
 import * as ParseResult from "effect/ParseResult"

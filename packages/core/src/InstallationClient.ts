@@ -2,6 +2,7 @@
  * `InstallationService` over any `HttpClient`.
  *
  * @since 0.1.0
+ * @module
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -21,12 +22,16 @@ import * as internal from "./internal/client.ts"
 import type * as Transport from "./Transport.ts"
 
 /**
+ * Where to send updates, and with which credentials.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options<E = never, R = never> extends Transport.Options<E, R> {}
 
 /**
+ * What is not read from the configuration.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -107,6 +112,8 @@ export const make = <E, R>(
   Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeService(carrier(client), options))
 
 /**
+ * `make`, as a layer.
+ *
  * @since 0.1.0
  * @category layers
  */

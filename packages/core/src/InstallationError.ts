@@ -4,6 +4,7 @@
  * transport's own error.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -278,6 +279,8 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
 export type InstallationError = BadRequest | Unauthorized | Infrastructure
 
 /**
+ * Whether a value is one of the three.
+ *
  * @since 0.1.0
  * @category guards
  */

@@ -2,6 +2,7 @@
  * Updating the installation that the credential belongs to.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

@@ -2,6 +2,7 @@
  * `InstallationService` in memory, for unit tests.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"

@@ -7,6 +7,7 @@
  * it a directory that only this user can enter.
  *
  * @since 0.1.0
+ * @module
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
@@ -98,6 +99,8 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
 )
 
 /**
+ * `make`, as a layer.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -2,6 +2,7 @@
  * What an integration keeps with its installation: a JSON object of its own making.
  *
  * @since 0.1.0
+ * @module
  */
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"

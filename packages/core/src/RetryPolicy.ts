@@ -2,6 +2,7 @@
  * Retries and timeouts for updates, as combinators: `update(request).pipe(RetryPolicy.retry())`.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -31,6 +32,8 @@ export interface ScheduleOptions {
 }
 
 /**
+ * When to try again, and how long that may take.
+ *
  * @since 0.1.0
  * @category models
  */

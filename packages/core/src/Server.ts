@@ -2,6 +2,7 @@
  * Where requests, and so credentials, go.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"

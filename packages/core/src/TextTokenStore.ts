@@ -2,6 +2,7 @@
  * A `TokenStore` on whatever keeps texts: what a store of your own is easiest made of.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

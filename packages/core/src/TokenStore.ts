@@ -4,6 +4,7 @@
  * store of your own.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -41,6 +42,8 @@ export class TokenStoreError extends Data.TaggedError("TokenStoreError")<{
 }
 
 /**
+ * A store of authorisations, by keys that are made of the token endpoint, the client id and the tenant.
+ *
  * @since 0.1.0
  * @category tags
  */

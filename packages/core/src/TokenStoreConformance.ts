@@ -18,6 +18,7 @@
  * That processes exclude each other is for the database to guarantee, or for a test that starts some.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
@@ -49,6 +50,8 @@ export class Violation extends Data.TaggedError("Violation")<{
 }
 
 /**
+ * One thing that a store has to keep to.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -3,6 +3,7 @@
  * something else implements `Transport`, as `@effect-pleo/node` does.
  *
  * @since 0.1.0
+ * @module
  */
 import type { ConfigError } from "effect/ConfigError"
 import type * as Effect from "effect/Effect"
@@ -14,6 +15,8 @@ import * as internal from "./internal/client.ts"
 import type * as Server from "./Server.ts"
 
 /**
+ * A request, but for its method and its URL.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -82,6 +85,8 @@ export type Method = "PUT" | "POST"
 export type Transport = (method: Method, url: URL) => Send
 
 /**
+ * Where to send updates, and with which credentials.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -93,6 +98,8 @@ export interface Options<E = never, R = never> {
 }
 
 /**
+ * What is not read from the configuration.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -2,6 +2,7 @@
  * The request that changes the status, the error code or the metadata of an installation.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Schema from "effect/Schema"
 import { InstallationErrorCode, InstallationStatus } from "./Installation.ts"

@@ -4,6 +4,7 @@
  * body too, and no socket waits for somebody to read.
  *
  * @since 0.1.0
+ * @module
  */
 
 import { Readable } from "node:stream"
@@ -26,6 +27,8 @@ import * as internal from "./internal/origins.ts"
 import type { Origins } from "./internal/sockets.ts"
 
 /**
+ * Limits of the sockets and of the answers, and the way to the server.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -154,6 +157,8 @@ export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient
   )
 
 /**
+ * `make`, as a layer.
+ *
  * @since 0.1.0
  * @category layers
  */

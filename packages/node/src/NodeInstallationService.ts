@@ -4,6 +4,7 @@
  * `NodeHttpClient.layer` to `InstallationClient.layer`.
  *
  * @since 0.1.0
+ * @module
  */
 import type { BadRequest } from "@effect-pleo/core/InstallationError"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
@@ -17,12 +18,16 @@ import * as internalTransport from "./internal/transport.ts"
 import type * as NodeHttpClient from "./NodeHttpClient.ts"
 
 /**
+ * Where to send updates, with which credentials, and within which limits.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options<E = never, R = never> extends Transport.Options<E, R>, NodeHttpClient.Options {}
 
 /**
+ * What is not read from the configuration.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -48,6 +53,8 @@ export const make = <E, R>(
   Effect.flatMap(makeTransport(options), (transport) => Transport.makeService(transport, options))
 
 /**
+ * `make`, as a layer.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -2,6 +2,7 @@
  * What the sandbox can be ordered to do instead of its duty.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
@@ -53,6 +54,8 @@ export const Lose = Schema.TaggedStruct("Lose", {})
 export const Stall = Schema.TaggedStruct("Stall", {})
 
 /**
+ * Any of the faults.
+ *
  * @since 0.1.0
  * @category models
  */

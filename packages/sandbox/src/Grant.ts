@@ -2,6 +2,7 @@
  * What a customer's consent gives.
  *
  * @since 0.1.0
+ * @module
  */
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
@@ -29,6 +30,8 @@ export const Grant = Schema.Struct({
 export interface Grant extends Schema.Schema.Type<typeof Grant> {}
 
 /**
+ * Who may refresh a grant, and how long its access tokens live.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -2,6 +2,7 @@
  * A request that the sandbox saw.
  *
  * @since 0.1.0
+ * @module
  */
 import * as Schema from "effect/Schema"
 

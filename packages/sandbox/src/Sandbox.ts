@@ -10,6 +10,7 @@
  * was there, and that an error code lasts until the next update.
  *
  * @since 0.1.0
+ * @module
  */
 import { createServer } from "node:http"
 import * as Headers from "@effect/platform/Headers"
@@ -68,6 +69,8 @@ export class Sandbox extends Context.Tag("@effect-pleo/sandbox/Sandbox")<
 >() {}
 
 /**
+ * Where the sandbox listens, and what it starts with.
+ *
  * @since 0.1.0
  * @category models
  */

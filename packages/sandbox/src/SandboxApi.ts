@@ -4,6 +4,7 @@
  * record.
  *
  * @since 0.1.0
+ * @module
  */
 
 import * as HttpApi from "@effect/platform/HttpApi"
@@ -117,6 +118,8 @@ const control = HttpApiGroup.make("Sandbox")
   .prefix(controlPrefix)
 
 /**
+ * All that the sandbox serves, as an `HttpApi`.
+ *
  * @since 0.1.0
  * @category apis
  */

@@ -20,6 +20,7 @@
  * is no place to read it from.
  *
  * @since 0.1.0
+ * @module
  */
 
 import * as SqlClient from "@effect/sql/SqlClient"
