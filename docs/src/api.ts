@@ -11,6 +11,7 @@ import {
   LogLevel,
   Reflection,
   ReflectionKind,
+  type TagString,
   TSConfigReader
 } from "typedoc"
 import { type Signatures, signaturesOf } from "./signatures.ts"
@@ -87,7 +88,7 @@ const convert = async (modules: ReadonlyArray<Module>): Promise<ReadonlyArray<Do
       categoryOrder: categories,
       sort: ["source-order"],
       // TypeDoc warns of any other.
-      blockTags: ["@category", "@module", "@since", ...Object.keys(shownTags)],
+      blockTags: ["@category", "@module", "@since", ...(Object.keys(shownTags) as Array<TagString>)],
       validation: { notExported: true, invalidLink: true, invalidPath: true, notDocumented: false }
     },
     [new TSConfigReader()]
@@ -151,7 +152,7 @@ const capitalize = (text: string): string => text.charAt(0).toUpperCase() + text
 
 const fence = (code: string): string => `\`\`\`ts\n${code}\n\`\`\``
 
-const shownTags: Readonly<Record<string, string>> = { "@example": "**Example**\n\n", "@see": "See " }
+const shownTags: Readonly<Record<TagString, string>> = { "@example": "**Example**\n\n", "@see": "See " }
 
 const tagsOf = (modules: ReadonlyArray<Documented>, comment: Comment): ReadonlyArray<string> =>
   comment.blockTags.flatMap(({ content, tag }) => {
