@@ -96,7 +96,7 @@ const convert = async (modules: ReadonlyArray<Module>): Promise<ReadonlyArray<Do
   const entryPoints = app.getEntryPoints() ?? []
   const project = app.converter.convert(entryPoints)
   app.validate(project)
-  if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error("see above")
+  if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error("The docstrings have to be mended.")
 
   const signatures = signaturesOf(entryPoints)
   return modules.map((module) => {

@@ -59,6 +59,8 @@ const views: ReadonlyArray<{ readonly name: string } & BrowserContextOptions> = 
 /** What goes wrong on a page by itself becomes a problem of where it is just then. */
 const openPage = async (browser: Browser, origin: string, view: (typeof views)[number]): Promise<Page> => {
   const page = await (await browser.newContext(view)).newPage()
+  // A busy machine is no problem of the site.
+  page.setDefaultTimeout(120_000)
   const report = (what: string) => {
     problems.add(`${new URL(page.url()).pathname} (${view.name}): ${what}`)
   }
@@ -81,6 +83,13 @@ const openPage = async (browser: Browser, origin: string, view: (typeof views)[n
     if (response.status() >= 400) report(`${response.status()} for ${response.url()}`)
   })
   return page
+}
+
+/** Opens a page, and waits until it is not only written but alive: Vue tells of what it finds to be wrong then. */
+const goto = async (page: Page, url: string): Promise<void> => {
+  await page.goto(url)
+  await page.waitForFunction(() => "__vue_app__" in (document.querySelector("#app") ?? {}))
+  await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)))
 }
 
 interface Found {
@@ -116,7 +125,7 @@ const openAll = async (
   const page = await openPage(browser, origin, view)
   const found = new Map<string, Found>()
   for (const path of paths) {
-    await page.goto(origin + path, { waitUntil: "networkidle" })
+    await goto(page, origin + path)
     found.set(path, await look(page, path, view))
     if (pictures !== undefined)
       await page.screenshot({ path: join(pictures, `${view.name}${path.replaceAll("/", " ")}.png`) })
@@ -151,7 +160,7 @@ const walk = async (browser: Browser, origin: string, start: string): Promise<vo
   const [view] = views
   if (view === undefined) return
   const page = await openPage(browser, origin, view)
-  await page.goto(origin + start, { waitUntil: "networkidle" })
+  await goto(page, origin + start)
   const links = page.locator(".VPSidebar a")
   for (let index = 0; index < (await links.count()); index++) {
     const link = links.nth(index)
@@ -167,7 +176,7 @@ const walk = async (browser: Browser, origin: string, start: string): Promise<vo
 const search = async (browser: Browser, origin: string): Promise<void> => {
   for (const view of views) {
     const page = await openPage(browser, origin, view)
-    await page.goto(`${origin}/`, { waitUntil: "networkidle" })
+    await goto(page, `${origin}/`)
     await page.locator(".VPNavBarSearch button").first().click()
     for (const [word, address] of [
       ["RetryPolicy", "/api/core/RetryPolicy"],
@@ -176,7 +185,7 @@ const search = async (browser: Browser, origin: string): Promise<void> => {
       await page.locator("#localsearch-input").fill(word)
       const found = page.locator(`.VPLocalSearchBox .result[href*="${address}"]`).first()
       await found
-        .waitFor({ timeout: 30_000 })
+        .waitFor()
         .catch(() => problems.add(`search (${view.name}) does not find ${address} by ${word}`))
     }
     if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${view.name} search.png`) })
@@ -188,8 +197,7 @@ const search = async (browser: Browser, origin: string): Promise<void> => {
 const miss = async (browser: Browser, origin: string): Promise<void> => {
   const page = await browser.newPage()
   const response = await page.goto(`${origin}/not/there`)
-  const text = await page.locator("body").innerText()
-  if (response?.status() !== 404 || !text.includes("PAGE NOT FOUND"))
+  if (response?.status() !== 404 || !(await page.getByText("PAGE NOT FOUND").isVisible()))
     problems.add("/not/there: no page that says that it is not there")
   await page.close()
 }
