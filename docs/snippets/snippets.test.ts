@@ -52,7 +52,8 @@ const test = Effect.serviceOptional(InstallationServiceTest.InstallationServiceT
 
 const file = (name: string) => new URL(name, import.meta.url)
 
-describe("programs", () => {
+// Each starts a process, which takes its time on a busy machine.
+describe("programs", { timeout: 60_000 }, () => {
   it.live("first-update.ts activates the installation of the configured token", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
