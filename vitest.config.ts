@@ -2,7 +2,12 @@ import { defineConfig } from "vitest/config"
 
 export default defineConfig({
   test: {
-    include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "scripts/**/*.test.ts"],
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "examples/**/*.test.ts",
+      "docs/snippets/*.test.ts",
+      "scripts/**/*.test.ts"
+    ],
     allowOnly: false,
     passWithNoTests: false,
     // Much of the time goes into waiting for sockets and processes: a worker for each of two cores.

@@ -8,37 +8,10 @@ import { SqlTokenStore } from "@effect-pleo/sql"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Postgres from "../packages/sql/test/support/postgres.ts"
-
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-const folder = fileURLToPath(new URL(".", import.meta.url))
+import { type Options, run as runFile } from "./support/run.ts"
 
 /** Runs an example as a process of its own, with nothing configured but `environment`. */
-const run = (
-  name: string,
-  options: { readonly environment?: Record<string, string>; readonly argument?: string } = {}
-): Effect.Effect<Outcome> =>
-  Effect.async((resume) => {
-    const { PLEO_ACCESS_TOKEN: _, PLEO_API_KEY: __, PLEO_SERVER: ___, ...inherited } = process.env
-    const child = execFile(
-      process.execPath,
-      ["--import", "tsx", name, ...(options.argument === undefined ? [] : [options.argument])],
-      { cwd: folder, env: { ...inherited, NO_COLOR: "1", ...options.environment } },
-      (error, stdout, stderr) =>
-        resume(
-          Effect.succeed({
-            code: typeof error?.code === "number" ? error.code : error === null ? 0 : -1,
-            stdout,
-            stderr
-          })
-        )
-    )
-    return Effect.sync(() => child.kill())
-  })
+const run = (name: string, options?: Options) => runFile(new URL(name, import.meta.url), options)
 
 const lines = (text: string) => text.trim().split("\n")
 

@@ -1,9 +1,10 @@
 // Every TypeScript block of the documentation is a file that CI compiles and runs: a comment before the block
 // names it. This holds the blocks against the files, and with --write puts the files into the blocks.
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 
 const ofPackages = ["core", "node", "sandbox", "sql"].map((name) => `packages/${name}/README.md`)
-const documents = ["README.md", "CONTRIBUTING.md", ...ofPackages]
+const guides = readdirSync("docs/guide").map((name) => `docs/guide/${name}`)
+const documents = ["README.md", "CONTRIBUTING.md", "docs/index.md", ...guides, ...ofPackages]
 const block = /(?:<!-- (?<path>\S+) -->\n)?```(?:ts|typescript|js)\n(?<code>[\s\S]*?)```/g
 const write = process.argv.includes("--write")
 const problems: Array<string> = []

@@ -1,9 +1,7 @@
 // Where there is fetch and no Node.js: a page in a browser, and a worker.
-import { accessSync, constants } from "node:fs"
-import { delimiter, join } from "node:path"
 import { createContext, runInContext } from "node:vm"
 import { build } from "esbuild"
-import { chromium } from "playwright-core"
+import { withChromium } from "../support/chromium.ts"
 
 const token = "token-web"
 
@@ -31,31 +29,8 @@ const expectActivated = (status: unknown): void => {
   if (status !== "ACTIVATED") throw new Error(`the status is ${status}`)
 }
 
-const isExecutable = (file: string): boolean => {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-const findChromium = (): string => {
-  const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-  const files = (process.env["PATH"] ?? "")
-    .split(delimiter)
-    .flatMap((path) => names.map((name) => join(path, name)))
-  const file = [process.env["CHROMIUM_PATH"], ...files].find(
-    (file) => file !== undefined && isExecutable(file)
-  )
-  if (file === undefined) throw new Error("not available: no chromium in PATH, and no CHROMIUM_PATH")
-  return file
-}
-
-export const updateInChromium = async (script: string, server: string): Promise<void> => {
-  // Whoever is root, as in a container, cannot have Chromium's own sandbox.
-  const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] })
-  try {
+export const updateInChromium = (script: string, server: string): Promise<void> =>
+  withChromium(async (browser) => {
     const page = await browser.newPage()
     // Of the sandbox's own origin: Pleo's API says nothing of others.
     await page.route("**/page.html", (route) =>
@@ -64,10 +39,7 @@ export const updateInChromium = async (script: string, server: string): Promise<
     await page.goto(`${server}/page.html`)
     await page.addScriptTag({ content: script })
     expectActivated(await page.evaluate(`update(${JSON.stringify(server)}, ${JSON.stringify(token)})`))
-  } finally {
-    await browser.close()
-  }
-}
+  })
 
 // What workers have, by the Minimum Common Web API: neither process nor Buffer nor require.
 const webGlobals = {

@@ -4,6 +4,7 @@
  *
  * @module
  * @since 0.1.0
+ * @module
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

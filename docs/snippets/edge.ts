@@ -1,0 +1,35 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import {
+  Credentials,
+  InstallationClient,
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+
+interface Environment {
+  readonly PLEO_ACCESS_TOKEN: string
+  readonly PLEO_SERVER?: string
+}
+
+const live = (environment: Environment) =>
+  InstallationClient.layer({
+    credentials: Credentials.bearer(Redacted.make(environment.PLEO_ACCESS_TOKEN)),
+    server: environment.PLEO_SERVER
+  }).pipe(Layer.provide(FetchHttpClient.layer))
+
+export default {
+  fetch: (_: Request, environment: Environment): Promise<Response> =>
+    InstallationService.update(UpdateInstallation.activated()).pipe(
+      RetryPolicy.retry(),
+      Effect.match({
+        onFailure: ({ message }) => new Response(message, { status: 502 }),
+        onSuccess: ({ status }) => new Response(status)
+      }),
+      Effect.provide(live(environment)),
+      Effect.runPromise
+    )
+}

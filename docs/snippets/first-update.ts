@@ -1,0 +1,10 @@
+import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+import { NodeInstallationService } from "@effect-pleo/node"
+import * as Effect from "effect/Effect"
+
+const program = Effect.gen(function* () {
+  const installation = yield* InstallationService.update(UpdateInstallation.activated())
+  yield* Effect.log(`${installation.resource} is ${installation.status}`)
+})
+
+await program.pipe(Effect.provide(NodeInstallationService.layerConfig()), Effect.runPromise)

@@ -1,0 +1,28 @@
+import { expect, it } from "@effect/vitest"
+import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import { NodeInstallationService } from "@effect-pleo/node"
+import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+
+const live = Layer.unwrapEffect(
+  Effect.map(Sandbox.Sandbox, ({ url }) =>
+    NodeInstallationService.layer({ server: url, credentials: Credentials.bearer(Redacted.make("token")) })
+  )
+).pipe(Layer.provideMerge(Sandbox.layer()))
+
+// `it.live`, since over a socket time passes by itself.
+it.live("gets through when an answer is lost on the way", () =>
+  Effect.gen(function* () {
+    const sandbox = yield* Sandbox.Sandbox
+    yield* sandbox.order(Fault.lose)
+
+    yield* InstallationService.update(UpdateInstallation.activated()).pipe(
+      RetryPolicy.retry({ baseDelay: "10 millis" })
+    )
+
+    const requests = yield* sandbox.requests
+    expect(requests.map(({ status }) => status)).toEqual([null, 200])
+  }).pipe(Effect.provide(live))
+)

@@ -1,0 +1,26 @@
+import { expect, it } from "@effect/vitest"
+import { InstallationError, InstallationServiceTest } from "@effect-pleo/core"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
+import { inTheBackground } from "./tuned-retries.ts"
+
+it.effect("waits as long as Pleo asks, and then goes on", () =>
+  Effect.gen(function* () {
+    const test = yield* InstallationServiceTest.InstallationServiceTest
+    const throttled = new InstallationError.Infrastructure({
+      reason: "RateLimited",
+      status: 429,
+      retryAfter: Duration.seconds(40)
+    })
+    yield* test.failNext(throttled)
+
+    const update = yield* Effect.fork(inTheBackground)
+    yield* TestClock.adjust("39 seconds")
+    expect((yield* test.updates).length).toBe(1)
+
+    yield* TestClock.adjust("1 minute")
+    expect((yield* Fiber.join(update)).status).toBe("ACTIVATED")
+  }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+)

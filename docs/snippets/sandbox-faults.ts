@@ -1,0 +1,26 @@
+import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import { NodeInstallationService } from "@effect-pleo/node"
+import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+
+const program = Effect.gen(function* () {
+  const sandbox = yield* Sandbox.Sandbox
+  yield* sandbox.order(Fault.status(429, { headers: { "retry-after": "1" } }))
+  yield* sandbox.order(Fault.lose)
+
+  yield* RetryPolicy.retry()(InstallationService.update(UpdateInstallation.activated()))
+
+  for (const { body, method, path, scheme, status } of yield* sandbox.requests)
+    yield* Console.log(`${method} ${path} ${scheme} ${body} -> ${status ?? "no answer"}`)
+})
+
+const live = Layer.unwrapEffect(
+  Effect.map(Sandbox.Sandbox, ({ url }) =>
+    NodeInstallationService.layer({ server: url, credentials: Credentials.apiKey(Redacted.make("any-key")) })
+  )
+).pipe(Layer.provideMerge(Sandbox.layer()))
+
+await program.pipe(Effect.provide(live), Effect.runPromise)

@@ -1,0 +1,46 @@
+import { expect, it } from "@effect/vitest"
+import {
+  Credentials,
+  InstallationService,
+  RetryPolicy,
+  TokenStore,
+  UpdateInstallation
+} from "@effect-pleo/core"
+import { NodeInstallationService } from "@effect-pleo/node"
+import { Sandbox } from "@effect-pleo/sandbox"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+
+const appAt = (url: string) => ({ clientId: "my-app", tokenEndpoint: `${url}/oauth/token` })
+
+const live = Layer.unwrapEffect(
+  Effect.map(Sandbox.Sandbox, ({ url }) =>
+    NodeInstallationService.layer({
+      server: url,
+      credentials: Credentials.oauth({ ...appAt(url), clientSecret: Redacted.make("my-secret") })
+    })
+  )
+).pipe(Layer.provideMerge(TokenStore.layerMemory), Layer.provideMerge(Sandbox.layer()))
+
+const update = InstallationService.update(UpdateInstallation.activated()).pipe(
+  RetryPolicy.retry(),
+  Credentials.use(Credentials.tenant("acme"))
+)
+
+it.live("asks the customer once the consent was withdrawn", () =>
+  Effect.gen(function* () {
+    const sandbox = yield* Sandbox.Sandbox
+    const grant = yield* sandbox.authorize()
+    yield* Credentials.storeTokens({ ...appAt(sandbox.url), tenant: "acme" }, grant)
+
+    yield* sandbox.expire(grant.id) // the next update finds a 401, refreshes and is sent again
+    expect((yield* update).status).toBe("ACTIVATED")
+
+    yield* sandbox.revoke(grant.id)
+    expect(yield* Effect.flip(update)).toMatchObject({ reason: "ReauthorizationRequired" })
+
+    const refreshes = (yield* sandbox.requests).filter(({ path }) => path === "/oauth/token")
+    expect(refreshes.map(({ grant }) => grant?.outcome)).toEqual(["rotated", "revoked"])
+  }).pipe(Effect.provide(live))
+)

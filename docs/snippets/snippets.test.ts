@@ -1,0 +1,334 @@
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "@effect/vitest"
+import {
+  Credentials,
+  InstallationError,
+  InstallationService,
+  InstallationServiceTest,
+  TokenStore,
+  UpdateInstallation
+} from "@effect-pleo/core"
+import { NodeInstallationService } from "@effect-pleo/node"
+import { Sandbox } from "@effect-pleo/sandbox"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
+import { run } from "../../examples/support/run.ts"
+import { connect } from "./consent.ts"
+import edge from "./edge.ts"
+import { reportAll } from "./every-customer.ts"
+import * as FileStore from "./file-store.ts"
+import { heartbeat } from "./heartbeat.ts"
+import * as Logged from "./logged.ts"
+import * as Middleware from "./middleware.ts"
+import * as Proxied from "./proxy.ts"
+import { everyMinute, withALog } from "./retries-by-hand.ts"
+import * as SqliteStore from "./sqlite-store.ts"
+import { effects, inAll, oneAttempt } from "./timeouts.ts"
+import { inTheForeground } from "./tuned-retries.ts"
+import { report } from "./who-has-to-act.ts"
+
+const serverError = new InstallationError.Infrastructure({ reason: "ServerError", status: 503 })
+const { activated } = UpdateInstallation
+
+const withSandbox = <A, E, R>(body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))
+
+const configured = (variables: Record<string, string>) =>
+  Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))
+
+const test = Effect.serviceOptional(InstallationServiceTest.InstallationServiceTest).pipe(Effect.orDie)
+
+const file = (name: string) => new URL(name, import.meta.url)
+
+// Each starts a process, which takes its time on a busy machine.
+describe("programs", { timeout: 60_000 }, () => {
+  it.live("first-update.ts activates the installation of the configured token", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const environment = { PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" }
+        const { code, stdout } = yield* run(file("first-update.ts"), { environment })
+        expect(code).toBe(0)
+        expect(stdout).toMatch(/urn:pleo:company:\S+ is ACTIVATED/)
+        expect(yield* sandbox.requests).toMatchObject([{ scheme: "Bearer", status: 200 }])
+      })
+    )
+  )
+
+  it.live("configured.ts takes its key and its server from variables of its own", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const environment = { INTEGRATION_SERVER: sandbox.url, INTEGRATION_KEY: "key" }
+        const { code, stderr } = yield* run(file("configured.ts"), { environment })
+        expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+        expect(yield* sandbox.requests).toMatchObject([{ scheme: "Basic", status: 200 }])
+      })
+    )
+  )
+
+  it.live("sandbox-faults.ts gets through at the third attempt", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* run(file("sandbox-faults.ts"))
+      expect(code).toBe(0)
+      expect(Array.from(stdout.matchAll(/-> (.*)$/gm), ([, outcome]) => outcome)).toEqual([
+        "429",
+        "no answer",
+        "200"
+      ])
+    })
+  )
+
+  it.live("shutdown.ts says that it is inactive before it ends with 143", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const code = yield* Effect.async<number | null>((resume) => {
+          const environment = { ...process.env, PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" }
+          const child = spawn(process.execPath, ["--import", "tsx", fileURLToPath(file("shutdown.ts"))], {
+            env: environment
+          })
+          child.stdout.once("data", () => child.kill("SIGTERM"))
+          child.once("exit", (code) => resume(Effect.succeed(code)))
+        })
+        expect(code).toBe(143)
+        expect(yield* sandbox.requests).toMatchObject([{ status: 200, body: '{"status":"INACTIVE"}' }])
+      })
+    )
+  )
+})
+
+describe("over HTTP", () => {
+  it.live("edge.ts answers with what Pleo said", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const environment = { PLEO_ACCESS_TOKEN: "token", PLEO_SERVER: sandbox.url }
+        const response = yield* Effect.promise(() =>
+          edge.fetch(new Request("https://example.com"), environment)
+        )
+        expect(yield* Effect.promise(() => response.text())).toBe("ACTIVATED")
+      })
+    )
+  )
+
+  it.live("middleware.ts counts a request and lets it through", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const installation = yield* InstallationService.update(activated()).pipe(
+          Effect.provide(Middleware.live),
+          Effect.provide(configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" }))
+        )
+        expect(installation.status).toBe("ACTIVATED")
+        const counter = Metric.tagged(Metric.counter("pleo_requests"), "status", "200")
+        expect((yield* Metric.value(counter)).count).toBe(1)
+      })
+    )
+  )
+
+  it.live("proxy.ts sends nothing past a proxy that is not there", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const error = yield* InstallationService.update(activated()).pipe(
+          Effect.provide(Proxied.live),
+          Effect.provide(
+            configured({
+              HTTPS_PROXY: "http://127.0.0.1:1",
+              PLEO_SERVER: sandbox.url,
+              PLEO_ACCESS_TOKEN: "token"
+            })
+          ),
+          Effect.flip
+        )
+        expect(error).toMatchObject({ _tag: "Infrastructure", reason: "Transport" })
+        expect(yield* sandbox.requests).toEqual([])
+      })
+    )
+  )
+
+  const appAt = (url: string) => ({
+    PLEO_SERVER: url,
+    PLEO_TOKEN_ENDPOINT: `${url}/oauth/token`,
+    PLEO_CLIENT_ID: "my-app",
+    PLEO_CLIENT_SECRET: "my-secret"
+  })
+
+  /** The tokens of a new consent, as the token endpoint gives them. */
+  const consent = (sandbox: Sandbox.Sandbox["Type"], expiresIn: number) =>
+    Effect.map(sandbox.authorize(), ({ accessToken, refreshToken }) => ({
+      access_token: Redacted.value(accessToken),
+      refresh_token: Redacted.value(refreshToken),
+      expires_in: expiresIn
+    }))
+
+  const updateOf = (tenant: string) =>
+    InstallationService.update(activated()).pipe(Credentials.use(Credentials.tenant(tenant)))
+
+  const temporary = Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-snippets-"))),
+    (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+  )
+
+  it.scopedLive("consent.ts stores tokens that file-store.ts refreshes and keeps for the next process", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const directory = yield* temporary
+        const variables = configured(appAt(sandbox.url))
+        const connected = connect("acme", yield* consent(sandbox, 0)).pipe(Effect.zipRight(updateOf("acme")))
+        yield* connected.pipe(Effect.provide(FileStore.live(directory)), Effect.provide(variables))
+        yield* updateOf("acme").pipe(Effect.provide(FileStore.live(directory)), Effect.provide(variables))
+        const outcomes = (yield* sandbox.requests).map(({ method, status }) => `${method} ${status}`)
+        expect(outcomes).toEqual(["POST 200", "PUT 200", "PUT 200"])
+      })
+    )
+  )
+
+  it.scopedLive("sqlite-store.ts keeps them in a file", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const variables = { ...appAt(sandbox.url), TOKENS: `file:${join(yield* temporary, "tokens.db")}` }
+        const connected = connect("acme", yield* consent(sandbox, 3600)).pipe(
+          Effect.zipRight(updateOf("acme"))
+        )
+        const { status } = yield* connected.pipe(
+          Effect.provide(SqliteStore.live),
+          Effect.provide(configured(variables))
+        )
+        expect(status).toBe("ACTIVATED")
+      })
+    )
+  )
+
+  it.live("consent.ts quotes nothing of what are no tokens", () =>
+    Effect.gen(function* () {
+      const error = yield* connect("acme", { access_token: "canary", refresh_token: "" }).pipe(
+        Effect.provide(TokenStore.layerMemory),
+        Effect.flip
+      )
+      expect(String(error)).toBe("Error: the token endpoint did not answer with tokens")
+    })
+  )
+
+  it.live("every-customer.ts gives those who have to connect again", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        yield* connect("acme", yield* consent(sandbox, 3600))
+        const failures = yield* reportAll(["acme", "borealis"])
+        expect(failures).toMatchObject([
+          { customer: "borealis", error: { reason: "ReauthorizationRequired" } }
+        ])
+      }).pipe(
+        Effect.provide(
+          NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+            Layer.provideMerge(TokenStore.layerMemory)
+          )
+        ),
+        Effect.provide(configured(appAt(sandbox.url)))
+      )
+    )
+  )
+})
+
+describe("in memory", () => {
+  const desksOf = (notes: Array<string>) => ({
+    developers: () => Effect.sync(() => void notes.push("developers")),
+    customer: () => Effect.sync(() => void notes.push("customer")),
+    later: () => Effect.sync(() => void notes.push("later"))
+  })
+
+  it.effect.each([
+    [new InstallationError.BadRequest({ status: 400 }), "developers"],
+    [new InstallationError.Unauthorized({ reason: "Unauthenticated", status: 401 }), "developers"],
+    [new InstallationError.Unauthorized({ reason: "ReauthorizationRequired" }), "customer"],
+    [serverError, "later"],
+    [new InstallationError.Infrastructure({ reason: "Redirect", status: 302 }), "developers"]
+  ] as const)("who-has-to-act.ts gives %s to the %s", ([error, desk]) =>
+    Effect.gen(function* () {
+      yield* (yield* test).failNext(error, 3)
+      const notes: Array<string> = []
+      const reported = yield* Effect.fork(report(activated(), desksOf(notes)))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(reported)
+      expect(notes).toEqual([desk])
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.effect("tuned-retries.ts makes two attempts where somebody waits", () =>
+    Effect.gen(function* () {
+      yield* (yield* test).failNext(serverError, 2)
+      const update = yield* Effect.fork(Effect.either(inTheForeground))
+      yield* TestClock.adjust("5 seconds")
+      expect(Either.isLeft(yield* Fiber.join(update))).toBe(true)
+      expect((yield* (yield* test).updates).length).toBe(2)
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.effect("retries-by-hand.ts logs each wait of the policy, or waits as long as it says", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => lines.push(message))
+      )
+      yield* (yield* test).failNext(serverError, 2)
+      const update = yield* Effect.fork(Effect.provide(withALog, logger))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(update)
+      expect(lines).toEqual([["attempt 1 has failed"], ["attempt 2 has failed"]])
+
+      yield* (yield* test).failNext(serverError, 9)
+      const patient = yield* Effect.fork(everyMinute)
+      yield* TestClock.adjust("9 minutes")
+      expect((yield* Fiber.join(patient)).status).toBe("ACTIVATED")
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.effect("heartbeat.ts beats on after a beat that failed", () =>
+    Effect.gen(function* () {
+      yield* (yield* test).failNext(new InstallationError.BadRequest({ status: 400 }))
+      yield* Effect.fork(heartbeat)
+      yield* TestClock.adjust("4 hours")
+      expect((yield* (yield* test).updates).length).toBeGreaterThanOrEqual(4)
+      expect((yield* (yield* test).installation).metadata).toHaveProperty("lastSeen")
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.effect("logged.ts logs a failure once, with all that is known of it", () =>
+    Effect.gen(function* () {
+      const failures: Array<unknown> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ annotations }) => failures.push(...HashMap.values(annotations)))
+      )
+      yield* (yield* test).failNext(
+        new InstallationError.Unauthorized({ reason: "Forbidden", status: 403, requestId: "id-of-support" })
+      )
+      yield* Logged.update(activated()).pipe(Effect.provide(logger), Effect.flip)
+      expect(failures.map((text) => JSON.parse(String(text)))).toMatchObject([
+        { _tag: "Unauthorized", reason: "Forbidden", requestId: "id-of-support", mayHaveBeenApplied: false }
+      ])
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.effect("timeouts.ts waits no longer than it says", () =>
+    Effect.gen(function* () {
+      const outcomes = yield* Effect.fork(
+        Effect.all([oneAttempt, inAll, effects].map(Effect.flip), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Fiber.join(outcomes)).toMatchObject([
+        { _tag: "Infrastructure", reason: "Timeout" },
+        { _tag: "Infrastructure", reason: "Timeout" },
+        { _tag: "TimeoutException" }
+      ])
+    }).pipe(Effect.provideService(InstallationService.InstallationService, { update: () => Effect.never }))
+  )
+})
