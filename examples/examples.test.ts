@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -67,6 +66,32 @@ it.live("retry-and-timeout.ts gets through at the third attempt", () =>
   })
 )
 
+it.live("opentelemetry.ts prints the trace and the metrics that its collector has received", () =>
+  Effect.gen(function* () {
+    const { code, stderr, stdout } = yield* run("opentelemetry.ts")
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    const [heading, spans = "", metrics = ""] = stdout.trim().split("\n\n")
+    expect(heading).toBe("What the collector has received:")
+    expect(spans.replace(/\d+ ms/g, "? ms").split("\n")).toEqual([
+      "  nightly report  ? ms",
+      "    InstallationService.update  ? ms",
+      "      POST /oauth/token  ? ms  http.response.status_code=200",
+      "      PUT /v1/installations/me  ? ms  http.response.status_code=503 error.type=503",
+      "      PUT /v1/installations/me  ? ms  http.request.resend_count=1 http.response.status_code=429 error.type=429",
+      "      PUT /v1/installations/me  ? ms  http.request.resend_count=2 http.response.status_code=200"
+    ])
+    expect(lines(metrics).map((line) => line.trim())).toEqual([
+      "pleo.installation.attempts  result=200 region=eu  1",
+      "pleo.installation.attempts  result=429 region=eu  1",
+      "pleo.installation.attempts  result=503 region=eu  1",
+      "pleo.installation.update.duration  outcome=Success region=eu  1",
+      "pleo.installation.updates  outcome=Success region=eu  1",
+      "pleo.installation.updates.active  region=eu  0",
+      "pleo.oauth.refreshes  result=Issued region=eu  1"
+    ])
+  })
+)
+
 it.live(
   "oauth-tenants.ts refreshes each customer's tokens once, and stops for one who took the consent back",
   () =>
@@ -114,6 +139,7 @@ it.live("nightly.ts tells Pleo of each customer's night", () =>
 )
 
 describe("the README of the examples", () => {
+  const folder = fileURLToPath(new URL(".", import.meta.url))
   const examples = readdirSync(folder).filter((name) => name.endsWith(".ts") && name !== "examples.test.ts")
   const source = readFileSync(`${folder}/examples.test.ts`, "utf8")
 

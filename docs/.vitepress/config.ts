@@ -13,6 +13,7 @@ const guides: Array<DefaultTheme.SidebarItem> = [
   { text: "Errors and retries", link: "/guide/errors-and-retries" },
   { text: "Testing", link: "/guide/testing" },
   { text: "OAuth and tenants", link: "/guide/oauth-and-tenants" },
+  { text: "Observability", link: "/guide/observability" },
   { text: "Sandbox", link: "/guide/sandbox" },
   { text: "Recipes", link: "/guide/recipes" },
   { text: "Migrating from a hand-written client", link: "/guide/migrating" }

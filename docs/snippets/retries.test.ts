@@ -14,7 +14,7 @@ it.effect("waits as long as Pleo asks, and then goes on", () =>
       status: 429,
       retryAfter: Duration.seconds(40)
     })
-    yield* test.failNext(throttled)
+    yield* test.order(InstallationServiceTest.fail(throttled))
 
     const update = yield* Effect.fork(inTheBackground)
     yield* TestClock.adjust("39 seconds")

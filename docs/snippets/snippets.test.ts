@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -13,7 +13,7 @@ import {
   UpdateInstallation
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Sandbox } from "@effect-pleo/sandbox"
+import { Fault, Sandbox } from "@effect-pleo/sandbox"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -22,12 +22,16 @@ import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
+import * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import { run } from "../../examples/support/run.ts"
 import { connect } from "./consent.ts"
+import * as Drift from "./drift.ts"
 import edge from "./edge.ts"
 import { reportAll } from "./every-customer.ts"
+import { explained } from "./explained.ts"
 import * as FileStore from "./file-store.ts"
 import { heartbeat } from "./heartbeat.ts"
 import * as Logged from "./logged.ts"
@@ -108,6 +112,15 @@ describe("programs", { timeout: 60_000 }, () => {
 })
 
 describe("over HTTP", () => {
+  const installation = {
+    id: "00000000-0000-4000-8000-000000000001",
+    applicationId: "00000000-0000-4000-8000-000000000002",
+    resource: "urn:pleo:company:1",
+    metadata: {},
+    createdAt: "2025-01-01T00:00:00Z",
+    updatedAt: "2025-01-01T00:00:00Z"
+  }
+
   it.live("edge.ts answers with what Pleo said", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
@@ -116,6 +129,26 @@ describe("over HTTP", () => {
           edge.fetch(new Request("https://example.com"), environment)
         )
         expect(yield* Effect.promise(() => response.text())).toBe("ACTIVATED")
+      })
+    )
+  )
+
+  it.live("drift.ts warns of a status that is new", () =>
+    withSandbox((sandbox) =>
+      Effect.gen(function* () {
+        const lines = yield* Queue.unbounded<string>()
+        const logger = Logger.replace(
+          Logger.defaultLogger,
+          Logger.make(({ message }) => lines.unsafeOffer(String(message)))
+        )
+        const body = JSON.stringify({ ...installation, status: "PAUSED" })
+        yield* sandbox.order(Fault.status(200, { body }))
+        yield* InstallationService.update(activated()).pipe(
+          Effect.provide(Drift.live),
+          Effect.provide(configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" })),
+          Effect.provide(logger)
+        )
+        expect(yield* Queue.take(lines)).toBe("Pleo's API has a new status: PAUSED")
       })
     )
   )
@@ -252,7 +285,7 @@ describe("in memory", () => {
     [new InstallationError.Infrastructure({ reason: "Redirect", status: 302 }), "developers"]
   ] as const)("who-has-to-act.ts gives %s to the %s", ([error, desk]) =>
     Effect.gen(function* () {
-      yield* (yield* test).failNext(error, 3)
+      yield* (yield* test).order(InstallationServiceTest.fail(error, { times: 3 }))
       const notes: Array<string> = []
       const reported = yield* Effect.fork(report(activated(), desksOf(notes)))
       yield* TestClock.adjust("1 minute")
@@ -263,7 +296,7 @@ describe("in memory", () => {
 
   it.effect("tuned-retries.ts makes two attempts where somebody waits", () =>
     Effect.gen(function* () {
-      yield* (yield* test).failNext(serverError, 2)
+      yield* (yield* test).order(InstallationServiceTest.fail(serverError, { times: 2 }))
       const update = yield* Effect.fork(Effect.either(inTheForeground))
       yield* TestClock.adjust("5 seconds")
       expect(Either.isLeft(yield* Fiber.join(update))).toBe(true)
@@ -278,13 +311,13 @@ describe("in memory", () => {
         Logger.defaultLogger,
         Logger.make(({ message }) => lines.push(message))
       )
-      yield* (yield* test).failNext(serverError, 2)
+      yield* (yield* test).order(InstallationServiceTest.fail(serverError, { times: 2 }))
       const update = yield* Effect.fork(Effect.provide(withALog, logger))
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(update)
       expect(lines).toEqual([["attempt 1 has failed"], ["attempt 2 has failed"]])
 
-      yield* (yield* test).failNext(serverError, 9)
+      yield* (yield* test).order(InstallationServiceTest.fail(serverError, { times: 9 }))
       const patient = yield* Effect.fork(everyMinute)
       yield* TestClock.adjust("9 minutes")
       expect((yield* Fiber.join(patient)).status).toBe("ACTIVATED")
@@ -293,7 +326,9 @@ describe("in memory", () => {
 
   it.effect("heartbeat.ts beats on after a beat that failed", () =>
     Effect.gen(function* () {
-      yield* (yield* test).failNext(new InstallationError.BadRequest({ status: 400 }))
+      yield* (yield* test).order(
+        InstallationServiceTest.fail(new InstallationError.BadRequest({ status: 400 }))
+      )
       yield* Effect.fork(heartbeat)
       yield* TestClock.adjust("4 hours")
       expect((yield* (yield* test).updates).length).toBeGreaterThanOrEqual(4)
@@ -308,13 +343,36 @@ describe("in memory", () => {
         Logger.defaultLogger,
         Logger.make(({ annotations }) => failures.push(...HashMap.values(annotations)))
       )
-      yield* (yield* test).failNext(
-        new InstallationError.Unauthorized({ reason: "Forbidden", status: 403, requestId: "id-of-support" })
-      )
+      const forbidden = { reason: "Forbidden", status: 403, requestId: "id-of-support" } as const
+      yield* (yield* test).order(InstallationServiceTest.fail(new InstallationError.Unauthorized(forbidden)))
       yield* Logged.update(activated()).pipe(Effect.provide(logger), Effect.flip)
       expect(failures.map((text) => JSON.parse(String(text)))).toMatchObject([
         { _tag: "Unauthorized", reason: "Forbidden", requestId: "id-of-support", mayHaveBeenApplied: false }
       ])
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.effect("explained.ts logs five lines of a failure", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.make(({ message }) => lines.push(String(message)))
+      )
+      const error = new InstallationError.Infrastructure({
+        reason: "ServerError",
+        status: 503,
+        requestId: "7d9f"
+      })
+      yield* (yield* test).order(InstallationServiceTest.fail(error, { times: 3 }))
+      const update = yield* Effect.fork(
+        Effect.exit(explained).pipe(Effect.withRandom(Random.fixed([1])), Effect.provide(logger))
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(update)
+      const guide = readFileSync(new URL("../guide/errors-and-retries.md", import.meta.url), "utf8")
+      expect(lines.length).toBe(1)
+      expect(guide).toContain(lines[0])
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 

@@ -4,6 +4,7 @@
  * of fast-check, as `effect/FastCheck` has it: for `it.prop` and `it.effect.prop` of @effect/vitest, and for
  * fast-check itself.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Arbitrary from "effect/Arbitrary"

@@ -40,6 +40,23 @@ export interface Issue {
 /**
  * What `RetryPolicy.retry` did until it failed.
  *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationError, RetryPolicy } from "@effect-pleo/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const busy = new InstallationError.Infrastructure({ reason: "RateLimited", status: 429 })
+ *
+ * const { retried } = await Effect.fail(busy).pipe(
+ *   RetryPolicy.retry({ baseDelay: "1 millis" }),
+ *   Effect.flip,
+ *   Effect.runPromise
+ * )
+ * assert.equal(retried?.attempts, 3)
+ * assert.equal(retried.mayHaveBeenApplied, false)
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */
@@ -495,6 +512,23 @@ const quoteStart = (text: string): string => {
 /**
  * An error for somebody on call, in five lines: what happened, the attempts and waits, whether the update may have been
  * applied, what to do, and what the answer said. As little of it is secret as of the error itself.
+ *
+ * @example
+ * ```ts
+ * import * as assert from "node:assert/strict"
+ * import { InstallationError } from "@effect-pleo/core"
+ *
+ * const error = new InstallationError.Infrastructure({ reason: "ServerError", status: 503, requestId: "7d9f" })
+ *
+ * assert.equal(
+ *   InstallationError.explain(error),
+ *   `What happened: Infrastructure (ServerError). Pleo could not process the update (status 503).
+ * Attempts: 1 is known of.
+ * Applied: perhaps. To send the same update again does no harm, unless a newer one was sent since.
+ * What to do: nothing here; if it goes on, ask Pleo's support.
+ * Answer: request id "7d9f".`
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category formatting

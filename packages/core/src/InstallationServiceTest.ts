@@ -4,7 +4,6 @@
  *
  * @module
  * @since 0.1.0
- * @module
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

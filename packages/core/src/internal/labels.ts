@@ -27,4 +27,5 @@ export const of = (key: string, value: string, secondKey?: string, secondValue?:
   return labels
 }
 
-export const add = (outer: Labels, own: Labels): Labels => (outer.length === 0 ? own : [...outer, ...own])
+/** In the order in which Effect adds them, since it takes another order for another metric. */
+export const add = (around: Labels, own: Labels): Labels => (around.length === 0 ? own : [...own, ...around])
