@@ -16,12 +16,19 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationMetric, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import { Credentials, InstallationClient, InstallationMetric, InstallationService } from "@effect-pleo/core"
+ * import { Sandbox } from "@effect-pleo/sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Metric from "effect/Metric"
+ * import * as Redacted from "effect/Redacted"
  *
  * const program = Effect.gen(function* () {
- *   yield* InstallationService.update({ status: "ACTIVATED" })
+ *   const sandbox = yield* Sandbox.Sandbox
+ *   const credentials = Credentials.apiKey(Redacted.make("key"))
+ *   yield* InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *     Effect.provide(InstallationClient.layer({ server: sandbox.url, credentials }))
+ *   )
  *   // Here, inside of tagMetrics, it is that of the region.
  *   const { count } = yield* InstallationMetric.updates.pipe(
  *     Metric.tagged("outcome", "Success"),
@@ -32,7 +39,7 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
  *
  * await program.pipe(
  *   Effect.tagMetrics("region", "eu"),
- *   Effect.provide(InstallationServiceTest.layerTest()),
+ *   Effect.provide([Sandbox.layer(), FetchHttpClient.layer]),
  *   Effect.runPromise
  * )
  * ```
@@ -55,12 +62,19 @@ export const updates: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.count
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationMetric, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import { Credentials, InstallationClient, InstallationMetric, InstallationService } from "@effect-pleo/core"
+ * import { Sandbox } from "@effect-pleo/sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Metric from "effect/Metric"
+ * import * as Redacted from "effect/Redacted"
  *
  * const program = Effect.gen(function* () {
- *   yield* InstallationService.update({ status: "ACTIVATED" })
+ *   const sandbox = yield* Sandbox.Sandbox
+ *   const credentials = Credentials.apiKey(Redacted.make("key"))
+ *   yield* InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *     Effect.provide(InstallationClient.layer({ server: sandbox.url, credentials }))
+ *   )
  *   const { count, sum } = yield* InstallationMetric.updateDuration.pipe(
  *     Metric.tagged("outcome", "Success"),
  *     Metric.value
@@ -68,7 +82,7 @@ export const updates: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.count
  *   assert.ok(count > 0 && sum / count < 1)
  * })
  *
- * await program.pipe(Effect.provide(InstallationServiceTest.layerTest()), Effect.runPromise)
+ * await program.pipe(Effect.provide([Sandbox.layer(), FetchHttpClient.layer]), Effect.runPromise)
  * ```
  *
  * @since 0.1.0
@@ -89,20 +103,29 @@ export const updateDuration: Metric.Metric.Histogram<number> = /*#__PURE__*/ Met
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationMetric, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+ * import { Credentials, InstallationClient, InstallationMetric, InstallationService } from "@effect-pleo/core"
+ * import { Fault, Sandbox } from "@effect-pleo/sandbox"
  * import * as Effect from "effect/Effect"
+ * import * as Fiber from "effect/Fiber"
  * import * as Metric from "effect/Metric"
+ * import * as Redacted from "effect/Redacted"
  *
  * const program = Effect.gen(function* () {
- *   const test = yield* InstallationServiceTest.InstallationServiceTest
- *   yield* Effect.fork(InstallationService.update({ status: "ACTIVATED" }))
- *   yield* test.awaitUpdates(1)
+ *   const sandbox = yield* Sandbox.Sandbox
+ *   yield* sandbox.order(Fault.stall)
+ *   const credentials = Credentials.apiKey(Redacted.make("key"))
+ *   const fiber = yield* InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *     Effect.provide(InstallationClient.layer({ server: sandbox.url, credentials })),
+ *     Effect.fork
+ *   )
+ *   yield* sandbox.awaitRequests(1)
  *   const { count } = yield* Metric.value(InstallationMetric.activeUpdates)
  *   assert.ok(count > 0)
+ *   yield* Fiber.interrupt(fiber)
  * })
  *
- * const script = [InstallationServiceTest.never()]
- * await program.pipe(Effect.provide(InstallationServiceTest.layerTest({ script })), Effect.runPromise)
+ * await program.pipe(Effect.provide([Sandbox.layer(), FetchHttpClient.layer]), Effect.runPromise)
  * ```
  *
  * @since 0.1.0

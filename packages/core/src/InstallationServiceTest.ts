@@ -5,7 +5,6 @@
  * @module
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -18,7 +17,7 @@ import type { InstallationError } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
 import { encodeUpdate } from "./internal/codec.ts"
 import { current as chosenCredentials, TypeId } from "./internal/credentials.ts"
-import { type Endpoint, Observation } from "./internal/observation.ts"
+import { silent } from "./internal/observation.ts"
 import { Ordering } from "./internal/ordering.ts"
 import { RetryBudgets } from "./internal/retryBudget.ts"
 import * as RetryRegion from "./internal/retryRegion.ts"
@@ -417,8 +416,6 @@ const customerOf = (
     : { key: `tenant ${variant.tenant}`, tenant: variant.tenant }
 }
 
-const nowhere: Endpoint = { name: "", attributes: [] }
-
 const ordinary = succeed()
 
 /**
@@ -540,20 +537,21 @@ export const make = (
     return {
       service: InstallationService.of({
         update: (request) =>
-          Effect.withFiberRuntime<Installation, InstallationError>((fiber) => {
-            const context = fiber.currentContext
-            const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-            // There are no requests, and so nothing is told but of the update.
-            const observe = () => new Observation(fiber, clock, nowhere)
-            return Effect.flatMap(encodeUpdate(request), (body) => {
+          Effect.contextWithEffect((context: Context.Context<never>) =>
+            Effect.flatMap(encodeUpdate(request), (body) => {
               const customer = customerOf(chosenCredentials(context))
               const region = RetryRegion.current(context)
               if (region !== undefined) region.withdraw = () => budgets.withdraw(customer.key)
-              return ordering.attempt(customer.key, body, region, observe, (attempt) =>
-                Effect.flatMap(attempt.begin, () => receive(JSON.parse(body), customer))
+              return ordering.attempt(
+                customer.key,
+                body,
+                region,
+                // It stands in for Pleo, also where the client is there as well.
+                () => silent,
+                (attempt) => Effect.flatMap(attempt.begin, () => receive(JSON.parse(body), customer))
               )
             })
-          })
+          )
       }),
       test: InstallationServiceTest.of({
         installation: Effect.contextWith((context: Context.Context<never>) =>

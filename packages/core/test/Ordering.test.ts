@@ -12,8 +12,8 @@ import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
-import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
-import { endpoint, Observation } from "../src/internal/observation.ts"
+import { Infrastructure } from "../src/InstallationError.ts"
+import { silent } from "../src/internal/observation.ts"
 import { type Attempt, Ordering } from "../src/internal/ordering.ts"
 import { RetryRegion } from "../src/internal/retryRegion.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
@@ -570,12 +570,7 @@ describe("what is kept in memory", () => {
       body: string,
       region: RetryRegion | undefined,
       perform: (attempt: Attempt) => Effect.Effect<A, Infrastructure>
-    ) =>
-      Effect.withFiberRuntime<A, InstallationError>((fiber) => {
-        const observe = () =>
-          new Observation(fiber, Clock.make(), endpoint("PUT", new URL("http://localhost/")))
-        return ordering.attempt(installation, body, region, observe, perform)
-      })
+    ) => ordering.attempt(installation, body, region, () => silent, perform)
     return { lanes: () => privateSize(ordering, "#lanes"), attempt, updates: () => updates }
   }
 

@@ -175,12 +175,12 @@ const make = (
   const interpret = (
     answer: Answer,
     { clock, fiber }: Given,
-    observation: Observation.Observation,
+    observer: Observation.Observer,
     makeScrub: () => (text: string) => string
   ): Update => {
-    observation.answered(answer.status)
+    observer.answered(answer.status)
     const end = (exit: Exit.Exit<Installation, InstallationError>, telling?: Effect.Effect<void>): Update => {
-      const log = observation.received(exit)
+      const log = observer.received(exit)
       const update = telling === undefined ? exit : Effect.zipRight(telling, exit)
       return log === undefined ? update : Effect.zipRight(log, update)
     }
@@ -210,7 +210,7 @@ const make = (
     const context = fiber.currentContext
     const source = sourceOf(credentials, given.credentials ?? chosenCredentials(context), clock)
     if ("_tag" in source) return refuse(source, given)
-    const exchangeWith = ({ observation }: Attempt, secrets: Secrets): Exchange => ({
+    const exchangeWith = ({ observer }: Attempt, secrets: Secrets): Exchange => ({
       request: {
         headers: {
           authorization: Redacted.value(secrets.authorization),
@@ -219,8 +219,8 @@ const make = (
         },
         body
       },
-      span: observation.sent(),
-      interpret: (answer) => interpret(answer, given, observation, () => Scrub.make(secrets, body))
+      span: observer.sent(),
+      interpret: (answer) => interpret(answer, given, observer, () => Scrub.make(secrets, body))
     })
     const isGrant = "identity" in source
     const installation = isGrant ? source.identity : Redacted.value(source.authorization)

@@ -60,14 +60,35 @@ interface Request {
   status?: number
 }
 
-/** One update as its caller means it, with all its attempts. */
-export class Observation {
+/** What learns of one update as its caller means it, with all its attempts. */
+export interface Observer {
+  /** The span of the update. */
+  readonly span: Span | undefined
+  /** A request is sent. Returns its span. */
+  readonly sent: () => Span | undefined
+  readonly answered: (status: number) => void
+  /** The request that is under way, if one is, came to this end. Logs that, if it is to be logged. */
+  readonly received: (exit: Result) => Effect.Effect<void> | undefined
+  /** Nothing is tried any more. */
+  readonly end: (exit: Result) => void
+}
+
+/** Tells nobody. */
+export const silent: Observer = {
+  span: undefined,
+  sent: () => undefined,
+  answered: () => {},
+  received: () => undefined,
+  end: () => {}
+}
+
+/** Tells tracers, meters and logs. */
+export class Observation implements Observer {
   readonly #fiber: Spans.Fiber
   readonly #clock: Clock.Clock
   readonly #endpoint: Endpoint
   readonly #labels: Labels.Labels
   readonly #beganAt: bigint
-  /** The span of the update. */
   readonly span: Span | undefined
   /** Whether anybody is told of each request. */
   readonly #isDetailed: boolean
@@ -90,7 +111,6 @@ export class Observation {
     return this.#isDetailed ? this.#clock.unsafeCurrentTimeNanos() : 0n
   }
 
-  /** A request is sent. Returns its span. */
   sent(): Span | undefined {
     const beganAt = this.#now()
     const { attributes, name } = this.#endpoint
@@ -107,7 +127,6 @@ export class Observation {
     this.#request.span?.attribute("http.response.status_code", status)
   }
 
-  /** The request that is under way, if one is, came to this end. Logs that, if it is to be logged. */
   received(exit: Result): Effect.Effect<void> | undefined {
     const request = this.#request
     if (request === undefined) return undefined
@@ -131,7 +150,6 @@ export class Observation {
       : undefined
   }
 
-  /** Nothing is tried any more. */
   end(exit: Result): void {
     if (this.#hasEnded) return
     this.#hasEnded = true

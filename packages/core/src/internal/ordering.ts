@@ -2,7 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Infrastructure, type InstallationError } from "../InstallationError.ts"
-import type { Observation } from "./observation.ts"
+import type { Observer } from "./observation.ts"
 import type { RetryRegion } from "./retryRegion.ts"
 import { within } from "./timeout.ts"
 
@@ -10,20 +10,20 @@ import { within } from "./timeout.ts"
 export class Ticket {
   readonly lane: Lane
   readonly number: number
-  readonly observation: Observation
+  readonly observer: Observer
   #lastFailure: Exit.Exit<unknown, InstallationError> | undefined
   /** Whether it may be tried again. */
   isKept = false
 
-  constructor(lane: Lane, number: number, observation: Observation) {
+  constructor(lane: Lane, number: number, observer: Observer) {
     this.lane = lane
     this.number = number
-    this.observation = observation
+    this.observer = observer
   }
 
   /** An attempt came to this end. */
   attempted(exit: Exit.Exit<unknown, InstallationError>): void {
-    if (Exit.isSuccess(exit) || !this.isKept) this.observation.end(exit)
+    if (Exit.isSuccess(exit) || !this.isKept) this.observer.end(exit)
     else this.#lastFailure = exit
   }
 
@@ -31,7 +31,7 @@ export class Ticket {
   drop(exit?: Exit.Exit<unknown, unknown>): void {
     this.isKept = false
     const end = exit !== undefined && Exit.isFailure(exit) ? exit : this.#lastFailure
-    if (end !== undefined) this.observation.end(end)
+    if (end !== undefined) this.observer.end(end)
   }
 
   get isSuperseded(): boolean {
@@ -132,7 +132,7 @@ export class Attempt {
   readonly #lane: Lane
   readonly #place: Place
   readonly #ticket: Ticket
-  readonly observation: Observation
+  readonly observer: Observer
   #isSent = false
   #isTold = false
 
@@ -143,7 +143,7 @@ export class Attempt {
     this.#lane = lane
     this.#place = lane.enter()
     this.#ticket = ticket
-    this.observation = ticket.observation
+    this.observer = ticket.observer
   }
 
   /** Calls `begin` when its turn has come: to send it, or with why it may not be sent any more. */
@@ -184,7 +184,7 @@ export class Attempt {
   tell<A>(exit: Exit.Exit<A, InstallationError>): Effect.Effect<A, InstallationError> {
     if (this.#isTold) return exit
     this.#isTold = true
-    const log = this.observation.received(exit)
+    const log = this.observer.received(exit)
     this.#ticket.attempted(exit)
     return log === undefined ? exit : Effect.zipRight(log, exit)
   }
@@ -215,7 +215,7 @@ export class Ordering {
     installation: string,
     body: string,
     region: RetryRegion | undefined,
-    observe: () => Observation,
+    observe: () => Observer,
     perform: (attempt: Attempt) => Effect.Effect<A, InstallationError>,
     timeout?: number
   ): Effect.Effect<A, InstallationError> {
@@ -258,9 +258,9 @@ export class Ordering {
     })
   }
 
-  #issue(lane: Lane, installation: string, observation: Observation): Ticket {
+  #issue(lane: Lane, installation: string, observer: Observer): Ticket {
     this.#onNew(installation)
-    return new Ticket(lane, ++this.#issued, observation)
+    return new Ticket(lane, ++this.#issued, observer)
   }
 
   #lane(installation: string): Lane {

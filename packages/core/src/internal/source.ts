@@ -64,7 +64,7 @@ export const asGranted = <A>(
     sent = secrets
     return send(() => secrets, undefined)
   }
-  const { span } = attempt.observation
+  const { span } = attempt.observer
   /** A renewal that this update begins hangs from its span. */
   const asChild = <B>(self: Effect.Effect<B, InstallationError>) =>
     span === undefined ? self : Effect.withParentSpan(self, span)
