@@ -8,6 +8,8 @@ const fields: ReadonlySet<string> = new Set(Object.keys(Installation.fields))
 const statuses: ReadonlySet<string> = new Set(InstallationStatus.literals)
 const errorCodes: ReadonlySet<string> = new Set(InstallationErrorCode.literals)
 
+const byKind = Labels.family((kind: string) => ({ kind }))
+
 const maxLength = 128
 const maxTold = 64
 
@@ -43,8 +45,7 @@ export class Drift {
   ): Effect.Effect<void> | undefined {
     const found = find(installation, body)
     if (found === undefined) return undefined
-    for (const { kind } of found)
-      InstallationMetric.drift.unsafeUpdate(1, Labels.add(labels, Labels.of("kind", kind)))
+    for (const { kind } of found) InstallationMetric.drift.unsafeUpdate(1, Labels.add(labels, byKind(kind)))
     const onDrift = this.#onDrift
     if (onDrift === undefined) return undefined
     const scrub = makeScrub()

@@ -10,21 +10,17 @@ export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 export const around = (fiber: RuntimeFiber<unknown, unknown>): Labels =>
   fiber.getFiberRef(FiberRef.currentMetricLabels)
 
-const known = new Map<string, Labels>()
-
-/** One label, or two. The values are few: names of reasons, statuses. */
-export const of = (key: string, value: string, secondKey?: string, secondValue?: string): Labels => {
-  const id = `${key} ${value} ${secondValue}`
-  let labels = known.get(id)
-  if (labels === undefined) {
-    const first = MetricLabel.make(key, value)
-    labels =
-      secondKey === undefined || secondValue === undefined
-        ? [first]
-        : [first, MetricLabel.make(secondKey, secondValue)]
-    known.set(id, labels)
+/** Labels by a value, of which there are few, such as names of reasons. */
+export const family = <A extends string | number>(make: (value: A) => Readonly<Record<string, string>>) => {
+  const known = new Map<A, Labels>()
+  return (value: A): Labels => {
+    let labels = known.get(value)
+    if (labels === undefined) {
+      labels = Object.entries(make(value)).map(([key, value]) => MetricLabel.make(key, value))
+      known.set(value, labels)
+    }
+    return labels
   }
-  return labels
 }
 
 /** In the order in which Effect adds them, since it takes another order for another metric. */

@@ -53,6 +53,15 @@ const errorTypeOf = (exit: Result): string | undefined => {
   return (error && reasonOf(error)) ?? outcomeOf(exit, error)
 }
 
+const byOutcome = Labels.family((outcome: string) => ({ outcome }))
+
+const byResult = Labels.family((result: string | number) => ({ result: String(result) }))
+
+const byReason = {
+  Unauthorized: Labels.family((reason: string) => ({ outcome: "Unauthorized", reason })),
+  Infrastructure: Labels.family((reason: string) => ({ outcome: "Infrastructure", reason }))
+}
+
 /** A request under way. */
 interface Request {
   readonly span: Span | undefined
@@ -139,8 +148,8 @@ export class Observation implements Observer {
       if (errorType !== undefined) span.attribute("error.type", errorType)
       Spans.end(this.#fiber, span, exit, () => endedAt)
     }
-    const result = status === undefined ? (errorType ?? "Success") : String(status)
-    InstallationMetric.attempts.unsafeUpdate(1, Labels.add(this.#labels, Labels.of("result", result)))
+    const result = status ?? errorType ?? "Success"
+    InstallationMetric.attempts.unsafeUpdate(1, Labels.add(this.#labels, byResult(result)))
     return logsDebug(this.#fiber)
       ? Effect.annotateLogs(Effect.logDebug(`${this.#endpoint.name} ${result}`), {
           attempt: this.#requests,
@@ -161,15 +170,15 @@ export class Observation implements Observer {
       if (errorType !== undefined) this.span.attribute("error.type", errorType)
       Spans.end(this.#fiber, this.span, exit, () => endedAt)
     }
-    const reason = error && reasonOf(error)
+    const own = byOutcome(outcome)
     InstallationMetric.activeUpdates.unsafeUpdate(-1, this.#labels)
     InstallationMetric.updateDuration.unsafeUpdate(
       Number(endedAt - this.#beganAt) / 1e9,
-      Labels.add(this.#labels, Labels.of("outcome", outcome))
+      Labels.add(this.#labels, own)
     )
     InstallationMetric.updates.unsafeUpdate(
       1,
-      Labels.add(this.#labels, Labels.of("outcome", outcome, "reason", reason))
+      Labels.add(this.#labels, error && "reason" in error ? byReason[error._tag](error.reason) : own)
     )
   }
 }
