@@ -109,8 +109,9 @@ const parseTimestamp = (text: string): number => {
   if (match === null) return Number.NaN
   const [, year, month, day] = match
   // JavaScript takes the 30th of February for a day in March.
-  const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
-  return Number(day) <= lastDay ? Date.parse(text.toUpperCase()) : Number.NaN
+  const isDay =
+    Number(day) <= 28 || Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
+  return isDay ? Date.parse(text.toUpperCase()) : Number.NaN
 }
 
 const Timestamp = Schema.transformOrFail(
