@@ -76,8 +76,8 @@ it.live("opentelemetry.ts prints the trace and the metrics that its collector ha
       "  nightly report  ? ms",
       "    InstallationService.update  ? ms",
       "      POST /oauth/token  ? ms  http.response.status_code=200",
-      "      PUT /v1/installations/me  ? ms  http.response.status_code=503 error.type=503",
-      "      PUT /v1/installations/me  ? ms  http.request.resend_count=1 http.response.status_code=429 error.type=429",
+      "      PUT /v1/installations/me  ? ms  http.response.status_code=503 error.type=ServerError",
+      "      PUT /v1/installations/me  ? ms  http.request.resend_count=1 http.response.status_code=429 error.type=RateLimited",
       "      PUT /v1/installations/me  ? ms  http.request.resend_count=2 http.response.status_code=200"
     ])
     expect(lines(metrics).map((line) => line.trim())).toEqual([
@@ -85,7 +85,6 @@ it.live("opentelemetry.ts prints the trace and the metrics that its collector ha
       "pleo.installation.attempts  result=429 region=eu  1",
       "pleo.installation.attempts  result=503 region=eu  1",
       "pleo.installation.update.duration  outcome=Success region=eu  1",
-      "pleo.installation.updates  outcome=Success region=eu  1",
       "pleo.installation.updates.active  region=eu  0",
       "pleo.oauth.refreshes  result=Issued region=eu  1"
     ])

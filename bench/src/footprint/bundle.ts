@@ -58,7 +58,9 @@ export const bundleOwn = async (entry: string): Promise<Bundle> => {
   try {
     const { output } = await bundle.generate({ format: "esm", minify: true })
     if (output.length !== 1) throw new Error(`${output.length} files instead of one`)
-    return toBundle(output[0].code)
+    // In an application's bundle nothing is imported or exported, and no notes for another bundler are left.
+    const notCode = /\bimport(?:[^"'`;]*from)?\s*"[^"]*";?|\bexport\s*\{[^}]*\};?|\/\* ?[#@]__PURE__ ?\*\/ ?/g
+    return toBundle(output[0].code.replace(notCode, ""))
   } finally {
     await bundle.close()
   }

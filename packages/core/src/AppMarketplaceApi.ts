@@ -138,6 +138,28 @@ export const updateClientInstallation = HttpApiEndpoint.put("updateClientInstall
   .annotate(OpenApi.Identifier, "updateClientInstallation")
   .annotate(OpenApi.Summary, "Change the status, the error code or the metadata of the caller's installation")
 
+// Here and not on the schemas, which every application has in its bundle.
+const descriptions = {
+  InstallationStatus: [
+    "ACTIVATED: it works.",
+    "INACTIVE: it is not in use at present.",
+    "AUTHORIZED: the user has let the app in, but it cannot be used yet.",
+    "PENDING_INTEGRATION: the integration synchronises or does other background work.",
+    "ERROR: it does not work; the error code says why."
+  ],
+  InstallationErrorCode: [
+    "NOT_ENTITLED: this installation may not use the app.",
+    "AUTH_ERROR: authentication failed while it was being installed."
+  ]
+}
+
+const withDescriptions = (spec: Record<string, unknown>): Record<string, unknown> => {
+  const { components } = structuredClone(spec) as unknown as OpenApi.OpenAPISpec
+  for (const [name, sentences] of Object.entries(descriptions))
+    Object.assign(components.schemas[name] ?? {}, { description: sentences.join(" ") })
+  return { ...spec, components }
+}
+
 // HttpApi adds a described body to every 400. The contract describes none, and Pleo need not send one.
 const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unknown> => {
   const { components, paths } = structuredClone(spec) as unknown as OpenApi.OpenAPISpec
@@ -201,7 +223,7 @@ export const AppMarketplaceApi = HttpApi.make("AppMarketplaceApi")
     { url: servers.production, description: "production" },
     { url: servers.staging, description: "staging" }
   ])
-  .annotate(OpenApi.Transform, withoutDecodeErrors)
+  .annotate(OpenApi.Transform, (spec) => withDescriptions(withoutDecodeErrors(spec)))
 
 /**
  * The OpenAPI document of the contract as it stands here. Properties that it does not name are allowed,

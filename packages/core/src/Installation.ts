@@ -41,14 +41,7 @@ export const InstallationStatus = Schema.Literal(
   "PENDING_INTEGRATION",
   "ERROR"
 ).annotations({
-  identifier: "InstallationStatus",
-  description: [
-    "ACTIVATED: it works.",
-    "INACTIVE: it is not in use at present.",
-    "AUTHORIZED: the user has let the app in, but it cannot be used yet.",
-    "PENDING_INTEGRATION: the integration synchronises or does other background work.",
-    "ERROR: it does not work; the error code says why."
-  ].join(" ")
+  identifier: "InstallationStatus"
 })
 
 /**
@@ -82,11 +75,7 @@ export type InstallationStatus = typeof InstallationStatus.Type
  * @category schemas
  */
 export const InstallationErrorCode = Schema.Literal("NOT_ENTITLED", "AUTH_ERROR").annotations({
-  identifier: "InstallationErrorCode",
-  description: [
-    "NOT_ENTITLED: this installation may not use the app.",
-    "AUTH_ERROR: authentication failed while it was being installed."
-  ].join(" ")
+  identifier: "InstallationErrorCode"
 })
 
 /**
@@ -115,7 +104,7 @@ const parseTimestamp = (text: string): number => {
 }
 
 const Timestamp = Schema.transformOrFail(
-  Schema.String.annotations({ description: "RFC 3339", jsonSchema: { type: "string", format: "date-time" } }),
+  Schema.String.annotations({ jsonSchema: { type: "string", format: "date-time" } }),
   Schema.DateTimeUtcFromSelf.annotations({
     arbitrary: () => (fc) =>
       fc

@@ -9,55 +9,10 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 
 /**
- * `pleo.installation.updates`: the updates that have ended, each counted once, however many attempts it took. The
- * label `outcome` is `Success`, the tag of the error (`BadRequest`, `Unauthorized`, `Infrastructure`), `Interrupted`
- * or `Defect`; `reason` is that of the error, where it has one.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
- * import { Credentials, InstallationClient, InstallationMetric, InstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
- * import * as Effect from "effect/Effect"
- * import * as Metric from "effect/Metric"
- * import * as Redacted from "effect/Redacted"
- *
- * const program = Effect.gen(function* () {
- *   const sandbox = yield* Sandbox.Sandbox
- *   const credentials = Credentials.apiKey(Redacted.make("key"))
- *   yield* InstallationService.update({ status: "ACTIVATED" }).pipe(
- *     Effect.provide(InstallationClient.layer({ server: sandbox.url, credentials }))
- *   )
- *   // Here, inside of tagMetrics, it is that of the region.
- *   const { count } = yield* InstallationMetric.updates.pipe(
- *     Metric.tagged("outcome", "Success"),
- *     Metric.value
- *   )
- *   assert.equal(count, 1)
- * })
- *
- * await program.pipe(
- *   Effect.tagMetrics("region", "eu"),
- *   Effect.provide([Sandbox.layer(), FetchHttpClient.layer]),
- *   Effect.runPromise
- * )
- * ```
- *
- * @since 0.1.0
- * @category metrics
- */
-export const updates: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.counter(
-  "pleo.installation.updates",
-  {
-    description: "Updates that have ended",
-    incremental: true
-  }
-)
-
-/**
  * `pleo.installation.update.duration`: how long updates took in seconds, from the call to the end of the last attempt,
- * with the waits in between. The label `outcome` is that of `updates`.
+ * with the waits in between; and so, as its count, how many have ended. The label `outcome` is `Success`, the tag of
+ * the error (`BadRequest`, `Unauthorized`, `Infrastructure`), `Interrupted` or `Defect`; `reason` is that of the error,
+ * where it has one.
  *
  * @example
  * ```ts
@@ -90,11 +45,8 @@ export const updates: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.count
  */
 export const updateDuration: Metric.Metric.Histogram<number> = /*#__PURE__*/ Metric.histogram(
   "pleo.installation.update.duration",
-  // The boundaries that OpenTelemetry recommends for HTTP clients, and as far as the default deadline.
-  /*#__PURE__*/ MetricBoundaries.fromIterable([
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 30
-  ]),
-  "Seconds that an update took, all attempts and waits included"
+  // Up to 41 seconds: the default deadline is 30.
+  /*#__PURE__*/ MetricBoundaries.exponential({ start: 0.005, factor: 2, count: 14 })
 )
 
 /**
@@ -132,8 +84,7 @@ export const updateDuration: Metric.Metric.Histogram<number> = /*#__PURE__*/ Met
  * @category metrics
  */
 export const activeUpdates: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.counter(
-  "pleo.installation.updates.active",
-  { description: "Updates under way" }
+  "pleo.installation.updates.active"
 )
 
 /**
@@ -170,7 +121,7 @@ export const activeUpdates: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric
  */
 export const attempts: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.counter(
   "pleo.installation.attempts",
-  { description: "Requests sent to Pleo, retries included", incremental: true }
+  { incremental: true }
 )
 
 /**
@@ -215,7 +166,6 @@ export const attempts: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.coun
  * @category metrics
  */
 export const refreshes: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.counter("pleo.oauth.refreshes", {
-  description: "Refresh tokens sent to the token endpoint",
   incremental: true
 })
 
@@ -264,6 +214,5 @@ export const refreshes: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.cou
  * @category metrics
  */
 export const drift: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.counter("pleo.installation.drift", {
-  description: "What answers held that this version does not know",
   incremental: true
 })

@@ -290,11 +290,9 @@ export const retry = (options: Options = {}) => {
     ): Attempts =>
       Effect.flatMap(nextDelay(settings, history.retries, error), (delay) =>
         given.clock.unsafeCurrentTimeMillis() + delay < end && (!isBudgeted || region.withdraw())
-          ? Effect.logDebug(`Trying again in ${delay} ms`).pipe(
-              Effect.zipRight(Effect.sleep(delay)),
-              Effect.zipRight(
-                Effect.suspend(() => attempt(given, region, nextHistory(history, error, delay), end))
-              )
+          ? Effect.flatMap(
+              Effect.zipRight(Effect.logDebug(`Trying again in ${delay} ms`), Effect.sleep(delay)),
+              () => attempt(given, region, nextHistory(history, error, delay), end)
             )
           : Effect.fail(withHistory(error, history))
       )
@@ -303,19 +301,15 @@ export const retry = (options: Options = {}) => {
       Effect.uninterruptibleMask((restore) => {
         const region = RetryRegion.enter(given.region ?? current(given.fiber.currentContext))
         const end = given.clock.unsafeCurrentTimeMillis() + deadline
+        const leave = (exit: Exit.Exit<A, E | Infrastructure>) => {
+          region.leave(exit)
+          return exit
+        }
         return Effect.matchCauseEffect(
           restore(Effect.suspend(() => attempt(given, region, noHistory, end))),
           {
-            onFailure: (cause) => {
-              const exit = Exit.failCause(cause)
-              region.leave(exit)
-              return exit
-            },
-            onSuccess: (answer) => {
-              const exit = Exit.succeed(answer)
-              region.leave(exit)
-              return exit
-            }
+            onFailure: (cause) => leave(Exit.failCause(cause)),
+            onSuccess: (answer) => leave(Exit.succeed(answer))
           }
         )
       })

@@ -29,7 +29,7 @@ import { type Attempt, Ordering } from "./ordering.ts"
 import { RetryBudgets } from "./retryBudget.ts"
 import * as RetryRegion from "./retryRegion.ts"
 import * as Scrub from "./scrub.ts"
-import { asGranted, sourceOf } from "./source.ts"
+import { sourceOf } from "./source.ts"
 import { timedOut } from "./timeout.ts"
 
 type Answer = Transport.Answer
@@ -236,7 +236,7 @@ const make = (
       () => new Observation.Observation(fiber, clock, endpoint),
       (attempt) =>
         isGrant
-          ? asGranted(source, carrier.post, clock, attempt, ownTimeout, (choose, timeout) => {
+          ? source.attempt(carrier.post, clock, attempt, ownTimeout, (choose, timeout) => {
               const chooseExchange = () => {
                 const chosen = choose()
                 return Effect.isEffect(chosen) ? chosen : exchangeWith(attempt, chosen)

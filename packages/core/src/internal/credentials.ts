@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import type { Credentials } from "../Credentials.ts"
 import type { InstallationError } from "../InstallationError.ts"
 import type * as Transport from "../Transport.ts"
+import type { Attempt } from "./ordering.ts"
 
 export const TypeId: unique symbol = Symbol.for("@effect-pleo/core/Credentials")
 
@@ -23,6 +24,13 @@ export type Post = (
   request: Transport.Request
 ) => Effect.Effect<Transport.Answer, Transport.Failure>
 
+/** Sends with what is chosen when it is its turn. An effect that is chosen instead goes on from there. */
+export type Send<A> = (
+  choose: () => Secrets | Effect.Effect<A, InstallationError>,
+  /** For what ends by itself. */
+  timeout: number | undefined
+) => Effect.Effect<A, InstallationError>
+
 /** What a customer granted: credentials that are renewed as they expire. */
 export interface Grant {
   /** The same for as long as it is the same customer, whatever is sent. */
@@ -35,6 +43,14 @@ export interface Grant {
   readonly replace: (rejected: Secrets, post: Post) => Effect.Effect<Secrets | undefined, InstallationError>
   /** Learns that these were accepted. */
   readonly accept: (secrets: Secrets) => void
+  /** One attempt with these: once more with others when they are not accepted. `timeout` is in milliseconds. */
+  readonly attempt: <A>(
+    post: Post,
+    clock: Clock.Clock,
+    attempt: Attempt,
+    timeout: number | undefined,
+    send: Send<A>
+  ) => Effect.Effect<A, InstallationError>
 }
 
 export type Variant =

@@ -8,24 +8,10 @@ const fields: ReadonlySet<string> = new Set(Object.keys(Installation.fields))
 const statuses: ReadonlySet<string> = new Set(InstallationStatus.literals)
 const errorCodes: ReadonlySet<string> = new Set(InstallationErrorCode.literals)
 
-const byKind = Labels.family((kind: string) => ({ kind }))
+const kinds = new Labels.Cache()
 
 const maxLength = 128
 const maxTold = 64
-
-/** What an answer that could be decoded holds beyond what is known. Nearly always nothing. */
-const find = (installation: Installation, body: unknown): ReadonlyArray<SchemaDrift> | undefined => {
-  let found: Array<SchemaDrift> | undefined
-  const add = (kind: SchemaDrift["kind"], name: string) => {
-    found ??= []
-    if (found.length < maxTold) found.push({ kind, name })
-  }
-  if (!statuses.has(installation.status)) add("status", installation.status)
-  if (installation.errorCode !== undefined && !errorCodes.has(installation.errorCode))
-    add("errorCode", installation.errorCode)
-  for (const field in body as object) if (!fields.has(field)) add("field", field)
-  return found
-}
 
 /** What one client has met that it did not know. */
 export class Drift {
@@ -36,37 +22,42 @@ export class Drift {
     this.#onDrift = onDrift
   }
 
-  /** Counts it, and tells of what is new, if anything is. */
+  /** Counts what an answer that could be decoded holds beyond what is known, and tells of what is new. */
   note(
-    installation: Installation,
+    { errorCode, status }: Installation,
     body: unknown,
     labels: Labels.Labels,
     makeScrub: () => (text: string) => string
   ): Effect.Effect<void> | undefined {
-    const found = find(installation, body)
-    if (found === undefined) return undefined
-    for (const { kind } of found) InstallationMetric.drift.unsafeUpdate(1, Labels.add(labels, byKind(kind)))
+    const found: Array<SchemaDrift> = []
+    if (!statuses.has(status)) found.push({ kind: "status", name: status })
+    if (errorCode !== undefined && !errorCodes.has(errorCode))
+      found.push({ kind: "errorCode", name: errorCode })
+    for (const name in body as object)
+      if (!fields.has(name) && found.length < maxTold) found.push({ kind: "field", name })
+    for (const { kind } of found)
+      InstallationMetric.drift.unsafeUpdate(
+        1,
+        Labels.add(
+          labels,
+          kinds.get(kind, () => ({ kind }))
+        )
+      )
     const onDrift = this.#onDrift
-    if (onDrift === undefined) return undefined
+    const untold = found.filter((drift) => onDrift !== undefined && this.#isNew(drift))
+    if (onDrift === undefined || untold.length === 0) return undefined
     const scrub = makeScrub()
-    const untold = found
-      .map(({ kind, name }) => ({ kind, name: scrub(name).slice(0, maxLength) }))
-      .filter((drift) => this.#isNew(drift))
-    return untold.length === 0
-      ? undefined
-      : Effect.asVoid(Effect.forkDaemon(Effect.forEach(untold, (drift) => tell(onDrift, drift))))
+    const telling = Effect.forEach(untold, ({ kind, name }) =>
+      Effect.catchAllCause(
+        Effect.suspend(() => onDrift({ kind, name: scrub(name).slice(0, maxLength) })),
+        (cause) => Effect.logWarning("onDrift failed", cause)
+      )
+    )
+    return Effect.asVoid(Effect.forkDaemon(telling))
   }
 
   #isNew({ kind, name }: SchemaDrift): boolean {
-    const key = `${kind} ${name}`
-    if (this.#told.has(key) || this.#told.size === maxTold) return false
-    this.#told.add(key)
-    return true
+    const key = `${kind} ${name.slice(0, maxLength)}`
+    return !this.#told.has(key) && this.#told.size < maxTold && !!this.#told.add(key)
   }
 }
-
-const tell = (onDrift: OnDrift, drift: SchemaDrift): Effect.Effect<void> =>
-  Effect.catchAllCause(
-    Effect.suspend(() => onDrift(drift)),
-    (cause) => Effect.logWarning("onDrift did not take what it was told", cause)
-  )

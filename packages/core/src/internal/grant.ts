@@ -6,6 +6,8 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type { InstallationError } from "../InstallationError.ts"
 import type * as internal from "./credentials.ts"
+import { attemptWith } from "./granted.ts"
+import type { Attempt } from "./ordering.ts"
 import * as Renewal from "./renewal.ts"
 
 /** What the grants of one app share. */
@@ -94,6 +96,16 @@ export class Grant implements internal.Grant {
 
   accept(secrets: internal.Secrets): void {
     if (this.#held?.secrets === secrets) this.#isAccepted = true
+  }
+
+  attempt<A>(
+    post: internal.Post,
+    clock: Clock.Clock,
+    attempt: Attempt,
+    timeout: number | undefined,
+    send: internal.Send<A>
+  ): Effect.Effect<A, InstallationError> {
+    return attemptWith(this, post, clock, attempt, timeout, send)
   }
 
   /** Goes on without those who wait for it. */

@@ -1,5 +1,5 @@
 import * as Duration from "effect/Duration"
-import { BadRequest, Infrastructure, isInstallationError, Unauthorized } from "../InstallationError.ts"
+import { isInstallationError } from "../InstallationError.ts"
 
 /** What came before an attempt. */
 export interface History {
@@ -29,13 +29,7 @@ export const nextHistory = (history: History, error: unknown, delay: number): Hi
 export const withHistory = <E>(error: E, history: History): E => {
   if (history.retries === 0 || !isInstallationError(error)) return error
   const { attempts, mayHaveBeenApplied, waited } = nextHistory(history, error, 0)
-  const fields = { ...error, retried: { attempts, waited: Duration.millis(waited), mayHaveBeenApplied } }
-  switch (error._tag) {
-    case "BadRequest":
-      return new BadRequest(fields) as E & BadRequest
-    case "Unauthorized":
-      return new Unauthorized({ ...fields, reason: error.reason }) as E & Unauthorized
-    case "Infrastructure":
-      return new Infrastructure({ ...fields, reason: error.reason }) as E & Infrastructure
-  }
+  const retried = { attempts, waited: Duration.millis(waited), mayHaveBeenApplied }
+  const Same = error.constructor as new (fields: object) => typeof error
+  return new Same({ ...error, retried })
 }

@@ -10,14 +10,15 @@ export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 export const around = (fiber: RuntimeFiber<unknown, unknown>): Labels =>
   fiber.getFiberRef(FiberRef.currentMetricLabels)
 
-/** Labels by a value, of which there are few, such as names of reasons. */
-export const family = <A extends string | number>(make: (value: A) => Readonly<Record<string, string>>) => {
-  const known = new Map<A, Labels>()
-  return (value: A): Labels => {
-    let labels = known.get(value)
+/** Labels by a key, of which there are few. */
+export class Cache {
+  readonly #known = new Map<unknown, Labels>()
+
+  get(key: unknown, make: () => Readonly<Record<string, string>>): Labels {
+    let labels = this.#known.get(key)
     if (labels === undefined) {
-      labels = Object.entries(make(value)).map(([key, value]) => MetricLabel.make(key, value))
-      known.set(value, labels)
+      labels = Object.entries(make()).map(([key, value]) => MetricLabel.make(key, value))
+      this.#known.set(key, labels)
     }
     return labels
   }

@@ -8,15 +8,15 @@ import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type { Span } from "effect/Tracer"
-import { type InstallationError, isInstallationError } from "../InstallationError.ts"
+import { isInstallationError } from "../InstallationError.ts"
 import * as InstallationMetric from "../InstallationMetric.ts"
 import * as Labels from "./labels.ts"
-import * as Spans from "./span.ts"
+import { type Attributes, begin, type Fiber } from "./span.ts"
 
 /** The requests of one client: the same attributes for each (OpenTelemetry's semantic conventions for HTTP). */
 export interface Endpoint {
   readonly name: string
-  readonly attributes: Spans.Attributes
+  readonly attributes: Attributes
 }
 
 export const endpoint = (method: string, url: URL): Endpoint => ({
@@ -31,36 +31,29 @@ export const endpoint = (method: string, url: URL): Endpoint => ({
 
 type Result = Exit.Exit<unknown, unknown>
 
-const errorOf = (exit: Result): InstallationError | undefined => {
-  if (Exit.isSuccess(exit)) return undefined
+interface End {
+  readonly outcome: string
+  /** The error's, if it has one. */
+  readonly reason?: string
+}
+
+const success: End = { outcome: "Success" }
+
+const endOf = (exit: Result): End => {
+  if (Exit.isSuccess(exit)) return success
   const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
-  return isInstallationError(error) ? error : undefined
+  return isInstallationError(error)
+    ? { outcome: error._tag, ...("reason" in error && { reason: error.reason }) }
+    : { outcome: Cause.isInterrupted(exit.cause) ? "Interrupted" : "Defect" }
 }
 
-const reasonOf = (error: InstallationError): string | undefined =>
-  "reason" in error ? error.reason : undefined
+/** The value of OpenTelemetry's `error.type`. */
+const errorTypeOf = (end: End): string | undefined =>
+  end === success ? undefined : (end.reason ?? end.outcome)
 
-/** What became of something, in one word. */
-const outcomeOf = (exit: Result, error: InstallationError | undefined): string => {
-  if (Exit.isSuccess(exit)) return "Success"
-  return error?._tag ?? (Cause.isInterrupted(exit.cause) ? "Interrupted" : "Defect")
-}
+const ends = new Labels.Cache()
 
-/** The value of OpenTelemetry's `error.type`: an error's reason, or else its name. */
-const errorTypeOf = (exit: Result): string | undefined => {
-  if (Exit.isSuccess(exit)) return undefined
-  const error = errorOf(exit)
-  return (error && reasonOf(error)) ?? outcomeOf(exit, error)
-}
-
-const byOutcome = Labels.family((outcome: string) => ({ outcome }))
-
-const byResult = Labels.family((result: string | number) => ({ result: String(result) }))
-
-const byReason = {
-  Unauthorized: Labels.family((reason: string) => ({ outcome: "Unauthorized", reason })),
-  Infrastructure: Labels.family((reason: string) => ({ outcome: "Infrastructure", reason }))
-}
+const results = new Labels.Cache()
 
 /** A request under way. */
 interface Request {
@@ -93,7 +86,7 @@ export const silent: Observer = {
 
 /** Tells tracers, meters and logs. */
 export class Observation implements Observer {
-  readonly #fiber: Spans.Fiber
+  readonly #fiber: Fiber
   readonly #clock: Clock.Clock
   readonly #endpoint: Endpoint
   readonly #labels: Labels.Labels
@@ -105,13 +98,13 @@ export class Observation implements Observer {
   #request: Request | undefined
   #hasEnded = false
 
-  constructor(fiber: Spans.Fiber, clock: Clock.Clock, endpoint: Endpoint) {
+  constructor(fiber: Fiber, clock: Clock.Clock, endpoint: Endpoint) {
     this.#fiber = fiber
     this.#clock = clock
     this.#endpoint = endpoint
     this.#labels = Labels.around(fiber)
     this.#beganAt = clock.unsafeCurrentTimeNanos()
-    this.span = Spans.begin(fiber, "InstallationService.update", "internal", [], () => this.#beganAt)
+    this.span = begin(fiber, "InstallationService.update", "internal", [], this.#beganAt)
     this.#isDetailed = this.span !== undefined || logsDebug(fiber)
     InstallationMetric.activeUpdates.unsafeUpdate(1, this.#labels)
   }
@@ -123,7 +116,7 @@ export class Observation implements Observer {
   sent(): Span | undefined {
     const beganAt = this.#now()
     const { attributes, name } = this.#endpoint
-    const span = this.span && Spans.begin(this.#fiber, name, "client", attributes, () => beganAt, this.span)
+    const span = this.span && begin(this.#fiber, name, "client", attributes, beganAt, this.span)
     if (this.#requests > 0) span?.attribute("http.request.resend_count", this.#requests)
     this.#requests += 1
     this.#request = { span, beganAt }
@@ -142,19 +135,22 @@ export class Observation implements Observer {
     this.#request = undefined
     const { beganAt, span, status } = request
     const endedAt = this.#now()
-    const errorType =
-      status === undefined || (status >= 200 && status < 300) ? errorTypeOf(exit) : String(status)
-    if (span !== undefined) {
-      if (errorType !== undefined) span.attribute("error.type", errorType)
-      Spans.end(this.#fiber, span, exit, () => endedAt)
-    }
+    const errorType = errorTypeOf(endOf(exit))
+    if (errorType) span?.attribute("error.type", errorType)
+    span?.end(endedAt, exit)
     const result = status ?? errorType ?? "Success"
-    InstallationMetric.attempts.unsafeUpdate(1, Labels.add(this.#labels, byResult(result)))
+    InstallationMetric.attempts.unsafeUpdate(
+      1,
+      Labels.add(
+        this.#labels,
+        results.get(result, () => ({ result: String(result) }))
+      )
+    )
     return logsDebug(this.#fiber)
       ? Effect.annotateLogs(Effect.logDebug(`${this.#endpoint.name} ${result}`), {
           attempt: this.#requests,
-          durationMs: millis(endedAt - beganAt),
-          ...(errorType === undefined ? {} : { errorType })
+          durationMs: Number(endedAt - beganAt) / 1e6,
+          ...(errorType && { errorType })
         })
       : undefined
   }
@@ -163,27 +159,20 @@ export class Observation implements Observer {
     if (this.#hasEnded) return
     this.#hasEnded = true
     const endedAt = this.#clock.unsafeCurrentTimeNanos()
-    const error = errorOf(exit)
-    const outcome = outcomeOf(exit, error)
-    if (this.span !== undefined) {
-      const errorType = errorTypeOf(exit)
-      if (errorType !== undefined) this.span.attribute("error.type", errorType)
-      Spans.end(this.#fiber, this.span, exit, () => endedAt)
-    }
-    const own = byOutcome(outcome)
+    const end = endOf(exit)
+    const errorType = errorTypeOf(end)
+    if (errorType) this.span?.attribute("error.type", errorType)
+    this.span?.end(endedAt, exit)
     InstallationMetric.activeUpdates.unsafeUpdate(-1, this.#labels)
     InstallationMetric.updateDuration.unsafeUpdate(
       Number(endedAt - this.#beganAt) / 1e9,
-      Labels.add(this.#labels, own)
-    )
-    InstallationMetric.updates.unsafeUpdate(
-      1,
-      Labels.add(this.#labels, error && "reason" in error ? byReason[error._tag](error.reason) : own)
+      Labels.add(
+        this.#labels,
+        ends.get(errorType, () => ({ ...end }))
+      )
     )
   }
 }
 
-const millis = (nanos: bigint): number => Number(nanos / 1000n) / 1000
-
-const logsDebug = (fiber: Spans.Fiber): boolean =>
+const logsDebug = (fiber: Fiber): boolean =>
   LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)
