@@ -25,12 +25,10 @@ const { values: options } = parseArgs({
 
 const phases = ["cpu64", "cpu1", "cpu512", "allocation", "waiting", "growth", ...parts]
 const levels = [
-  { inFlight: 64, turns: 8 },
-  { inFlight: 1, turns: 3 },
-  { inFlight: 512, turns: 3 }
+  { inFlight: 64, turns: 5 },
+  { inFlight: 1, turns: 2 },
+  { inFlight: 512, turns: 2 }
 ]
-/** What this is about is measured in more processes than one. */
-const again: ReadonlyArray<Name> = ["effect-pleo", "effect-pleo-traced", "effect-pleo-retry"]
 const allocating: ReadonlyArray<Name> = [
   "effect-pleo",
   "effect-pleo-traced",
@@ -71,7 +69,7 @@ const server = await ServerProcess.start()
 
 const cpu = await measureCpu(
   server,
-  [...chosen, ...again].filter((name) => name !== reference && chosen.includes(name)),
+  chosen.filter((name) => name !== reference),
   levels.filter(({ inFlight }) => chosenPhases.includes(`cpu${inFlight}`))
 )
 

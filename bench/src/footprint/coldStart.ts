@@ -40,9 +40,9 @@ export const maxRatioInstalled = 1.1
 
 export const bareImport = "a bare import"
 
-const bundledRounds = 7
+const bundledRounds = 5
 // They take several times as long.
-const installedRounds = 4
+const installedRounds = 3
 const warmUps = 1
 /** In milliseconds. */
 const maxTime = 60_000
