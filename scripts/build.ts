@@ -6,9 +6,10 @@ import { createRequire } from "node:module"
 import { basename, dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
+import { packages as names } from "./support/modules.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const packages = ["core", "node", "sandbox", "sql"].map((name) => join(root, "packages", name))
+const packages = names.map((name) => join(root, "packages", name))
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string): void => {
   // A command that is a script of Node.js is not executable everywhere.

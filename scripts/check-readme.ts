@@ -1,8 +1,9 @@
 // Every TypeScript block of the documentation is a file that CI compiles and runs: a comment before the block
 // names it. This holds the blocks against the files, and with --write puts the files into the blocks.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { packages } from "./support/modules.ts"
 
-const ofPackages = ["core", "node", "sandbox", "sql"].map((name) => `packages/${name}/README.md`)
+const ofPackages = packages.map((name) => `packages/${name}/README.md`)
 const guides = readdirSync("docs/guide").map((name) => `docs/guide/${name}`)
 const documents = ["README.md", "CONTRIBUTING.md", "docs/index.md", ...guides, ...ofPackages]
 const block = /(?:<!-- (?<path>\S+) -->\n)?```(?:ts|typescript|js)\n(?<code>[\s\S]*?)```/g

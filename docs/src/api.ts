@@ -4,23 +4,17 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import {
-  Application,
   type Comment,
   type CommentDisplayPart,
   type DeclarationReflection,
   LogLevel,
   Reflection,
   ReflectionKind,
-  type TagString,
-  TSConfigReader
+  type TagString
 } from "typedoc"
+import { convert, docstringsOf } from "../../scripts/docstrings/read.ts"
+import { type Module, packages, publicModules } from "../../scripts/support/modules.ts"
 import { type Signatures, signaturesOf } from "./signatures.ts"
-
-interface Module {
-  readonly package: string
-  readonly name: string
-  readonly path: string
-}
 
 /** A module as TypeDoc and TypeScript know it. */
 interface Documented extends Module {
@@ -41,8 +35,6 @@ export interface Index {
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const out = join(root, "docs/api")
 
-const packages = ["core", "node", "sql", "sandbox"]
-
 // What most look for comes first, the rest follows by name.
 const categories = [
   "accessors",
@@ -59,50 +51,26 @@ const categories = [
   "*"
 ]
 
-/** The public modules: those that a package's barrel names. */
-const publicModules = (): ReadonlyArray<Module> =>
-  packages.flatMap((name) => {
-    const directory = join(root, `packages/${name}/src`)
-    const barrel = readFileSync(join(directory, "index.ts"), "utf8")
-    return Array.from(
-      barrel.matchAll(/^export \* as (\w+) from "\.\/(.+)"$/gm),
-      ([, module = "", file = ""]) => ({
-        package: name,
-        name: module,
-        path: join(directory, file)
-      })
-    )
-  })
-
-const convert = async (modules: ReadonlyArray<Module>): Promise<ReadonlyArray<Documented>> => {
-  const app = await Application.bootstrap(
+const read = async (modules: ReadonlyArray<Module>): Promise<ReadonlyArray<Documented>> => {
+  const converted = await convert(
+    modules.map(({ path }) => path),
     {
-      entryPoints: modules.map(({ path }) => path),
-      tsconfig: join(root, "docs/tsconfig.api.json"),
       logLevel: LogLevel.Warn,
-      // `check` does, and with all of the project in sight.
-      skipErrorChecking: true,
-      disableSources: true,
-      excludeExternals: true,
       categorizeByGroup: false,
       categoryOrder: categories,
-      sort: ["source-order"],
       // TypeDoc warns of any other.
       blockTags: ["@category", "@module", "@since", ...(Object.keys(shownTags) as Array<TagString>)],
       validation: { notExported: true, invalidLink: true, invalidPath: true, notDocumented: false }
-    },
-    [new TSConfigReader()]
+    }
   )
-  const entryPoints = app.getEntryPoints() ?? []
-  const project = app.converter.convert(entryPoints)
+  const { app, entryPoints, project } = converted
   app.validate(project)
-  if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error("The docstrings have to be mended.")
+  const { problems } = docstringsOf(converted)
+  if (problems.length > 0) throw new Error(problems.join("\n"))
 
   const signatures = signaturesOf(entryPoints)
-  return modules.map((module) => {
-    const index = entryPoints.findIndex(({ sourceFile }) => sourceFile.fileName === module.path)
-    const { displayName = "" } = entryPoints[index] ?? {}
-    const reflection = project.children?.find(({ name }) => name === displayName)
+  return modules.map((module, index) => {
+    const reflection = project.children?.find(({ name }) => name === module.path)
     const own = signatures[index]
     if (reflection === undefined || own === undefined) throw new Error(`${module.path} was not converted`)
     return { ...module, reflection, signatures: own }
@@ -192,25 +160,6 @@ const categoriesOf = ({
     .filter(({ names }) => names.length > 0)
 }
 
-const problemsOf = (module: Documented): ReadonlyArray<string> => {
-  const shown = categoriesOf(module)
-  const says = (comment: Comment | undefined) =>
-    comment?.summary.some(({ text }) => text.trim() !== "") ?? false
-  const about = (name: string): ReadonlyArray<string> => {
-    const comments = commentsOf(module, name)
-    const category = shown.find(({ names }) => names.includes(name))
-    return [
-      ...(comments.some(says) ? [] : ["no docstring that says something"]),
-      ...(comments.every((comment) => comment.getTag("@since")) ? [] : ["no @since"]),
-      ...(category === undefined || category.title === "Other" ? ["no @category"] : [])
-    ].map((problem) => `${module.package}/${module.name}.${name} has ${problem}`)
-  }
-  return [
-    ...(says(module.reflection.comment) ? [] : [`${module.path} begins with no docstring that has @module`]),
-    ...Array.from(module.signatures.keys()).flatMap(about)
-  ]
-}
-
 const pageOf = (modules: ReadonlyArray<Documented>, module: Documented): string => {
   const summary = markdownOf(modules, module.reflection.comment?.summary ?? [])
   return [
@@ -280,9 +229,7 @@ const writeAll = (files: ReadonlyMap<string, string>): void => {
 
 /** Writes the pages, and `index.json`. */
 export const generate = async (): Promise<void> => {
-  const modules = await convert(publicModules())
-  const problems = modules.flatMap(problemsOf)
-  if (problems.length > 0) throw new Error(problems.join("\n"))
+  const modules = await read(publicModules())
   writeAll(
     new Map([
       ...modules.map(

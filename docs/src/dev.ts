@@ -2,6 +2,7 @@
 import { watch } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { createServer } from "vitepress"
+import { packages } from "../../scripts/support/modules.ts"
 import { generate } from "./api.ts"
 
 await generate()
@@ -18,5 +19,5 @@ const regenerate = () => {
     last = last.then(generate).catch((error) => console.error(error))
   }, 200)
 }
-for (const name of ["core", "node", "sql", "sandbox"])
+for (const name of packages)
   watch(fileURLToPath(new URL(`../../packages/${name}/src`, import.meta.url)), regenerate)

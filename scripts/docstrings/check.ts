@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { root, typeCheck } from "./compiler.ts"
-import { type Example, read } from "./read.ts"
+import { convert, docstringsOf, type Example } from "./read.ts"
 import { run } from "./run.ts"
 
 // All packages, and what they run on, are dependencies there.
@@ -28,7 +28,7 @@ const indent = (text: string): string => text.trimEnd().replaceAll(/\n(?=.)/g, "
  * milliseconds each may take: more than any does, although the first of a process loads all of Effect.
  */
 export const check = async (modules: ReadonlyArray<string>, patience = 15_000): Promise<Report> => {
-  const { examples, exports, problems } = await read(modules)
+  const { examples, exports, problems } = docstringsOf(await convert(modules))
 
   mkdirSync(home, { recursive: true })
   const directory = mkdtempSync(join(home, "docstrings-"))

@@ -5,9 +5,12 @@ import {
   Application,
   type Comment,
   type DeclarationReflection,
+  type DocumentationEntryPoint,
   Logger,
   LogLevel,
-  ReflectionKind
+  type ProjectReflection,
+  ReflectionKind,
+  type TypeDocOptions
 } from "typedoc"
 import { compile, root } from "./compiler.ts"
 
@@ -104,27 +107,43 @@ const readModule = (module: DeclarationReflection): Docstrings => {
   }
 }
 
-/** Reads the docstrings of modules: the examples in them, and what is missing. */
-export const read = async (modules: ReadonlyArray<string>): Promise<Docstrings> => {
-  // Without readers: no file but this one has a say.
+/** Modules as TypeDoc and TypeScript know them. */
+export interface Converted {
+  readonly app: Application
+  readonly project: ProjectReflection
+  /** In the order of the modules, which are named by their paths. */
+  readonly entryPoints: ReadonlyArray<DocumentationEntryPoint>
+  /** What TypeDoc warns of, also later. */
+  readonly warnings: ReadonlyArray<string>
+}
+
+export const convert = async (
+  modules: ReadonlyArray<string>,
+  options: TypeDocOptions = {}
+): Promise<Converted> => {
+  // Without readers: no file but this one and its callers has a say.
   const app = await Application.bootstrap(
-    { alwaysCreateEntryPointModule: true, excludeExternals: true, sort: ["source-order"] },
+    { alwaysCreateEntryPointModule: true, excludeExternals: true, sort: ["source-order"], ...options },
     []
   )
   const warnings = new Warnings()
   app.logger = warnings
   const program = compile(modules)
-  const project = app.converter.convert(
-    modules.map((displayName) => {
-      const sourceFile = program.getSourceFile(displayName)
-      if (sourceFile === undefined) throw new Error(`There is no ${displayName}`)
-      return { displayName, program, sourceFile }
-    })
-  )
+  const entryPoints = modules.map((displayName) => {
+    const sourceFile = program.getSourceFile(displayName)
+    if (sourceFile === undefined) throw new Error(`There is no ${displayName}`)
+    return { displayName, program, sourceFile }
+  })
+  const project = app.converter.convert(entryPoints)
+  return { app, project, entryPoints, warnings: warnings.messages }
+}
+
+/** The docstrings of modules: the examples in them, and what is missing or is warned of. */
+export const docstringsOf = ({ project, warnings }: Converted): Docstrings => {
   const found = project.children?.map(readModule) ?? []
   return {
     exports: found.reduce((sum, { exports }) => sum + exports, 0),
     examples: found.flatMap(({ examples }) => examples),
-    problems: [...warnings.messages, ...found.flatMap(({ problems }) => problems)]
+    problems: [...warnings, ...found.flatMap(({ problems }) => problems)]
   }
 }

@@ -1,5 +1,5 @@
-// Spans as Effect.useSpan makes them, begun and ended inside of a callback: with an effect for each, an update would
-// take three times as long to be traced.
+// Spans as Effect.useSpan makes them, for where there is a callback and no effect. They have their times also where
+// `Effect.withTracerTiming` has turned those off.
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type { RuntimeFiber } from "effect/Fiber"

@@ -1,0 +1,23 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { basename } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** The packages that are published, by their directories. */
+export const packages: ReadonlyArray<string> = ["core", "node", "sql", "sandbox"]
+
+export interface Module {
+  readonly package: string
+  readonly name: string
+  readonly path: string
+}
+
+/** The modules that the packages export. An index names the same ones once more. */
+export const publicModules = (): ReadonlyArray<Module> =>
+  packages.flatMap((name) => {
+    const directory = fileURLToPath(new URL(`../../packages/${name}`, import.meta.url))
+    const { exports } = JSON.parse(readFileSync(`${directory}/package.json`, "utf8"))
+    return readdirSync(`${directory}/src`)
+      .filter((file) => file.endsWith(".ts") && file !== "index.ts")
+      .map((file) => ({ package: name, name: basename(file, ".ts"), path: `${directory}/src/${file}` }))
+      .filter((module) => exports[`./${module.name}`] !== null)
+  })
