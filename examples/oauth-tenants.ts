@@ -12,18 +12,15 @@ import { Fault, Sandbox } from "@effect-pleo/sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 
 const customers = ["acme", "borealis", "cirrus"] as const
-
-const appAt = (url: string) => ({ clientId: "my-app", tokenEndpoint: `${url}/oauth/token` })
 
 /** What happens when a customer lets the app in: here the sandbox plays Pleo's consent page. */
 const authorize = (tenant: string) =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const grant = yield* sandbox.authorize({ expiresIn: "2 seconds" })
-    yield* Credentials.storeTokens({ ...appAt(sandbox.url), tenant }, grant)
+    yield* Credentials.storeTokens({ ...(yield* Credentials.grantConfig), tenant }, grant)
     return grant.id
   })
 
@@ -73,13 +70,10 @@ const program = Effect.gen(function* () {
   yield* updateAll("acme has let the app in again")
 })
 
-const live = Layer.unwrapEffect(
-  Effect.map(Sandbox.Sandbox, ({ url }) =>
-    NodeInstallationService.layer({
-      server: url,
-      credentials: Credentials.oauth({ ...appAt(url), clientSecret: Redacted.make("my-secret") })
-    })
+const live = Sandbox.layerTest(
+  NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+    Layer.provideMerge(TokenStore.layerMemory)
   )
-).pipe(Layer.provideMerge(TokenStore.layerMemory), Layer.provideMerge(Sandbox.layer()))
+)
 
 await Effect.runPromise(Effect.provide(program, live))

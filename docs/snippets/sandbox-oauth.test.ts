@@ -10,18 +10,12 @@ import { NodeInstallationService } from "@effect-pleo/node"
 import { Sandbox } from "@effect-pleo/sandbox"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 
-const appAt = (url: string) => ({ clientId: "my-app", tokenEndpoint: `${url}/oauth/token` })
-
-const live = Layer.unwrapEffect(
-  Effect.map(Sandbox.Sandbox, ({ url }) =>
-    NodeInstallationService.layer({
-      server: url,
-      credentials: Credentials.oauth({ ...appAt(url), clientSecret: Redacted.make("my-secret") })
-    })
+const live = Sandbox.layerTest(
+  NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+    Layer.provideMerge(TokenStore.layerMemory)
   )
-).pipe(Layer.provideMerge(TokenStore.layerMemory), Layer.provideMerge(Sandbox.layer()))
+)
 
 const update = InstallationService.update(UpdateInstallation.activated()).pipe(
   RetryPolicy.retry(),
@@ -32,7 +26,7 @@ it.live("asks the customer once the consent was withdrawn", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const grant = yield* sandbox.authorize()
-    yield* Credentials.storeTokens({ ...appAt(sandbox.url), tenant: "acme" }, grant)
+    yield* Credentials.storeTokens({ ...(yield* Credentials.grantConfig), tenant: "acme" }, grant)
 
     yield* sandbox.expire(grant.id) // the next update finds a 401, refreshes and is sent again
     expect((yield* update).status).toBe("ACTIVATED")
