@@ -270,6 +270,13 @@ describe("over HTTP", () => {
   )
 })
 
+/** What is picked of each log line, and the logger that picks it. */
+const recordingLogger = <A>(pick: (options: Logger.Logger.Options<unknown>) => A) => {
+  const picked: Array<A> = []
+  const logger = Logger.make((options) => picked.push(pick(options)))
+  return [picked, Logger.replace(Logger.defaultLogger, logger)] as const
+}
+
 describe("in memory", () => {
   const desksOf = (notes: Array<string>) => ({
     developers: () => Effect.sync(() => void notes.push("developers")),
@@ -306,11 +313,7 @@ describe("in memory", () => {
 
   it.effect("retries-by-hand.ts logs each wait of the policy, or waits as long as it says", () =>
     Effect.gen(function* () {
-      const lines: Array<unknown> = []
-      const logger = Logger.replace(
-        Logger.defaultLogger,
-        Logger.make(({ message }) => lines.push(message))
-      )
+      const [lines, logger] = recordingLogger(({ message }) => message)
       yield* (yield* test).order(InstallationServiceTest.fail(serverError, { times: 2 }))
       const update = yield* Effect.fork(Effect.provide(withALog, logger))
       yield* TestClock.adjust("1 minute")
@@ -338,15 +341,11 @@ describe("in memory", () => {
 
   it.effect("logged.ts logs a failure once, with all that is known of it", () =>
     Effect.gen(function* () {
-      const failures: Array<unknown> = []
-      const logger = Logger.replace(
-        Logger.defaultLogger,
-        Logger.make(({ annotations }) => failures.push(...HashMap.values(annotations)))
-      )
+      const [logged, logger] = recordingLogger(({ annotations }) => [...HashMap.values(annotations)])
       const forbidden = { reason: "Forbidden", status: 403, requestId: "id-of-support" } as const
       yield* (yield* test).order(InstallationServiceTest.fail(new InstallationError.Unauthorized(forbidden)))
       yield* Logged.update(activated()).pipe(Effect.provide(logger), Effect.flip)
-      expect(failures.map((text) => JSON.parse(String(text)))).toMatchObject([
+      expect(logged.flat().map((text) => JSON.parse(String(text)))).toMatchObject([
         { _tag: "Unauthorized", reason: "Forbidden", requestId: "id-of-support", mayHaveBeenApplied: false }
       ])
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
@@ -354,11 +353,7 @@ describe("in memory", () => {
 
   it.effect("explained.ts logs five lines of a failure", () =>
     Effect.gen(function* () {
-      const lines: Array<string> = []
-      const logger = Logger.replace(
-        Logger.defaultLogger,
-        Logger.make(({ message }) => lines.push(String(message)))
-      )
+      const [lines, logger] = recordingLogger(({ message }) => String(message))
       const error = new InstallationError.Infrastructure({
         reason: "ServerError",
         status: 503,
