@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { createRequire } from "node:module"
 import { basename, dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import { build as esbuild } from "esbuild"
 import ts from "typescript"
 import { packages as names } from "./support/modules.ts"
 
@@ -69,13 +70,46 @@ const buildCommonJs = (directory: string): void => {
   writeFileSync(join(cjs, "package.json"), '{ "type": "commonjs", "sideEffects": false }\n')
 }
 
-const build = (): void => {
+/**
+ * Internal modules that are loaded together become one file: Node.js looks up each import of each file anew, which
+ * takes longer than all else that it does with these files. The index stays as it is, for it would make an object of
+ * each module, which no bundler could take apart again.
+ */
+const mergeInternalModules = async (directory: string): Promise<void> => {
+  const esm = join(directory, "dist/esm")
+  const entries = readdirSync(esm).filter((name) => name.endsWith(".js") && name !== "index.js")
+  const { outputFiles } = await esbuild({
+    absWorkingDir: esm,
+    entryPoints: entries,
+    outdir: esm,
+    chunkNames: "internal/[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    packages: "external",
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    sourcemap: true,
+    sourcesContent: false,
+    write: false,
+    logLevel: "error"
+  })
+  const isInternal = (name: string) => /^internal[\\/].*\.js(\.map)?$/.test(name)
+  for (const name of filesIn(esm, "").filter(isInternal)) rmSync(join(esm, name))
+  for (const { contents, path } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, contents)
+  }
+}
+
+const build = async (): Promise<void> => {
   for (const directory of packages) rmSync(join(directory, "dist"), { recursive: true, force: true })
   const projects = packages.map((directory) => join(directory, "tsconfig.build.json"))
   run(createRequire(import.meta.url).resolve("typescript/bin/tsc"), ["-b", ...projects], root)
   for (const directory of packages) {
     renameImports(join(directory, "dist/esm"))
     buildCommonJs(directory)
+    await mergeInternalModules(directory)
   }
 }
 
@@ -96,5 +130,5 @@ const pack = (destination: string): void => {
   )
 }
 
-build()
+await build()
 if (process.argv[2] !== undefined) pack(resolve(process.argv[2]))

@@ -100,7 +100,10 @@ export const put = (
     }
   })
 
-const untilStored = Schedule.exponential("50 millis").pipe(Schedule.union(Schedule.spaced("5 seconds")))
+const untilStored = /*#__PURE__*/ Schedule.union(
+  /*#__PURE__*/ Schedule.exponential("50 millis"),
+  /*#__PURE__*/ Schedule.spaced("5 seconds")
+)
 
 // How often to look whether another process is done: it mostly takes less than a second.
 const firstLook = 50
