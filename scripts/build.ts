@@ -1,5 +1,6 @@
 // Builds dist of each package, as ES modules and as CommonJS: JavaScript, declarations and the maps of both. With a
-// directory for an argument, it also packs each package into a tarball there, as it would be published.
+// directory for an argument, it also packs each package into a tarball there, as it would be published. Further
+// arguments are the packages to build, if not all.
 import { spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -7,9 +8,11 @@ import { basename, dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build as esbuild } from "esbuild"
 import ts from "typescript"
-import { packages as names } from "./support/modules.ts"
+import { packages as allNames } from "./support/modules.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
+const [, , destination, ...chosen] = process.argv
+const names = chosen.length === 0 ? allNames : chosen
 const packages = names.map((name) => join(root, "packages", name))
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string): void => {
@@ -125,10 +128,17 @@ const pack = (destination: string): void => {
   const [command, ...args] = pnpm()
   run(
     command,
-    [...args, "--recursive", "--filter", "./packages/*", "pack", "--pack-destination", destination],
+    [
+      ...args,
+      "--recursive",
+      ...names.flatMap((name) => ["--filter", `./packages/${name}`]),
+      "pack",
+      "--pack-destination",
+      destination
+    ],
     root
   )
 }
 
 await build()
-if (process.argv[2] !== undefined) pack(resolve(process.argv[2]))
+if (destination !== undefined) pack(resolve(destination))

@@ -3,10 +3,13 @@ import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-/** Builds the packages and packs them into a directory, which gives the names of the tarballs. */
-export const pack = async (directory: string): Promise<ReadonlyArray<string>> => {
+/** Builds packages, or else all, and packs them into a directory, which gives the names of the tarballs. */
+export const pack = async (
+  directory: string,
+  packages: ReadonlyArray<string> = []
+): Promise<ReadonlyArray<string>> => {
   // A process of its own, that has this one's loader of TypeScript.
-  const child = fork(fileURLToPath(new URL("build.ts", import.meta.url)), [directory], {
+  const child = fork(fileURLToPath(new URL("build.ts", import.meta.url)), [directory, ...packages], {
     cwd: fileURLToPath(new URL("..", import.meta.url)),
     silent: true
   })

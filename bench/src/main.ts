@@ -2,11 +2,12 @@
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { chart } from "./chart.ts"
-import { type Name, names } from "./contenders/index.ts"
-import { measureCpu, reference } from "./figures/cpu.ts"
-import { measureGrowth } from "./figures/growth.ts"
+import { type Name, names, reference } from "./contenders/index.ts"
+import { type LevelFigures, measureCpu } from "./figures/cpu.ts"
+import { type Growth, measureGrowth } from "./figures/growth.ts"
 import { measureAllocation, measureWaiting } from "./figures/heap.ts"
-import { errorsOf, measureFootprint, parts } from "./footprint/index.ts"
+import { openAll } from "./figures/warmUp.ts"
+import { errorsOf, measureFootprint, parts, prepare, withDirectory } from "./footprint/index.ts"
 import { markdown } from "./markdown.ts"
 import { type Bytes, type Results, ratioOf, tables } from "./results.ts"
 import { build } from "./support/build.ts"
@@ -53,6 +54,36 @@ if (options.save && (options.only !== undefined || options.contenders !== undefi
 const chosenPhases = choose(options.only, phases)
 const chosen = choose(options.contenders, names)
 
+phase("compiling")
+await build()
+const server = await ServerProcess.start()
+
+interface Speed {
+  readonly cpu: ReadonlyArray<LevelFigures>
+  readonly growth: Growth | undefined
+}
+
+const measureSpeed = async (): Promise<Speed> => {
+  const chosenLevels = levels.filter(({ inFlight }) => chosenPhases.includes(`cpu${inFlight}`))
+  const others = chosenLevels.length === 0 ? [] : chosen.filter((name) => name !== reference)
+  const growing: ReadonlyArray<Name> = chosenPhases.includes("growth") ? ["effect-pleo"] : []
+  const taking = new Set([...others, ...growing])
+  if (taking.size === 0) return { cpu: [], growth: undefined }
+  phase("warming up")
+  const workers = await openAll(server, Math.max(...levels.map(({ inFlight }) => inFlight)), [
+    reference,
+    ...taking
+  ])
+  const cpu = await measureCpu(server, workers, others, chosenLevels)
+  let growth: Growth | undefined
+  for (const name of growing) {
+    phase("growth")
+    growth = await measureGrowth(workers, name)
+  }
+  await Promise.all(Array.from(workers.values(), (worker) => worker.stop()))
+  return { cpu, growth }
+}
+
 const measureEach = async (
   among: ReadonlyArray<Name>,
   measure: (server: ServerProcess, name: Name) => Promise<number>
@@ -63,36 +94,18 @@ const measureEach = async (
   return figures
 }
 
-phase("compiling")
-await build()
-const server = await ServerProcess.start()
+const measureHeap = async () => ({
+  allocation: chosenPhases.includes("allocation") ? await measureEach(allocating, measureAllocation) : [],
+  waiting: chosenPhases.includes("waiting") ? await measureEach(waitingOnes, measureWaiting) : []
+})
 
-const cpu = await measureCpu(
-  server,
-  chosen.filter((name) => name !== reference),
-  levels.filter(({ inFlight }) => chosenPhases.includes(`cpu${inFlight}`))
-)
-
-let allocation: ReadonlyArray<Bytes> = []
-if (chosenPhases.includes("allocation")) {
-  phase("heap allocated")
-  allocation = await measureEach(allocating, measureAllocation)
-}
-
-let waiting: ReadonlyArray<Bytes> = []
-if (chosenPhases.includes("waiting")) {
-  phase("heap held while updates wait")
-  waiting = await measureEach(waitingOnes, measureWaiting)
-}
-
-let growth: Results["growth"]
-if (chosenPhases.includes("growth")) {
-  phase("growth")
-  growth = await measureGrowth(server, "effect-pleo")
-}
-
-const footprint = await measureFootprint(server, chosenPhases)
-
+const { cpu, growth } = await measureSpeed()
+const { allocation, footprint, waiting } = await withDirectory(async (directory) => {
+  // Bytes are the same however busy the machine is, so both go on at once.
+  phase("heap, sizes, packages")
+  const [heap, preparation] = await Promise.all([measureHeap(), prepare(directory, chosenPhases)])
+  return { ...heap, footprint: await measureFootprint(directory, preparation, server, chosenPhases) }
+})
 await server.stop()
 clear()
 

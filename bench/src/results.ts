@@ -1,6 +1,6 @@
 // All figures, and the tables that show them.
-import { type Name, titleOf } from "./contenders/index.ts"
-import { type LevelFigures, reference } from "./figures/cpu.ts"
+import { type Name, reference, titleOf } from "./contenders/index.ts"
+import type { LevelFigures } from "./figures/cpu.ts"
 import { type Growth, totalUpdates } from "./figures/growth.ts"
 import { waitingUpdates } from "./figures/heap.ts"
 import type { Footprint } from "./footprint/index.ts"

@@ -63,6 +63,9 @@ export const contenders = {
 
 export type Name = keyof typeof contenders
 
+/** What the others are compared with. */
+export const reference: Name = "undici.request"
+
 export const names = Object.keys(contenders) as ReadonlyArray<Name>
 
 export const titleOf = (name: Name): string => contenders[name].title

@@ -1,16 +1,10 @@
 // CPU time an update, in short turns of a contender between turns of the reference.
-import { type Name, titleOf } from "../contenders/index.ts"
-import { type ServerProcess, WorkerProcess } from "../support/childProcess.ts"
+import { type Name, reference, titleOf } from "../contenders/index.ts"
+import type { ServerProcess, WorkerProcess } from "../support/childProcess.ts"
 import { phase, step } from "../support/progress.ts"
 import { median, type Spread, spread } from "../support/statistics.ts"
+import { type Workers, workerOf } from "./warmUp.ts"
 
-export const reference: Name = "undici.request"
-
-// Before that many, compiling the hot paths still shows in the figures. The faster ones need more of them: hot is
-// what has run for a while.
-const warmUpUpdates = 1500
-const warmUpCpu = 5_500_000
-const warmUpInFlight = 64
 const minUpdates = 300
 /**
  * CPU time, in µs, of a turn of a contender, and of the reference next to it. In shorter ones, much of it goes into
@@ -39,11 +33,6 @@ interface Lane {
   readonly run: () => Promise<Sample>
 }
 
-interface Opened {
-  readonly name: Name
-  readonly worker: WorkerProcess
-}
-
 export interface Level {
   readonly inFlight: number
   readonly turns: number
@@ -59,25 +48,14 @@ const counted = async <A>(server: ServerProcess, expected: number, run: () => Pr
   return result
 }
 
-const open = async (server: ServerProcess, inFlight: number, name: Name): Promise<Opened> => {
-  step(`warming up ${titleOf(name)}`)
-  const worker = new WorkerProcess(titleOf(name))
-  await worker.call("open", name, { server: server.url, inFlight })
-  const { cpu } = await worker.call("measure", warmUpInFlight, warmUpUpdates)
-  const more = Math.round((warmUpCpu - cpu) / (cpu / warmUpUpdates))
-  if (more > 0) await worker.call("measure", warmUpInFlight, more)
-  return { name, worker }
-}
-
-/** Finds out how many updates a turn takes. */
+/** Finds out how many updates a turn takes, and opens the sockets. */
 const calibrate = async (
   server: ServerProcess,
   inFlight: number,
-  { name, worker }: Opened
+  name: Name,
+  worker: WorkerProcess
 ): Promise<Lane> => {
   const trial = Math.max(minUpdates, inFlight)
-  // The first of the two opens the sockets.
-  await worker.call("measure", inFlight, trial)
   const { cpu } = await worker.call("measure", inFlight, trial)
   const wanted = (name === reference ? referenceCpu : turnCpu) / (cpu / trial)
   const updates = Math.max(trial, Math.round(wanted))
@@ -109,13 +87,13 @@ const recordOf = (records: Records, name: Name): Record => {
 /** The reference works before and after each turn: the speed of a machine changes within a second. */
 const takeTurns = async (
   server: ServerProcess,
+  workers: Workers,
+  name: Name,
   { inFlight, turns }: Level,
-  reference: Opened,
-  other: Opened,
   records: Records
 ): Promise<void> => {
-  const base = await calibrate(server, inFlight, reference)
-  const lane = await calibrate(server, inFlight, other)
+  const base = await calibrate(server, inFlight, reference, workerOf(workers, reference))
+  const lane = await calibrate(server, inFlight, name, workerOf(workers, name))
   const baseRecord = recordOf(records, base.name)
   const { ratios, samples } = recordOf(records, lane.name)
   await base.check()
@@ -148,24 +126,20 @@ export interface LevelFigures {
   readonly figures: ReadonlyArray<Figure>
 }
 
-/** Each contender has a process of its own, with only the reference beside it. */
+/** Only the reference works beside a contender. */
 export const measureCpu = async (
   server: ServerProcess,
+  workers: Workers,
   names: ReadonlyArray<Name>,
   levels: ReadonlyArray<Level>
 ): Promise<ReadonlyArray<LevelFigures>> => {
   if (levels.length === 0) return []
-  const most = Math.max(...levels.map(({ inFlight }) => inFlight))
   const records = levels.map((): Records => new Map())
-  const base = await open(server, most, reference)
   for (const [index, name] of names.entries()) {
     phase(`CPU time: ${titleOf(name)} (${index + 1} of ${names.length})`)
-    const other = await open(server, most, name)
     for (const [index, level] of levels.entries())
-      await takeTurns(server, level, base, other, records[index] ?? new Map())
-    await other.worker.stop()
+      await takeTurns(server, workers, name, level, records[index] ?? new Map())
   }
-  await base.worker.stop()
   return levels.map(({ inFlight }, index) => ({
     inFlight,
     figures: Array.from(records[index] ?? [], toFigure).sort((a, b) => a.ratio.median - b.ratio.median)

@@ -1,20 +1,19 @@
 // Whether an update costs more after many of them. A machine does not keep one speed for so long, so each
 // block is compared with a block of the reference that ran next to it.
-import { type Name, titleOf } from "../contenders/index.ts"
-import { type ServerProcess, WorkerProcess } from "../support/childProcess.ts"
+import { type Name, reference, titleOf } from "../contenders/index.ts"
+import type { WorkerProcess } from "../support/childProcess.ts"
 import { step } from "../support/progress.ts"
 import { median } from "../support/statistics.ts"
-import { reference } from "./cpu.ts"
+import { type Workers, workerOf } from "./warmUp.ts"
 
 const inFlight = 64
-const warmUpUpdates = 20_000
 const blockUpdates = 500
-const blocks = 30
+const blocks = 40
 
 export const totalUpdates = 100_000
 
 export interface Growth {
-  /** Microseconds of CPU time an update, after the warm-up and after all. */
+  /** Microseconds of CPU time an update, before and after all. */
   readonly first: number
   readonly last: number
   /** The second in terms of the first, with what happened to the reference taken out. */
@@ -26,11 +25,12 @@ interface Block {
   readonly relative: number
 }
 
-export const measureGrowth = async (server: ServerProcess, name: Name): Promise<Growth> => {
-  const worker = new WorkerProcess(titleOf(name))
-  const control = new WorkerProcess(titleOf(reference))
-  const measure = async (worker: WorkerProcess, updates: number) =>
-    (await worker.call("measure", inFlight, updates)).cpu / updates
+const measure = async (worker: WorkerProcess, updates: number): Promise<number> =>
+  (await worker.call("measure", inFlight, updates)).cpu / updates
+
+export const measureGrowth = async (workers: Workers, name: Name): Promise<Growth> => {
+  const worker = workerOf(workers, name)
+  const control = workerOf(workers, reference)
   const compare = async (): Promise<ReadonlyArray<Block>> => {
     const results: Array<Block> = []
     let before = await measure(control, blockUpdates)
@@ -43,16 +43,12 @@ export const measureGrowth = async (server: ServerProcess, name: Name): Promise<
     return results
   }
 
-  step(`growth: warming up ${titleOf(name)}`)
-  await worker.call("open", name, { server: server.url, inFlight })
-  await control.call("open", reference, { server: server.url, inFlight })
-  await measure(worker, warmUpUpdates)
-  await measure(control, warmUpUpdates)
-  const first = await compare()
   step(`growth: ${totalUpdates} updates of ${titleOf(name)}`)
+  // The first of them opens the sockets.
+  for (const each of [worker, control]) await measure(each, blockUpdates)
+  const first = await compare()
   await measure(worker, totalUpdates - 2 * blocks * blockUpdates)
   const last = await compare()
-  await Promise.all([worker.stop(), control.stop()])
   return {
     first: median(first.map(({ cpu }) => cpu)),
     last: median(last.map(({ cpu }) => cpu)),

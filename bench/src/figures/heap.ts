@@ -30,7 +30,7 @@ export const measureAllocation = (server: ServerProcess, name: Name): Promise<nu
   withWorker(name, roomy, async (worker) => {
     step(`allocation: ${titleOf(name)}`)
     await worker.call("open", name, { server: server.url, inFlight })
-    await worker.call("measure", inFlight, 4000)
+    await worker.call("measure", inFlight, 2000)
     for (let attempt = 0; attempt < attempts; attempt++) {
       const bytes = await worker.call("allocate", inFlight, allocatingUpdates)
       if (bytes !== undefined) return bytes / allocatingUpdates
@@ -55,7 +55,7 @@ export const measureWaiting = (server: ServerProcess, name: Name): Promise<numbe
   withWorker(name, [], async (worker) => {
     step(`waiting: ${titleOf(name)}`)
     await worker.call("open", name, { server: server.url, inFlight, sockets: inFlight })
-    await worker.call("measure", inFlight, 4000)
+    await worker.call("measure", inFlight, 1000)
     const before = await worker.call("collect")
     const { requests } = await server.send("hold")
     await worker.call("start", waitingUpdates, waitingUpdates)

@@ -40,10 +40,10 @@ export const maxRatioInstalled = 1.1
 
 export const bareImport = "a bare import"
 
-const bundledRounds = 5
-// They take several times as long.
-const installedRounds = 3
-const warmUps = 1
+/** Programs take turns for that long, in milliseconds, and for three rounds at least. */
+const bundledTime = 12_000
+const installedTime = 15_000
+const minRounds = 3
 /** In milliseconds. */
 const maxTime = 60_000
 
@@ -84,16 +84,14 @@ const run = async ({ file, name }: Script, server: string): Promise<Figures> => 
 const compare = async (
   scripts: ReadonlyArray<Script>,
   server: string,
-  rounds: number,
+  time: number,
   what: string
 ): Promise<ReadonlyArray<Start>> => {
   const all = new Map<Script, Array<Figures>>(scripts.map((script) => [script, []]))
-  for (let round = -warmUps; round < rounds; round++) {
-    step(`cold start, ${what}, round ${round + warmUps + 1} of ${warmUps + rounds}`)
-    for (const [script, figures] of all) {
-      const figure = await run(script, server)
-      if (round >= 0) figures.push(figure)
-    }
+  const end = performance.now() + time
+  for (let round = 1; round <= minRounds || performance.now() < end; round++) {
+    step(`cold start, ${what}, round ${round}`)
+    for (const [script, figures] of all) figures.push(await run(script, server))
   }
   const [reference = []] = all.values()
   return Array.from(all, ([{ name }, figures]) => {
@@ -138,7 +136,7 @@ export const measureColdStarts = async (
   installations: ReadonlyArray<Installation>,
   server: string
 ): Promise<Starts> => {
-  const bundled = await compare(await bundles(parent), server, bundledRounds, "bundled")
+  const bundled = await compare(await bundles(parent), server, bundledTime, "bundled")
 
   const isInstalled = (name: string): boolean =>
     installations.some((installation) => installation.name === name && "packages" in installation)
@@ -154,6 +152,6 @@ export const measureColdStarts = async (
   const externals = await externalsOf(join(directory, "effect-pleo.mjs"))
   const source = write(join(directory, "imports.ts"), imports(externals))
   const reference = { name: bareImport, file: write(join(directory, "imports.mjs"), await compile(source)) }
-  const installed = await compare([reference, ...scripts], server, installedRounds, "installed")
+  const installed = await compare([reference, ...scripts], server, installedTime, "installed")
   return { bundled, installed, externals }
 }

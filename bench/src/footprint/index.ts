@@ -16,28 +16,37 @@ export interface Footprint {
 
 export const parts = ["size", "packages", "coldstart"] as const
 
-export type Part = (typeof parts)[number]
+/** What has to be there before the time of a start is measured, and what can be counted without a clock. */
+export interface Preparation {
+  readonly sizes: Sizes | undefined
+  readonly installations: ReadonlyArray<Installation>
+}
 
-export const measureFootprint = async (
-  server: ServerProcess,
-  chosen: ReadonlyArray<string>
-): Promise<Footprint> => {
-  const has = (part: Part): boolean => chosen.includes(part)
-  if (has("size")) phase("sizes")
-  const sizes = has("size") ? await measureSizes() : undefined
-  if (!has("packages") && !has("coldstart")) return { sizes, installations: [], starts: undefined }
-  // Not in this repository, whose packages would be found from there.
+/** A directory for all that is installed. Not in this repository, whose packages would be found from there. */
+export const withDirectory = async <A>(use: (directory: string) => Promise<A>): Promise<A> => {
   const directory = mkdtempSync(join(tmpdir(), "footprint-"))
   try {
-    phase("packages")
-    const installations = await installAll(directory)
-    if (!has("coldstart")) return { sizes, installations, starts: undefined }
-    phase("cold start")
-    const starts = await measureColdStarts(directory, installations, server.url)
-    return { sizes, installations, starts }
+    return await use(directory)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+export const prepare = async (directory: string, chosen: ReadonlyArray<string>): Promise<Preparation> => ({
+  sizes: chosen.includes("size") ? await measureSizes() : undefined,
+  installations:
+    chosen.includes("packages") || chosen.includes("coldstart") ? await installAll(directory) : []
+})
+
+export const measureFootprint = async (
+  directory: string,
+  { installations, sizes }: Preparation,
+  server: ServerProcess,
+  chosen: ReadonlyArray<string>
+): Promise<Footprint> => {
+  if (!chosen.includes("coldstart")) return { sizes, installations, starts: undefined }
+  phase("cold start")
+  return { sizes, installations, starts: await measureColdStarts(directory, installations, server.url) }
 }
 
 /** What went wrong without an end to everything: a package could not be installed. */

@@ -41,9 +41,7 @@ const projects: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** The files of core and node that would be published. */
 const packBoth = async (directory: string): Promise<ReadonlyArray<string>> =>
-  (await pack(directory))
-    .filter((name) => /-(core|node)-[^-]*\.tgz$/.test(name))
-    .map((name) => join(directory, name))
+  (await pack(directory, ["core", "node"])).map((name) => join(directory, name))
 
 const countIn = (directory: string): number => {
   const lockfile = join(directory, "node_modules/.package-lock.json")

@@ -1,5 +1,5 @@
-import { Credentials } from "@effect-pleo/core"
-import { NodeInstallationService } from "@effect-pleo/node"
+import * as Credentials from "@effect-pleo/core/Credentials"
+import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { answered } from "./answered.ts"

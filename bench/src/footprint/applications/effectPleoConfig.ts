@@ -1,5 +1,5 @@
-import { InstallationService } from "@effect-pleo/core"
-import { NodeInstallationService } from "@effect-pleo/node"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
+import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
 import * as Effect from "effect/Effect"
 import { answered } from "./answered.ts"
 
