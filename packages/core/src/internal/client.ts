@@ -34,9 +34,6 @@ import { timedOut } from "./timeout.ts"
 
 type Answer = Transport.Answer
 
-// Without the charset, which RFC 9110 gives no meaning in a field that names what is accepted.
-const accept = contract.contentType.replace(/;.*/, "")
-
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 
 // Enough of a body for an excerpt of it, however many bytes the credential takes there.
@@ -58,11 +55,20 @@ export const isSuccess = ({ status }: { readonly status: number }): boolean => s
 
 type Update = Effect.Effect<Installation, InstallationError>
 
-/** A request, and what its answer means. */
-interface Exchange {
+/**
+ * A request, and what its answer means. No literal: V8 learns to put those among what is old that outlive a
+ * collection, as many do when many are under way, and whatever they refer to follows them there.
+ */
+class Exchange {
   readonly request: Transport.Request
   readonly span: Span | undefined
   readonly interpret: (answer: Answer) => Update
+
+  constructor(request: Transport.Request, span: Span | undefined, interpret: (answer: Answer) => Update) {
+    this.request = request
+    this.span = span
+    this.interpret = interpret
+  }
 }
 
 /** How the requests of a client are carried out. */
@@ -179,11 +185,8 @@ const make = (
     makeScrub: () => (text: string) => string
   ): Update => {
     observer.answered(answer.status)
-    const end = (exit: Exit.Exit<Installation, InstallationError>, telling?: Effect.Effect<void>): Update => {
-      const log = observer.received(exit)
-      const update = telling === undefined ? exit : Effect.zipRight(telling, exit)
-      return log === undefined ? update : Effect.zipRight(log, update)
-    }
+    const end = (exit: Exit.Exit<Installation, InstallationError>, telling?: Effect.Effect<void>): Update =>
+      Observation.after(observer.received(exit), Observation.after(telling, exit))
     if (!isSuccess(answer))
       return end(
         Exit.fail(fromStatus(answer, quotable(answer.body), clock.unsafeCurrentTimeMillis(), makeScrub()))
@@ -210,18 +213,19 @@ const make = (
     const context = fiber.currentContext
     const source = sourceOf(credentials, given.credentials ?? chosenCredentials(context), clock)
     if ("_tag" in source) return refuse(source, given)
-    const exchangeWith = ({ observer }: Attempt, secrets: Secrets): Exchange => ({
-      request: {
-        headers: {
-          authorization: Redacted.value(secrets.authorization),
-          accept,
-          "content-type": contract.contentType
+    const exchangeWith = ({ observer }: Attempt, secrets: Secrets): Exchange =>
+      new Exchange(
+        {
+          headers: {
+            authorization: Redacted.value(secrets.authorization),
+            accept: contract.accept,
+            "content-type": contract.contentType
+          },
+          body
         },
-        body
-      },
-      span: observer.sent(),
-      interpret: (answer) => interpret(answer, given, observer, () => Scrub.make(secrets, body))
-    })
+        observer.sent(),
+        (answer) => interpret(answer, given, observer, () => Scrub.make(secrets, body))
+      )
     const isGrant = "identity" in source
     const installation = isGrant ? source.identity : Redacted.value(source.authorization)
     const region = given.region ?? RetryRegion.current(context)

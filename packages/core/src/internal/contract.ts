@@ -16,3 +16,6 @@ export const method = "PUT"
 export const path = "/v1/installations/me"
 
 export const contentType = "application/json;charset=UTF-8"
+
+/** Without the charset, which RFC 9110 gives no meaning in a field that names what is accepted. */
+export const accept = "application/json"

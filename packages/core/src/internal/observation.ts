@@ -174,5 +174,11 @@ export class Observation implements Observer {
   }
 }
 
+/** Tells first, if there is something to tell. */
+export const after = <A, E>(
+  telling: Effect.Effect<void> | undefined,
+  self: Effect.Effect<A, E>
+): Effect.Effect<A, E> => (telling === undefined ? self : Effect.zipRight(telling, self))
+
 const logsDebug = (fiber: Fiber): boolean =>
   LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)

@@ -2,7 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Infrastructure, type InstallationError } from "../InstallationError.ts"
-import type { Observer } from "./observation.ts"
+import { after, type Observer } from "./observation.ts"
 import type { RetryRegion } from "./retryRegion.ts"
 import { within } from "./timeout.ts"
 
@@ -186,7 +186,7 @@ export class Attempt {
     this.#isTold = true
     const log = this.observer.received(exit)
     this.#ticket.attempted(exit)
-    return log === undefined ? exit : Effect.zipRight(log, exit)
+    return after(log, exit)
   }
 }
 
