@@ -35,7 +35,8 @@ interface Lane {
 
 export interface Level {
   readonly inFlight: number
-  readonly turns: number
+  /** How many turns a contender takes there. */
+  readonly turns: (name: Name) => number
 }
 
 /** Makes sure that the requests were made that the contender claims. */
@@ -89,9 +90,10 @@ const takeTurns = async (
   server: ServerProcess,
   workers: Workers,
   name: Name,
-  { inFlight, turns }: Level,
+  { inFlight, turns: turnsOf }: Level,
   records: Records
 ): Promise<void> => {
+  const turns = turnsOf(name)
   const base = await calibrate(server, inFlight, reference, workerOf(workers, reference))
   const lane = await calibrate(server, inFlight, name, workerOf(workers, name))
   const baseRecord = recordOf(records, base.name)
