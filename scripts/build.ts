@@ -80,11 +80,14 @@ const buildCommonJs = (directory: string): void => {
  */
 const mergeInternalModules = async (directory: string): Promise<void> => {
   const esm = join(directory, "dist/esm")
-  const entries = readdirSync(esm).filter((name) => name.endsWith(".js") && name !== "index.js")
-  const { outputFiles } = await esbuild({
+  const merged = [...filesIn(esm, ".js"), ...filesIn(esm, ".js.map")].filter((name) =>
+    name.startsWith("internal")
+  )
+  await esbuild({
     absWorkingDir: esm,
-    entryPoints: entries,
+    entryPoints: readdirSync(esm).filter((name) => name.endsWith(".js") && name !== "index.js"),
     outdir: esm,
+    allowOverwrite: true,
     chunkNames: "internal/[name]-[hash]",
     bundle: true,
     splitting: true,
@@ -94,15 +97,9 @@ const mergeInternalModules = async (directory: string): Promise<void> => {
     target: "es2022",
     sourcemap: true,
     sourcesContent: false,
-    write: false,
     logLevel: "error"
   })
-  const isInternal = (name: string) => /^internal[\\/].*\.js(\.map)?$/.test(name)
-  for (const name of filesIn(esm, "").filter(isInternal)) rmSync(join(esm, name))
-  for (const { contents, path } of outputFiles) {
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, contents)
-  }
+  for (const name of merged) rmSync(join(esm, name))
 }
 
 const build = async (): Promise<void> => {

@@ -71,20 +71,16 @@ interface Speed {
 const measureSpeed = async (): Promise<Speed> => {
   const chosenLevels = levels.filter(({ inFlight }) => chosenPhases.includes(`cpu${inFlight}`))
   const others = chosenLevels.length === 0 ? [] : chosen.filter((name) => name !== reference)
-  const growing: ReadonlyArray<Name> = chosenPhases.includes("growth") ? ["effect-pleo"] : []
-  const taking = new Set([...others, ...growing])
-  if (taking.size === 0) return { cpu: [], growth: undefined }
+  const grown: Name = "effect-pleo"
+  const grows = chosenPhases.includes("growth")
+  if (others.length === 0 && !grows) return { cpu: [], growth: undefined }
   phase("warming up")
-  const workers = await openAll(server, Math.max(...levels.map(({ inFlight }) => inFlight)), [
-    reference,
-    ...taking
-  ])
+  const most = Math.max(...levels.map(({ inFlight }) => inFlight))
+  const taking = new Set([reference, ...others, ...(grows ? [grown] : [])])
+  const workers = await openAll(server, most, [...taking])
   const cpu = await measureCpu(server, workers, others, chosenLevels)
-  let growth: Growth | undefined
-  for (const name of growing) {
-    phase("growth")
-    growth = await measureGrowth(workers, name)
-  }
+  if (grows) phase("growth")
+  const growth = grows ? await measureGrowth(workers, grown) : undefined
   await Promise.all(Array.from(workers.values(), (worker) => worker.stop()))
   return { cpu, growth }
 }
