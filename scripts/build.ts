@@ -73,6 +73,14 @@ const buildCommonJs = (directory: string): void => {
   writeFileSync(join(cjs, "package.json"), '{ "type": "commonjs", "sideEffects": false }\n')
 }
 
+/** The internal modules that other packages of this repository import: the manifest exports them by name. */
+const sharedModules = (directory: string): ReadonlyArray<string> => {
+  const { publishConfig } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
+  return Object.entries(publishConfig.exports)
+    .filter(([path, target]) => path.startsWith("./internal/") && target !== null)
+    .map(([path]) => `${path.slice("./".length)}.js`)
+}
+
 /**
  * Internal modules that are loaded together become one file: Node.js looks up each import of each file anew, which
  * takes longer than all else that it does with these files. The index stays as it is, for it would make an object of
@@ -80,12 +88,16 @@ const buildCommonJs = (directory: string): void => {
  */
 const mergeInternalModules = async (directory: string): Promise<void> => {
   const esm = join(directory, "dist/esm")
-  const merged = [...filesIn(esm, ".js"), ...filesIn(esm, ".js.map")].filter((name) =>
-    name.startsWith("internal")
+  const shared = sharedModules(directory)
+  const merged = [...filesIn(esm, ".js"), ...filesIn(esm, ".js.map")].filter(
+    (name) => name.startsWith("internal") && !shared.includes(name.replace(/\.map$/, ""))
   )
   await esbuild({
     absWorkingDir: esm,
-    entryPoints: readdirSync(esm).filter((name) => name.endsWith(".js") && name !== "index.js"),
+    entryPoints: [
+      ...readdirSync(esm).filter((name) => name.endsWith(".js") && name !== "index.js"),
+      ...shared
+    ],
     outdir: esm,
     allowOverwrite: true,
     chunkNames: "internal/[name]-[hash]",

@@ -1,13 +1,11 @@
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import {
   Credentials,
-  InstallationClient,
+  FetchInstallationService,
   InstallationService,
   RetryPolicy,
   UpdateInstallation
 } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 
 interface Environment {
@@ -16,10 +14,10 @@ interface Environment {
 }
 
 const live = (environment: Environment) =>
-  InstallationClient.layer({
+  FetchInstallationService.layer({
     credentials: Credentials.bearer(Redacted.make(environment.PLEO_ACCESS_TOKEN)),
     server: environment.PLEO_SERVER
-  }).pipe(Layer.provide(FetchHttpClient.layer))
+  })
 
 export default {
   fetch: (_: Request, environment: Environment): Promise<Response> =>

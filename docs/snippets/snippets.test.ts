@@ -382,6 +382,12 @@ describe("in memory", () => {
         { _tag: "Infrastructure", reason: "Timeout" },
         { _tag: "TimeoutException" }
       ])
-    }).pipe(Effect.provideService(InstallationService.InstallationService, { update: () => Effect.never }))
+    }).pipe(
+      Effect.provide(
+        InstallationServiceTest.layerTest({
+          script: [InstallationServiceTest.never({ times: Number.POSITIVE_INFINITY })]
+        })
+      )
+    )
   )
 })

@@ -3,6 +3,7 @@ import { fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationClient from "@effect-pleo/core/InstallationClient"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
@@ -152,12 +153,23 @@ export const pastDeadline = (deadline: Duration.Duration) => {
         NodeInstallationService.layer({ server: `${scheme}://127.0.0.1:${port}`, credentials })
       )
     )
-  const here = (stall: Effect.Effect<void>) => timePast(deadline, RetryPolicy.retry(oneAttempt)(stall))
-  const uninterruptible = Effect.uninterruptible(Effect.sleep(Duration.times(deadline, 1.1)))
+  /** Over a client whose requests stall like this. */
+  const here = (stall: Effect.Effect<never>) =>
+    timePast(deadline, RetryPolicy.retry(oneAttempt)(update)).pipe(
+      Effect.provide(InstallationClient.layer({ credentials })),
+      Effect.provideService(
+        HttpClient.HttpClient,
+        HttpClient.make(() => stall)
+      )
+    )
+  const uninterruptible = Effect.uninterruptible(
+    Effect.zipRight(Effect.sleep(Duration.times(deadline, 1.1)), Effect.never)
+  )
   const stalls = [
     over(RawServer.ignore, manyAttempts, "https"), // no TLS handshake
     over(RawServer.ignore, oneAttempt), // no headers
     over(RawServer.ignore, manyAttempts),
+    Effect.uninterruptible(over(RawServer.ignore, oneAttempt)), // as in a finalizer
     over(RawServer.send(RawServer.head(200, { "content-length": "10" })), oneAttempt), // no body
     over(drip, oneAttempt),
     over(RawServer.send(RawServer.respond(503, { "retry-after": "7" })), manyAttempts),

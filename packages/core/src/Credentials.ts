@@ -16,13 +16,12 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { BadRequest, type InstallationError, type Issue, Unauthorized } from "./InstallationError.ts"
-import { Call, run } from "./internal/call.ts"
+import { withCredentials } from "./internal/call/scope.ts"
 import { tokenEndpoints } from "./internal/contract.ts"
 import * as internal from "./internal/credentials.ts"
 import { Grants } from "./internal/grants.ts"
 import { put } from "./internal/renewal.ts"
 import { checkUrl } from "./internal/serverUrl.ts"
-import { within } from "./internal/timeout.ts"
 import { TokenStore } from "./TokenStore.ts"
 
 /**
@@ -57,20 +56,20 @@ export interface Credentials {
   readonly [internal.TypeId]: internal.Variant
 }
 
-const fixed = (authorization: string, secret: string): Credentials =>
-  internal.make({ _tag: "Fixed", secrets: internal.makeSecrets(authorization, secret) })
+const fixed = (scheme: "Bearer" | "Basic", secret: string): Credentials =>
+  internal.make({ _tag: "Fixed", secrets: { scheme, secret: Redacted.make(secret) } })
 
 const fromBearer = (token: Redacted.Redacted): Either.Either<Credentials, string> => {
   const value = Redacted.value(token)
   const flaw = internal.flawOf(value)
-  return flaw === undefined ? Either.right(fixed(`Bearer ${value}`, value)) : Either.left(flaw)
+  return flaw === undefined ? Either.right(fixed("Bearer", value)) : Either.left(flaw)
 }
 
 const fromApiKey = (key: Redacted.Redacted): Either.Either<Credentials, string> => {
   const value = Redacted.value(key)
   // RFC 7617 section 2: the user name ends at the first colon.
   const flaw = internal.flawOf(value) ?? (value.includes(":") ? "has a colon" : undefined)
-  return flaw === undefined ? Either.right(fixed(`Basic ${btoa(`${value}:`)}`, value)) : Either.left(flaw)
+  return flaw === undefined ? Either.right(fixed("Basic", value)) : Either.left(flaw)
 }
 
 const refuse = (name: string) => (message: string) =>
@@ -627,15 +626,5 @@ export const use: {
     self: Effect.Effect<A, E, R>,
     credentials: Effect.Effect<Credentials, E2, R2>
   ): Effect.Effect<A, E | E2, R | R2> =>
-    new Call<A, E | E2, R | R2>((given) => {
-      // Made already, as `bearer` and `apiKey` do.
-      const made: unknown = credentials
-      if (Either.isEither(made) && Either.isRight(made))
-        return run(self, { ...given, credentials: made.right as Credentials })
-      const { timeout, ...others } = given
-      return within(
-        Effect.flatMap(run(credentials, others), (credentials) => run(self, { ...others, credentials })),
-        timeout
-      )
-    })
+    Effect.flatMap(credentials, (credentials) => withCredentials(self, credentials))
 )

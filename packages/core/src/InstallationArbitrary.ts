@@ -258,7 +258,25 @@ const nothing = lazy(() => FastCheck.constant({}))
 const coded = (...codes: ReadonlyArray<string>) =>
   FastCheck.record({ code: FastCheck.constantFrom(...codes) }, { noNullPrototype: true })
 
-const notConnected = lazy(() => coded("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"))
+const notConnected = lazy(() =>
+  FastCheck.oneof(
+    coded("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ECONNRESET", "UND_ERR_CONNECT_TIMEOUT"),
+    coded(
+      "DEPTH_ZERO_SELF_SIGNED_CERT",
+      "CERT_HAS_EXPIRED",
+      "ERR_TLS_CERT_ALTNAME_INVALID",
+      "UND_ERR_CLOSED"
+    ),
+    FastCheck.record({ proxyStatus: FastCheck.constantFrom(403, 407, 502, 503) }, { noNullPrototype: true })
+  )
+)
+
+/** Failed before it was sent. */
+const phased = <A>(
+  fields: FastCheck.Arbitrary<A>,
+  ...phases: ReadonlyArray<NonNullable<Infrastructure["phase"]>>
+) =>
+  FastCheck.tuple(fields, FastCheck.constantFrom(...phases)).map(([fields, phase]) => ({ ...fields, phase }))
 
 /**
  * `BadRequest`: refused here, with the issues and without a status, or by Pleo, with a status of 4xx.
@@ -337,12 +355,12 @@ const fieldsOf = (): {
 } => ({
   Transport: FastCheck.oneof(
     nothing,
-    notConnected,
-    coded("ECONNRESET", "EPIPE", "ETIMEDOUT", "UND_ERR_SOCKET", "UND_ERR_CLOSED", "UND_ERR_DESTROYED"),
-    coded("DEPTH_ZERO_SELF_SIGNED_CERT", "CERT_HAS_EXPIRED", "ERR_TLS_CERT_ALTNAME_INVALID")
+    phased(notConnected, "Connection"),
+    coded("ECONNRESET", "EPIPE", "ETIMEDOUT", "UND_ERR_SOCKET", "UND_ERR_DESTROYED")
   ),
   Timeout: FastCheck.oneof(
     nothing,
+    phased(nothing, "Queue", "AccessToken", "Connection"),
     coded("UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"),
     withRetryAfter(answered(FastCheck.constant(408)))
   ),

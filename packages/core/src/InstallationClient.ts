@@ -18,7 +18,10 @@ import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { BadRequest } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
-import * as internal from "./internal/client.ts"
+import * as internal from "./internal/call/client.ts"
+import { fromCause } from "./internal/failure.ts"
+import { isSuccess } from "./internal/http/response.ts"
+import { fromEffects, type Sender } from "./internal/http/sender.ts"
 import type * as Transport from "./Transport.ts"
 
 /**
@@ -87,17 +90,13 @@ const withContext =
 const toFailure = (error: HttpClientError): Transport.Failure =>
   error._tag === "RequestError" && error.reason !== "Transport"
     ? { _tag: "Unwritable" }
-    : {
-        _tag: "Broken",
-        cause: error.cause,
-        headers: error._tag === "ResponseError" ? error.response.headers : undefined
-      }
+    : fromCause(error.cause, error._tag === "ResponseError" ? error.response.headers : undefined)
 
 const toAnswer = (response: HttpClientResponse): Effect.Effect<Transport.Answer, Transport.Failure> => {
   const { headers, status } = response
   return Effect.matchEffect(response.arrayBuffer, {
     onFailure: (error) =>
-      internal.isSuccess(response)
+      isSuccess(response)
         ? Effect.fail(toFailure(error))
         : // The status has said what happened, whatever became of the rest.
           Effect.succeed({ status, headers, body: new Uint8Array() }),
@@ -105,10 +104,10 @@ const toAnswer = (response: HttpClientResponse): Effect.Effect<Transport.Answer,
   })
 }
 
-const carrier = (platformClient: HttpClient.HttpClient): internal.MakeCarrier => {
+const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
   // The platform's span would carry every header, and send trace headers along: ours replaces it.
   const client = HttpClient.withTracerDisabledWhen(platformClient, () => true)
-  return internal.fromEffects((method, url) => {
+  return fromEffects((method, url) => {
     const blank = HttpClientRequest.make(method)(url.href)
     return ({ body, headers }, span) =>
       blank.pipe(
@@ -166,7 +165,7 @@ const carrier = (platformClient: HttpClient.HttpClient): internal.MakeCarrier =>
 export const make = <E, R>(
   options: Options<E, R>
 ): Effect.Effect<InstallationService["Type"], BadRequest | E, HttpClient.HttpClient | R> =>
-  Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeService(carrier(client), options))
+  Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeService(senderOver(client), options))
 
 /**
  * `make` as a layer. The client lives as long as the layer.
@@ -238,5 +237,5 @@ export const layerConfig = <E = never, R = never>(
 ): Layer.Layer<InstallationService, ConfigError | E, HttpClient.HttpClient | Exclude<R, Scope.Scope>> =>
   Layer.scoped(
     InstallationService,
-    Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeServiceConfig(carrier(client), options))
+    Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeServiceConfig(senderOver(client), options))
   )

@@ -219,15 +219,6 @@ export class Unauthorized extends Data.TaggedError("Unauthorized")<
   }
 }
 
-// Failures before the first byte of the request was written. Any other transport failure may have come after.
-const unsentCodes: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "UND_ERR_CLOSED"
-])
-
 // The certificate or the TLS handshake was refused, or this side is shutting down: the next try ends the same.
 // A damaged record is neither: it may come at any time, after the request too.
 const isPermanent = (code: string): boolean =>
@@ -235,8 +226,6 @@ const isPermanent = (code: string): boolean =>
   /CERT|^ERR_(TLS|SSL)_|^EPROTO$|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH|^UND_ERR_(CLOSED|DESTROYED)$/.test(
     code
   )
-
-const isTlsRefusal = (code: string): boolean => isPermanent(code) && !code.startsWith("UND_ERR_")
 
 const happened = {
   Transport: "No answer came from Pleo",
@@ -250,8 +239,16 @@ const happened = {
   TokenStore: "The token store did not answer as it should"
 }
 
+/** What was waited for when a failure came before the request was sent. */
+const waitedFor = {
+  Queue: "its turn, since an earlier update of the same installation was still under way",
+  AccessToken: "an access token",
+  Connection: "a connection to Pleo"
+}
+
 const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
-const retryableTokenErrors: ReadonlySet<number> = new Set([408, 429, ...retryableServerErrors])
+// What a token endpoint or a proxy answers that may pass.
+const transientStatuses: ReadonlySet<number> = new Set([408, 429, ...retryableServerErrors])
 
 /**
  * Nobody's fault on this side: the network, a proxy or Pleo.
@@ -311,8 +308,14 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
       | "Superseded"
       | "TokenEndpoint"
       | "TokenStore"
-    /** The transport's own code, such as `ECONNRESET`. */
+    /** The transport's own code, such as `ECONNRESET`: to be shown, not to be relied on. */
     readonly code?: string
+    /**
+     * What the attempt was waiting for when it failed: the request was certainly not sent. Absent: it may have been.
+     */
+    readonly phase?: "Queue" | "AccessToken" | "Connection"
+    /** The status with which a proxy refused a tunnel. */
+    readonly proxyStatus?: number
     /** How long the server asks to wait before the next request (`Retry-After`). */
     readonly retryAfter?: Duration.Duration
     /** With `InvalidResponse`: what was expected of the answer, and where. */
@@ -326,11 +329,12 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
       case "TokenStore":
         return true
       case "Transport":
-        return this.code === undefined || !isPermanent(this.code)
-      case "TokenEndpoint":
-        return this.status === undefined
+      case "TokenEndpoint": {
+        const status = this.status ?? this.proxyStatus
+        return status === undefined
           ? this.code === undefined || !isPermanent(this.code)
-          : retryableTokenErrors.has(this.status)
+          : transientStatuses.has(status)
+      }
       case "ServerError":
         return this.status !== undefined && retryableServerErrors.has(this.status)
       case "InvalidResponse":
@@ -346,10 +350,9 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
   get #isSelfApplied(): boolean {
     switch (this.reason) {
       case "Transport":
-        return this.code === undefined || !(unsentCodes.has(this.code) || isTlsRefusal(this.code))
       case "Timeout":
         // RFC 9110 section 15.5.9: with a 408 the request never arrived whole.
-        return this.status !== 408
+        return this.phase === undefined && this.status !== 408
       case "RateLimited":
       case "TokenEndpoint":
       case "TokenStore":
@@ -449,9 +452,17 @@ const whatHappened = (error: InstallationError): string => {
     case "Unauthorized":
       return `${unauthorized[error.reason][0]}${status === undefined ? formatIssues(issues) : ` (status ${status})`}`
     case "Infrastructure": {
-      const facts = [status === undefined ? [] : `status ${status}`, error.code ?? []].flat()
+      const { code, phase, proxyStatus, reason } = error
+      const facts = [
+        status === undefined ? [] : `status ${status}`,
+        proxyStatus === undefined ? [] : `the proxy answered with status ${proxyStatus}`,
+        code ?? []
+      ].flat()
       const details = facts.length === 0 ? "" : ` (${facts.join(", ")})`
-      return `${happened[error.reason]}${details}${formatIssues(issues)}`
+      const end = reason === "Timeout" ? "timed out" : "failed"
+      const what =
+        phase === undefined ? happened[reason] : `The update ${end} waiting for ${waitedFor[phase]}`
+      return `${what}${details}${formatIssues(issues)}`
     }
   }
 }

@@ -5,10 +5,9 @@
  * @module
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
-import { Call, run } from "./internal/call.ts"
 import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
@@ -78,12 +77,4 @@ export class InstallationService extends Context.Tag("@effect-pleo/core/Installa
 export const update = (
   request: UpdateInstallation
 ): Effect.Effect<Installation, InstallationError, InstallationService> =>
-  new Call((given) =>
-    run(
-      Context.get(
-        given.fiber.currentContext as Context.Context<InstallationService>,
-        InstallationService
-      ).update(request),
-      given
-    )
-  )
+  Effect.flatMap(InstallationService, (service) => service.update(request))

@@ -10,17 +10,15 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import type { Credentials } from "./Credentials.ts"
 import type { Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
+import { Updates } from "./internal/call/client.ts"
+import { around } from "./internal/call/scope.ts"
 import { encodeUpdate } from "./internal/codec.ts"
-import { current as chosenCredentials, TypeId } from "./internal/credentials.ts"
+import { authorizationOf, TypeId } from "./internal/credentials.ts"
 import { silent } from "./internal/observation.ts"
-import { Ordering } from "./internal/ordering.ts"
-import { RetryBudgets } from "./internal/retryBudget.ts"
-import * as RetryRegion from "./internal/retryRegion.ts"
 import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
@@ -412,7 +410,7 @@ const customerOf = (
   if (credentials === undefined) return { key: "tenant default" }
   const variant = credentials[TypeId]
   return variant._tag === "Fixed"
-    ? { key: `secret ${Redacted.value(variant.secrets.authorization)}` }
+    ? { key: `secret ${authorizationOf(variant.secrets)}` }
     : { key: `tenant ${variant.tenant}`, tenant: variant.tenant }
 }
 
@@ -456,8 +454,7 @@ export const make = (
     const updates: Array<Update> = []
     const script: Array<{ readonly reply: Reply; left: number }> = []
     const waiting = new Set<{ readonly count: number; readonly resume: () => void }>()
-    const budgets = new RetryBudgets()
-    const ordering = new Ordering((key) => budgets.deposit(key))
+    const ordered = new Updates()
 
     const installationOf = (key: string): Installation => {
       const known = installations.get(key)
@@ -537,25 +534,22 @@ export const make = (
     return {
       service: InstallationService.of({
         update: (request) =>
-          Effect.contextWithEffect((context: Context.Context<never>) =>
+          around((around) =>
             Effect.flatMap(encodeUpdate(request), (body) => {
-              const customer = customerOf(chosenCredentials(context))
-              const region = RetryRegion.current(context)
-              if (region !== undefined) region.withdraw = () => budgets.withdraw(customer.key)
-              return ordering.attempt(
+              const customer = customerOf(around.credentials)
+              return ordered.attempt(
+                around,
                 customer.key,
-                body,
-                region,
                 // It stands in for Pleo, also where the client is there as well.
                 () => silent,
-                (attempt) => Effect.flatMap(attempt.begin, () => receive(JSON.parse(body), customer))
+                (call) => call.sending(receive(JSON.parse(body), customer))
               )
             })
           )
       }),
       test: InstallationServiceTest.of({
-        installation: Effect.contextWith((context: Context.Context<never>) =>
-          installationOf(customerOf(chosenCredentials(context)).key)
+        installation: around(({ credentials }) =>
+          Effect.sync(() => installationOf(customerOf(credentials).key))
         ),
         requests: Effect.sync(() => updates.map(({ request }) => request)),
         updates: Effect.sync(() => [...updates]),

@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { Semaphore, withPermit } from "./internal/semaphore.ts"
 import * as TextTokenStore from "./TextTokenStore.ts"
 import { TokenStore, TokenStoreError } from "./TokenStore.ts"
 
@@ -80,7 +81,7 @@ const failure = (operation: "load" | "save") => (error: PlatformError) =>
 export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyValueStore> = Effect.gen(
   function* () {
     const store = yield* KeyValueStore.KeyValueStore
-    const mutex = yield* Effect.makeSemaphore(1)
+    const mutex = new Semaphore(1)
 
     const newest = (name: string): Effect.Effect<Option.Option<TextTokenStore.Text>, PlatformError> =>
       Effect.map(
@@ -94,11 +95,12 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
       // In turn with the saves too: between two of them, a load could find either slot half written.
       load: (key) =>
         Effect.flatMap(nameOf(key), (name) =>
-          mutex.withPermits(1)(Effect.mapError(newest(name), failure("load")))
+          withPermit(mutex, Effect.mapError(newest(name), failure("load")))
         ),
       save: (key, expected, text) =>
         Effect.flatMap(nameOf(key), (name) =>
-          mutex.withPermits(1)(
+          withPermit(
+            mutex,
             Effect.gen(function* () {
               const stored = yield* newest(name)
               if (Option.match(stored, { onNone: () => 0, onSome: (slot) => slot.generation }) !== expected)

@@ -6,14 +6,12 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { Infrastructure, isInstallationError } from "./InstallationError.ts"
-import { Call, type Given, run } from "./internal/call.ts"
+import { withScope } from "./internal/call/scope.ts"
 import { type History, nextHistory, noHistory, withHistory } from "./internal/history.ts"
-import { current, RetryRegion } from "./internal/retryRegion.ts"
-import { within } from "./internal/timeout.ts"
+import { monotonic } from "./internal/http/deadline.ts"
 
 /**
  * When to try again, and how long to wait before.
@@ -182,27 +180,25 @@ export const schedule = (options: ScheduleOptions = {}): Schedule.Schedule<numbe
 }
 
 /**
- * Fails with `Infrastructure`, reason `Timeout`, when an effect takes longer. It does not wait for the
- * effect to wind up. An infinite duration is no timeout.
+ * Bounds each update inside of an effect, finalizers included: what has no response by then fails with
+ * `Infrastructure`, reason `Timeout`, and is canceled. It bounds nothing else: use `Effect.timeout` for other effects.
+ * An infinite duration is no timeout.
  *
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
  * import * as Effect from "effect/Effect"
- * import * as Fiber from "effect/Fiber"
- * import * as TestClock from "effect/TestClock"
- * import * as TestContext from "effect/TestContext"
  *
- * const program = Effect.gen(function* () {
- *   const late = yield* Effect.never.pipe(RetryPolicy.timeout("5 seconds"), Effect.flip, Effect.fork)
- *   yield* TestClock.adjust("5 seconds")
- *   return yield* Fiber.join(late)
- * })
+ * const slow = InstallationServiceTest.layerTest({ latency: "1 second" })
  *
- * const error = await Effect.runPromise(Effect.provide(program, TestContext.TestContext))
- * assert.equal(error.reason, "Timeout")
- * assert.equal(error.isRetryable, true)
+ * const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *   RetryPolicy.timeout("10 millis"),
+ *   Effect.flip,
+ *   Effect.provide(slow),
+ *   Effect.runPromise
+ * )
+ * assert.ok(error._tag === "Infrastructure" && error.reason === "Timeout")
  * ```
  *
  * @since 0.1.0
@@ -210,17 +206,19 @@ export const schedule = (options: ScheduleOptions = {}): Schedule.Schedule<numbe
  */
 export const timeout = (duration: Duration.DurationInput) => {
   const millis = Duration.toMillis(duration)
-  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> =>
-    new Call((given) => run(self, { ...given, timeout: Math.min(millis, given.timeout ?? millis) }))
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    withScope(millis, true, () => self)
 }
 
 /**
- * Attempts with a timeout each, retried as `schedule` has it, within a deadline and within the retry budget
- * of the client. It fails with the error of the last attempt: at once where the next wait would end after
- * the deadline. A retry is given up with the reason `Superseded` when a newer update of the same
- * installation may have been applied meanwhile. Errors that are not of an update pass through.
+ * Repeats an effect as `schedule` has it while it fails with a retryable error, and bounds the updates inside: each
+ * attempt's by `attemptTimeout`, all by `deadline`. It works over any `InstallationService`, a stub included; other
+ * effects inside are repeated too, and bounded by nothing but `Effect.timeout`. It fails with the error of the last
+ * attempt: at once where the next wait would end after the deadline.
  *
- * Put it around a single update: what else is inside is done again too.
+ * Around one update, that update is kept in hand: each attempt continues it, within the retry budget of its client, and
+ * fails with the reason `Superseded` when a newer update of the same installation may have been applied meanwhile.
+ * Around several of one installation, each attempt's updates are new.
  *
  * @example
  * ```ts
@@ -268,52 +266,23 @@ export const retry = (options: Options = {}) => {
   const deadline = Duration.toMillis(options.deadline ?? Duration.seconds(30))
   const isBudgeted = options.budget ?? true
 
-  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Infrastructure, R> => {
-    type Attempts = Effect.Effect<A, E | Infrastructure, R>
-
-    const attempt = (given: Given, region: RetryRegion, history: History, end: number): Attempts => {
-      const left = Math.max(0, end - given.clock.unsafeCurrentTimeMillis())
-      const timeout = Math.min(attemptTimeout, left)
-      return Effect.catchAll(run(self, { ...given, region, timeout }), (error) =>
-        history.retries + 1 < settings.attempts && mayRetry(settings, error)
-          ? waitAndRetry(given, region, history, end, error)
-          : Effect.fail(withHistory(error, history))
-      )
-    }
-
-    const waitAndRetry = (
-      given: Given,
-      region: RetryRegion,
-      history: History,
-      end: number,
-      error: E | Infrastructure
-    ): Attempts =>
-      Effect.flatMap(nextDelay(settings, history.retries, error), (delay) =>
-        given.clock.unsafeCurrentTimeMillis() + delay < end && (!isBudgeted || region.withdraw())
-          ? Effect.flatMap(
-              Effect.zipRight(Effect.logDebug(`Trying again in ${delay} ms`), Effect.sleep(delay)),
-              () => attempt(given, region, nextHistory(history, error, delay), end)
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    withScope(deadline, false, (scope, clock) => {
+      const attempt = (history: History): Effect.Effect<A, E, R> => {
+        scope.beginAttempt(monotonic(clock) + attemptTimeout)
+        return Effect.catchAll(self, (error) => {
+          const giveUp = () => Effect.fail(scope.fail(withHistory(error, history), error))
+          if (history.retries + 1 >= settings.attempts || !mayRetry(settings, error)) return giveUp()
+          return Effect.flatMap(nextDelay(settings, history.retries, error), (delay) => {
+            if (monotonic(clock) + delay >= scope.endsAt) return giveUp()
+            if (isBudgeted && !scope.withdraw(error)) return giveUp()
+            return Effect.logDebug(`Trying again in ${delay} ms`).pipe(
+              Effect.zipRight(Effect.sleep(delay)),
+              Effect.flatMap(() => attempt(nextHistory(history, error, delay)))
             )
-          : Effect.fail(withHistory(error, history))
-      )
-
-    const attempts = (given: Given): Attempts =>
-      Effect.uninterruptibleMask((restore) => {
-        const region = RetryRegion.enter(given.region ?? current(given.fiber.currentContext))
-        const end = given.clock.unsafeCurrentTimeMillis() + deadline
-        const leave = (exit: Exit.Exit<A, E | Infrastructure>) => {
-          region.leave(exit)
-          return exit
-        }
-        return Effect.matchCauseEffect(
-          restore(Effect.suspend(() => attempt(given, region, noHistory, end))),
-          {
-            onFailure: (cause) => leave(Exit.failCause(cause)),
-            onSuccess: (answer) => leave(Exit.succeed(answer))
-          }
-        )
-      })
-
-    return new Call(({ timeout, ...given }) => within(attempts(given), timeout))
-  }
+          })
+        })
+      }
+      return Effect.suspend(() => attempt(noHistory))
+    })
 }

@@ -11,7 +11,8 @@ import type * as Either from "effect/Either"
 import type { Credentials } from "./Credentials.ts"
 import type { BadRequest } from "./InstallationError.ts"
 import type { InstallationService } from "./InstallationService.ts"
-import * as internal from "./internal/client.ts"
+import * as internal from "./internal/call/client.ts"
+import { fromTransport } from "./internal/http/sender.ts"
 import type { OnDrift } from "./SchemaDrift.ts"
 import type * as Server from "./Server.ts"
 
@@ -72,11 +73,14 @@ export interface Answer {
 }
 
 /**
- * What there is in place of an answer.
+ * Why there is no response.
  *
- * - `Unwritable`: the request cannot be written down as HTTP. Nothing was sent.
- * - `Broken`: anything else. The `code` along the chain of causes tells what; `headers` are those of an answer
- *   that broke off.
+ * - `Unwritable`: the request cannot be written as HTTP. Nothing was sent.
+ * - `Unsent`: no connection came about: dialing, TLS or the tunnel of a proxy failed. Nothing was sent. `proxyStatus`
+ *   is the status with which a proxy refused.
+ * - `Broken`: anything else. The request may have been sent; `headers` are those of a response that broke off.
+ *
+ * The `code` along the chain of causes is shown, and tells refused certificates from what may pass.
  *
  * @example
  * ```ts
@@ -86,11 +90,11 @@ export interface Answer {
  * import * as Either from "effect/Either"
  * import * as Redacted from "effect/Redacted"
  *
- * const failure: Transport.Failure = { _tag: "Broken", cause: { code: "ECONNREFUSED" } }
+ * const failure: Transport.Failure = { _tag: "Unsent", cause: { code: "ECONNREFUSED" } }
  *
  * const transport: Transport.Transport = () => (_request, onEnd) => {
  *   onEnd(Either.left(failure))
- *   return () => {}
+ *   return () => false
  * }
  *
  * const program = Effect.gen(function* () {
@@ -109,14 +113,19 @@ export interface Answer {
 export type Failure =
   | { readonly _tag: "Unwritable" }
   | {
+      readonly _tag: "Unsent"
+      readonly cause: unknown
+      readonly proxyStatus?: number | undefined
+    }
+  | {
       readonly _tag: "Broken"
       readonly cause: unknown
       readonly headers?: Answer["headers"] | undefined
     }
 
 /**
- * Sends one request, without following redirects. `onEnd` is called once, unless the request is given up
- * before by calling what this returns. What it throws is a defect of the update.
+ * Sends one request, without following redirects. `onEnd` is called once, unless the request is canceled before: call
+ * the returned function for that. It returns whether the request may have been sent. A throw is a defect of the update.
  *
  * @example
  * ```ts
@@ -128,9 +137,10 @@ export type Failure =
  * import * as TestClock from "effect/TestClock"
  * import * as TestContext from "effect/TestContext"
  *
- * let givenUp = 0
+ * let canceled = 0
  * const neverAnswers: Transport.Send = () => () => {
- *   givenUp += 1
+ *   canceled += 1
+ *   return true
  * }
  *
  * const program = Effect.gen(function* () {
@@ -143,13 +153,13 @@ export type Failure =
  * })
  * const error = await Effect.runPromise(Effect.provide(program, TestContext.TestContext))
  * assert.equal(error._tag, "Infrastructure")
- * assert.equal(givenUp, 1)
+ * assert.equal(canceled, 1)
  * ```
  *
  * @since 0.1.0
  * @category models
  */
-export type Send = (request: Request, onEnd: (end: Either.Either<Answer, Failure>) => void) => () => void
+export type Send = (request: Request, onEnd: (end: Either.Either<Answer, Failure>) => void) => () => boolean
 
 /**
  * `PUT` updates an installation, `POST` refreshes tokens.
@@ -193,7 +203,11 @@ export type Method = "PUT" | "POST"
  *     }))
  *     .then(Either.right, (cause) => Either.left({ _tag: "Broken", cause } as const))
  *     .then((end) => signal.aborted || onEnd(end))
- *   return () => controller.abort()
+ *   return () => {
+ *     controller.abort()
+ *     // fetch does not say how far it got.
+ *     return true
+ *   }
  * }
  *
  * const program = Effect.gen(function* () {
@@ -226,7 +240,7 @@ export type Transport = (method: Method, url: URL) => Send
  *   server: "https://pleo.example?token=1"
  * }
  *
- * const error = Effect.runSync(Effect.flip(Transport.makeService(() => () => () => {}, options)))
+ * const error = Effect.runSync(Effect.flip(Transport.makeService(() => () => () => false, options)))
  * assert.deepEqual(error.issues?.[0]?.path, ["server"])
  * ```
  *
@@ -257,7 +271,7 @@ export interface Options<E = never, R = never> {
  * }
  *
  * // With them, PLEO_ACCESS_TOKEN and PLEO_API_KEY need not be set.
- * const service = Effect.runSync(Transport.makeServiceConfig(() => () => () => {}, options))
+ * const service = Effect.runSync(Transport.makeServiceConfig(() => () => () => false, options))
  * assert.equal(typeof service.update, "function")
  * ```
  *
@@ -286,7 +300,7 @@ export interface ConfigOptions<E = never, R = never> {
  * const busy: Transport.Transport = (method, url) => (request, onEnd) => {
  *   sent.push(`${method} ${url} ${request.body}`)
  *   onEnd(Either.right({ status: 429, headers: { "retry-after": "7" }, body: new Uint8Array() }))
- *   return () => {}
+ *   return () => false
  * }
  *
  * const program = Effect.gen(function* () {
@@ -306,7 +320,7 @@ export const makeService = <E, R>(
   transport: Transport,
   options: Options<E, R>
 ): Effect.Effect<InstallationService["Type"], BadRequest | E, R> =>
-  internal.makeService(internal.fromTransport(transport), options)
+  internal.makeService(fromTransport(transport), options)
 
 /**
  * `makeService`, configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are
@@ -323,7 +337,7 @@ export const makeService = <E, R>(
  *
  * const offline: Transport.Transport = () => (_request, onEnd) => {
  *   onEnd(Either.left({ _tag: "Broken", cause: { code: "ENOTFOUND" } }))
- *   return () => {}
+ *   return () => false
  * }
  *
  * const live = Layer.effect(
@@ -346,4 +360,4 @@ export const makeServiceConfig = <E = never, R = never>(
   transport: Transport,
   options: ConfigOptions<E, R> = {}
 ): Effect.Effect<InstallationService["Type"], ConfigError | E, R> =>
-  internal.makeServiceConfig(internal.fromTransport(transport), options)
+  internal.makeServiceConfig(fromTransport(transport), options)

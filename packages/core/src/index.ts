@@ -1,6 +1,7 @@
 export * as AppMarketplaceApi from "./AppMarketplaceApi.ts"
 export * as Authorization from "./Authorization.ts"
 export * as Credentials from "./Credentials.ts"
+export * as FetchInstallationService from "./FetchInstallationService.ts"
 export * as Installation from "./Installation.ts"
 export * as InstallationArbitrary from "./InstallationArbitrary.ts"
 export * as InstallationClient from "./InstallationClient.ts"

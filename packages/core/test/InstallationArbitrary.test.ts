@@ -149,9 +149,11 @@ describe("failure", () => {
       const answer = { status: error.status, headers, body: new Uint8Array() }
       return fromStatus(answer, error.body ?? "", 0, (text) => text)
     }
-    return error instanceof Infrastructure && error.code !== undefined
-      ? fromFailure({ _tag: "Broken", cause: { code: error.code } })
-      : undefined
+    if (!(error instanceof Infrastructure)) return undefined
+    const { code, phase, proxyStatus } = error
+    if (phase === "Connection" && error.reason === "Transport")
+      return fromFailure({ _tag: "Unsent", cause: { code }, proxyStatus })
+    return code === undefined ? undefined : fromFailure({ _tag: "Broken", cause: { code } })
   }
 
   it.prop(

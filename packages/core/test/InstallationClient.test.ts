@@ -887,6 +887,29 @@ describe("InstallationClient", () => {
           mayHaveBeenApplied: false
         }
       },
+      ...["ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE", "ERR_TLS_CERT_ALTNAME_INVALID", "EPROTO"].map(
+        (code) => ({
+          name: `a TLS handshake refused with ${code}`,
+          cause: withCode(code),
+          expected: {
+            reason: "Transport",
+            phase: "Connection",
+            code,
+            isRetryable: false,
+            mayHaveBeenApplied: false
+          }
+        })
+      ),
+      {
+        name: "a damaged TLS record",
+        cause: withCode("ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC"),
+        expected: {
+          reason: "Transport",
+          code: "ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+          isRetryable: true,
+          mayHaveBeenApplied: true
+        }
+      },
       {
         name: "slow headers",
         cause: withCode("UND_ERR_HEADERS_TIMEOUT"),

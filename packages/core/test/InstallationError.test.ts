@@ -24,6 +24,15 @@ const transport = (code: string, ...flags: readonly [boolean, boolean]): Row => 
   ...flags
 ]
 
+const unsent = (
+  facts: { readonly code: string; readonly proxyStatus?: number },
+  isRetryable: boolean
+): Row => [
+  new Infrastructure({ reason: "Transport", phase: "Connection", ...facts }),
+  isRetryable,
+  notApplied
+]
+
 const serverError = (status: number, isRetryable: boolean): Row => [
   new Infrastructure({ reason: "ServerError", status }),
   isRetryable,
@@ -46,30 +55,41 @@ const rows: ReadonlyArray<Row> = [
   [new Unauthorized({ reason: "ReauthorizationRequired" }), final, notApplied],
 
   [new Infrastructure({ reason: "Transport" }), retryable, maybeApplied],
-  transport("ECONNREFUSED", retryable, notApplied),
-  transport("ENOTFOUND", retryable, notApplied),
-  transport("EAI_AGAIN", retryable, notApplied),
+  unsent({ code: "ECONNREFUSED" }, retryable),
+  unsent({ code: "ENOTFOUND" }, retryable),
+  unsent({ code: "EAI_AGAIN" }, retryable),
   // A damaged record or a lost route may come at any time, after the request too.
   transport("ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", retryable, maybeApplied),
   transport("EHOSTUNREACH", retryable, maybeApplied),
   transport("ENETUNREACH", retryable, maybeApplied),
-  transport("UND_ERR_CONNECT_TIMEOUT", retryable, notApplied),
+  unsent({ code: "UND_ERR_CONNECT_TIMEOUT" }, retryable),
   transport("ECONNRESET", retryable, maybeApplied),
   transport("EPIPE", retryable, maybeApplied),
   transport("UND_ERR_SOCKET", retryable, maybeApplied),
   transport("UND_ERR_ABORTED", retryable, maybeApplied),
   transport("SOMETHING_NEW", retryable, maybeApplied),
-  transport("UND_ERR_CLOSED", final, notApplied),
+  unsent({ code: "UND_ERR_CLOSED" }, final),
   transport("UND_ERR_DESTROYED", final, maybeApplied),
-  transport("DEPTH_ZERO_SELF_SIGNED_CERT", final, notApplied),
-  transport("SELF_SIGNED_CERT_IN_CHAIN", final, notApplied),
-  transport("CERT_HAS_EXPIRED", final, notApplied),
-  transport("UNABLE_TO_VERIFY_LEAF_SIGNATURE", final, notApplied),
-  transport("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", final, notApplied),
-  transport("ERR_TLS_CERT_ALTNAME_INVALID", final, notApplied),
-  transport("ERR_SSL_WRONG_VERSION_NUMBER", final, notApplied),
-  transport("EPROTO", final, notApplied),
+  unsent({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" }, final),
+  unsent({ code: "SELF_SIGNED_CERT_IN_CHAIN" }, final),
+  unsent({ code: "CERT_HAS_EXPIRED" }, final),
+  unsent({ code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" }, final),
+  unsent({ code: "UNABLE_TO_GET_ISSUER_CERT_LOCALLY" }, final),
+  unsent({ code: "ERR_TLS_CERT_ALTNAME_INVALID" }, final),
+  unsent({ code: "ERR_SSL_WRONG_VERSION_NUMBER" }, final),
+  unsent({ code: "EPROTO" }, final),
 
+  // The code alone says nothing of how far it got.
+  transport("ECONNREFUSED", retryable, maybeApplied),
+  // OpenSSL 3.5 has a slash in the codes of alerts.
+  unsent({ code: "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE" }, final),
+  unsent({ code: "ECONNRESET" }, retryable),
+  ...[403, 404, 407].map((proxyStatus) => unsent({ code: "ERR_PROXY", proxyStatus }, final)),
+  ...[408, 429, 502, 503, 504].map((proxyStatus) => unsent({ code: "ERR_PROXY", proxyStatus }, retryable)),
+
+  ...(["Queue", "AccessToken", "Connection"] as const).map(
+    (phase): Row => [new Infrastructure({ reason: "Timeout", phase }), retryable, notApplied]
+  ),
   [new Infrastructure({ reason: "Timeout" }), retryable, maybeApplied],
   [new Infrastructure({ reason: "Timeout", code: "UND_ERR_BODY_TIMEOUT" }), retryable, maybeApplied],
   [new Infrastructure({ reason: "Timeout", status: 408 }), retryable, notApplied],
@@ -120,7 +140,9 @@ const title = (error: InstallationError) =>
     error._tag,
     "reason" in error ? error.reason : "",
     error.status ?? "",
-    "code" in error ? (error.code ?? "") : ""
+    "code" in error ? (error.code ?? "") : "",
+    "phase" in error ? (error.phase ?? "") : "",
+    "proxyStatus" in error ? (error.proxyStatus ?? "") : ""
   ]
     .filter((part) => part !== "")
     .join(" ")
@@ -179,6 +201,16 @@ describe("InstallationError", () => {
       expect(
         new Infrastructure({ reason: "RateLimited", status: 429, retryAfter: Duration.seconds(90) }).message
       ).toContain("1m 30s")
+    })
+
+    it("says what was waited for, and how a proxy answered", () => {
+      const messageOf = (facts: Partial<Infrastructure>) =>
+        new Infrastructure({ reason: "Timeout", ...facts }).message
+      expect(messageOf({ phase: "Queue" })).toContain("timed out waiting for its turn")
+      expect(messageOf({ phase: "AccessToken" })).toContain("timed out waiting for an access token")
+      expect(messageOf({ reason: "Transport", phase: "Connection", proxyStatus: 407 })).toContain(
+        "failed waiting for a connection to Pleo (the proxy answered with status 407)"
+      )
     })
 
     it("differs from reason to reason", () => {

@@ -317,7 +317,7 @@ describe("InstallationServiceTest", () => {
     it.each([
       new BadRequest({ status: 400 }),
       new Unauthorized({ reason: "Forbidden", status: 403 }),
-      new Infrastructure({ reason: "Transport", code: "ECONNREFUSED" })
+      new Infrastructure({ reason: "Transport", phase: "Connection", code: "ECONNREFUSED" })
     ])("cannot be one that was not applied: $message", (error) => {
       expect(() => fail(error, { isApplied: true })).toThrow(error.message)
     })

@@ -649,7 +649,9 @@ describe("Credentials.oauth", () => {
         const { server, shelf, update } = yield* underWay
         const fiber = yield* Effect.fork(Effect.flip(update(activated).pipe(RetryPolicy.timeout("1 second"))))
         yield* TestClock.adjust("1 second")
-        expect(yield* Fiber.join(fiber)).toMatchObject({ reason: "Timeout" })
+        const error = yield* Fiber.join(fiber)
+        expect(error).toMatchObject({ reason: "Timeout", phase: "AccessToken", mayHaveBeenApplied: false })
+        expect(error.message).toContain("waiting for an access token")
         yield* TestClock.adjust("2 seconds")
         expect(accessTokenOf(shelf)).toBe("access-canary-2")
         yield* update(activated)

@@ -269,16 +269,38 @@ describe("what an update tells of itself", () => {
       expect(tree).toEqual([
         "InstallationService.update, internal, 0 ms, Success",
         "  PUT /v1/installations/me, client, 0 ms, Success, status_code=200",
-        "InstallationService.update, internal, 500 ms, Failure, type=ServerError",
+        "InstallationService.update, internal, 0 ms, Failure, type=ServerError",
         "  PUT /v1/installations/me, client, 0 ms, Failure, status_code=503, type=ServerError",
+        // Around two updates, each attempt's are new.
         "InstallationService.update, internal, 0 ms, Success",
         "  PUT /v1/installations/me, client, 0 ms, Success, status_code=200",
-        // After the success of the other, it is not the same update once more.
         "InstallationService.update, internal, 0 ms, Failure, type=ServerError",
         "  PUT /v1/installations/me, client, 0 ms, Failure, status_code=503, type=ServerError"
       ])
       expect(metrics).toMatchObject({
-        "pleo.installation.update.duration outcome=Infrastructure reason=ServerError": "2 in 500 ms",
+        "pleo.installation.update.duration outcome=Infrastructure reason=ServerError": "2 in 0 ms",
+        "pleo.installation.updates.active": 0
+      })
+    })
+  )
+
+  it.effect("the same update twice at once inside of one policy, each with its own end", () =>
+    Effect.gen(function* () {
+      const client = inTurn(
+        () => status(503),
+        () => Effect.delay(Effect.sync(installation), "40 millis")
+      )
+      const twice = Effect.all([Effect.either(update(activated)), update(activated)], { concurrency: 2 })
+      const { metrics, tree } = yield* observe(twice.pipe(RetryPolicy.retry(), through(client)))
+      expect(tree).toEqual([
+        "InstallationService.update, internal, 0 ms, Failure, type=ServerError",
+        "  PUT /v1/installations/me, client, 0 ms, Failure, status_code=503, type=ServerError",
+        "InstallationService.update, internal, 40 ms, Success",
+        "  PUT /v1/installations/me, client, 40 ms, Success, status_code=200"
+      ])
+      expect(metrics).toMatchObject({
+        "pleo.installation.update.duration outcome=Infrastructure reason=ServerError": "1 in 0 ms",
+        "pleo.installation.update.duration outcome=Success": "1 in 40 ms",
         "pleo.installation.updates.active": 0
       })
     })

@@ -12,10 +12,10 @@ import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
-import { Infrastructure } from "../src/InstallationError.ts"
+import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
+import { type Call, Updates } from "../src/internal/call/client.ts"
+import { around, Scope } from "../src/internal/call/scope.ts"
 import { silent } from "../src/internal/observation.ts"
-import { type Attempt, Ordering } from "../src/internal/ordering.ts"
-import { RetryRegion } from "../src/internal/retryRegion.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { answering, authorizationOf, bearer, bodyOf, installation } from "./support/http.ts"
 import { privateSize } from "./support/inspect.ts"
@@ -487,12 +487,12 @@ describe("inside one RetryPolicy.retry", () => {
     })
   )
 
-  it.effect("an update that outlives it, being uninterruptible, still holds its turn", () =>
+  it.effect("a request that outlives it, being uninterruptible, still holds its turn", () =>
     Effect.gen(function* () {
-      const { sent, update } = yield* serving({ old: [Effect.zipRight(Effect.sleep("1 minute"), ok)] })
-      const old = Effect.uninterruptible(update("old")).pipe(
-        RetryPolicy.retry({ attempts: 1, attemptTimeout: "1 second" })
-      )
+      const { sent, update } = yield* serving({
+        old: [Effect.uninterruptible(Effect.zipRight(Effect.sleep("1 minute"), ok))]
+      })
+      const old = update("old").pipe(RetryPolicy.retry({ attempts: 1, attemptTimeout: "1 second" }))
       const fiber = yield* Effect.fork(outcome(old))
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(fiber)).toBe("Timeout")
@@ -554,34 +554,160 @@ describe("inside one RetryPolicy.retry", () => {
   )
 })
 
+describe("inside one RetryPolicy.retry, several updates of one installation are new in each attempt", () => {
+  it.effect("two at once, of which the older was sent before: the newer is not taken for overtaken", () =>
+    Effect.gen(function* () {
+      const { sent, update } = yield* serving({ a: [status(503)] })
+      const both = Effect.all([update("a"), update("b")], { concurrency: 2 })
+      const fiber = yield* Effect.fork(outcome(both.pipe(RetryPolicy.retry())))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(fiber)).toBe("success")
+      expect(sent()).toEqual(["a", "b", "a", "b"])
+    })
+  )
+
+  it.effect("the last wish is sent, although the same was tried before", () =>
+    Effect.gen(function* () {
+      const { sent, update } = yield* serving({ on: [status(503)], off: [ok] })
+      const all = Effect.zipRight(
+        Effect.zipRight(Effect.ignore(update("on")), Effect.ignore(update("off"))),
+        update("on")
+      )
+      expect(yield* outcome(all.pipe(RetryPolicy.retry()))).toBe("success")
+      expect(sent()).toEqual(["on", "off", "on"])
+    })
+  )
+
+  it.effect("an update that was given up for another is not continued by it", () =>
+    Effect.gen(function* () {
+      const { sent, update } = yield* serving({ a: [status(503), status(503)], b: [status(503)] })
+      const either = Effect.orElse(update("a"), () => update("b"))
+      const fiber = yield* Effect.fork(longestWaits(outcome(either.pipe(RetryPolicy.retry()))))
+      yield* TestClock.adjust("100 millis")
+      yield* update("newer")
+      yield* TestClock.adjust("1 minute")
+      // What comes after the wait is new, and so the last word.
+      expect(yield* Fiber.join(fiber)).toBe("success")
+      expect(sent()).toEqual(["a", "b", "newer", "a", "b"])
+    })
+  )
+
+  it.effect("a client that stands in for another has an order of its own", () =>
+    Effect.gen(function* () {
+      const a = yield* serving({ same: [status(503), status(503)] })
+      const b = yield* serving({ same: [status(503)] })
+      const either = Effect.orElse(a.update("same"), () => b.update("same"))
+      const fiber = yield* Effect.fork(longestWaits(outcome(either.pipe(RetryPolicy.retry()))))
+      yield* TestClock.adjust("100 millis")
+      yield* a.update("newer on a")
+      yield* TestClock.adjust("1 minute")
+      // On a, it came too late. On b, nothing is newer.
+      expect(yield* Fiber.join(fiber)).toBe("success")
+      expect([a.sent(), b.sent()]).toEqual([
+        ["same", "newer on a"],
+        ["same", "same"]
+      ])
+    })
+  )
+
+  it.effect("each of two policies inside of it keeps the update that it is around", () =>
+    Effect.gen(function* () {
+      const { retried, sent, update } = yield* serving({ b: [status(503)] })
+      const both = Effect.zip(retried("a"), retried("b"))
+      const fiber = yield* Effect.fork(longestWaits(outcome(both.pipe(RetryPolicy.retry({ attempts: 1 })))))
+      yield* TestClock.adjust("100 millis")
+      yield* update("newer")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(fiber)).toBe("Superseded")
+      expect(sent()).toEqual(["a", "b", "newer"])
+    })
+  )
+
+  it.effect("an update that follows a success of the attempt before is new", () =>
+    Effect.gen(function* () {
+      const { sent, update } = yield* serving()
+      let attempts = 0
+      const self = Effect.zipRight(
+        update("a"),
+        Effect.suspend(() =>
+          ++attempts === 1 ? Effect.fail(new Infrastructure({ reason: "Timeout" })) : Effect.void
+        )
+      )
+      const fiber = yield* Effect.fork(longestWaits(outcome(self.pipe(RetryPolicy.retry()))))
+      yield* TestClock.adjust("100 millis")
+      yield* update("newer")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(fiber)).toBe("success")
+      expect(sent()).toEqual(["a", "newer", "a"])
+    })
+  )
+})
+
+describe("a timeout while something is waited for", () => {
+  it.effect("says that the update waited for its turn, and was not applied", () =>
+    Effect.gen(function* () {
+      const { sent, update } = yield* serving({ stuck: [Effect.never] })
+      const stuck = yield* Effect.fork(update("stuck"))
+      yield* settle
+      const fiber = yield* update("late").pipe(RetryPolicy.timeout("1 second"), Effect.flip, Effect.fork)
+      yield* TestClock.adjust("1 second")
+      const error = yield* Fiber.join(fiber)
+      expect(error).toMatchObject({ reason: "Timeout", phase: "Queue", mayHaveBeenApplied: false })
+      expect(error.message).toContain("waiting for its turn")
+      yield* Fiber.interrupt(stuck)
+      expect(sent()).toEqual(["stuck"])
+    })
+  )
+
+  it.effect("sends nothing when the time is up before the update begins", () =>
+    Effect.gen(function* () {
+      const { sent, update } = yield* serving()
+      const late = Effect.zipRight(Effect.sleep("2 seconds"), update("late"))
+      const fiber = yield* late.pipe(RetryPolicy.timeout("1 second"), Effect.flip, Effect.fork)
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.join(fiber)).toMatchObject({ reason: "Timeout", mayHaveBeenApplied: false })
+      expect(sent()).toEqual([])
+    })
+  )
+})
+
 describe("what is kept in memory", () => {
   const failed = new Infrastructure({ reason: "ServerError", status: 500 })
 
   const inTurn =
     <A>(request: Effect.Effect<A, Infrastructure>) =>
-    ({ begin }: Attempt) =>
-      Effect.zipRight(begin, request)
+    (call: Call) =>
+      call.sending(request)
 
   const observed = () => {
-    let updates = 0
-    const ordering = new Ordering(() => updates++)
+    let begun = 0
+    const updates = new Updates()
+    const observe = () => {
+      begun += 1
+      return silent
+    }
     const attempt = <A>(
       installation: string,
-      body: string,
-      region: RetryRegion | undefined,
-      perform: (attempt: Attempt) => Effect.Effect<A, Infrastructure>
-    ) => ordering.attempt(installation, body, region, () => silent, perform)
-    return { lanes: () => privateSize(ordering, "#lanes"), attempt, updates: () => updates }
+      scope: Scope | undefined,
+      send: (call: Call) => Effect.Effect<A, InstallationError>
+    ) => around((around) => updates.attempt({ ...around, scope }, installation, observe, send))
+    return { queues: () => privateSize(updates, "#queues"), attempt, begun: () => begun }
+  }
+
+  const openScope = () => {
+    const scope = new Scope(undefined, Number.POSITIVE_INFINITY, false)
+    scope.beginAttempt(Number.POSITIVE_INFINITY)
+    return scope
   }
 
   it.effect("is something while an update is under way, and nothing once it has ended", () =>
     Effect.gen(function* () {
-      const { attempt, lanes, updates } = observed()
-      const fiber = yield* Effect.fork(attempt("a", "{}", undefined, inTurn(Effect.never)))
+      const { attempt, begun, queues } = observed()
+      const fiber = yield* Effect.fork(attempt("a", undefined, inTurn(Effect.never)))
       yield* settle
-      expect([lanes(), updates()]).toEqual([1, 1])
+      expect([queues(), begun()]).toEqual([1, 1])
       yield* Fiber.interrupt(fiber)
-      expect([lanes(), updates()]).toEqual([0, 1])
+      expect([queues(), begun()]).toEqual([0, 1])
     })
   )
 
@@ -590,96 +716,121 @@ describe("what is kept in memory", () => {
     { name: "a failure", request: Effect.fail(failed) },
     { name: "a defect", request: Effect.die("defect") },
     { name: "an interruption", request: Effect.interrupt }
-  ])("is nothing after $name, nor once its region has ended", ({ request }) =>
+  ])("is nothing after $name, nor once its scope has ended", ({ request }) =>
     Effect.gen(function* () {
-      const { attempt, lanes } = observed()
-      yield* Effect.exit(attempt("a", "{}", undefined, inTurn(request)))
-      expect(lanes()).toBe(0)
+      const { attempt, queues } = observed()
+      yield* Effect.exit(attempt("a", undefined, inTurn(request)))
+      expect(queues()).toBe(0)
 
-      const region = RetryRegion.enter(undefined)
-      const exit = yield* Effect.exit(attempt("a", "{}", region, inTurn(request)))
-      expect(lanes()).toBe(Exit.isSuccess(exit) ? 0 : 1)
-      region.leave(Exit.void)
-      expect(lanes()).toBe(0)
+      const scope = openScope()
+      yield* Effect.exit(attempt("a", scope, inTurn(request)))
+      expect(queues()).toBe(1)
+      scope.close(Exit.void)
+      expect(queues()).toBe(0)
     })
   )
 
   it.effect("is nothing after updates that were interrupted while they waited", () =>
     Effect.gen(function* () {
-      const { attempt, lanes } = observed()
-      const first = yield* Effect.fork(attempt("a", "first", undefined, inTurn(Effect.never)))
+      const { attempt, queues } = observed()
+      const first = yield* Effect.fork(attempt("a", undefined, inTurn(Effect.never)))
       yield* settle
-      const waiting = yield* Effect.forEach(Array.from({ length: 100 }), (_, index) =>
-        Effect.fork(attempt("a", `${index}`, undefined, inTurn(Effect.void)))
+      const waiting = yield* Effect.forEach(Array.from({ length: 100 }), () =>
+        Effect.fork(attempt("a", undefined, inTurn(Effect.void)))
       )
       yield* settle
       yield* Fiber.interruptAll(waiting)
-      expect(lanes()).toBe(1)
+      expect(queues()).toBe(1)
       yield* Fiber.interrupt(first)
-      expect(lanes()).toBe(0)
+      expect(queues()).toBe(0)
     })
   )
 
   it.effect("is nothing after a retry that was given up", () =>
     Effect.gen(function* () {
-      const { attempt, lanes, updates } = observed()
-      const region = RetryRegion.enter(undefined)
-      yield* Effect.exit(attempt("a", "old", region, inTurn(Effect.fail(failed))))
-      yield* attempt("a", "newer", undefined, inTurn(Effect.void))
-      expect(yield* Effect.flip(attempt("a", "old", region, inTurn(Effect.never)))).toMatchObject({
+      const { attempt, begun, queues } = observed()
+      const scope = openScope()
+      yield* Effect.exit(attempt("a", scope, inTurn(Effect.fail(failed))))
+      yield* attempt("a", undefined, inTurn(Effect.void))
+      scope.beginAttempt(Number.POSITIVE_INFINITY)
+      expect(yield* Effect.flip(attempt("a", scope, inTurn(Effect.never)))).toMatchObject({
         reason: "Superseded"
       })
-      region.leave(Exit.void)
-      expect([lanes(), updates()]).toEqual([0, 2])
+      scope.close(Exit.void)
+      expect([queues(), begun()]).toEqual([0, 2])
     })
   )
 
   it.effect("is nothing after a thousand customers, each of whom ended in some way", () =>
     Effect.gen(function* () {
-      const { attempt, lanes, updates } = observed()
+      const { attempt, begun, queues } = observed()
       const requests = [Effect.void, Effect.fail(failed), Effect.die("defect"), Effect.never]
-      const regions = Array.from({ length: 1000 }, () => RetryRegion.enter(undefined))
-      const fibers = yield* Effect.forEach(regions, (region, customer) =>
-        Effect.fork(attempt(`${customer}`, "{}", region, inTurn(requests[customer % 4] ?? Effect.void)))
+      const scopes = Array.from({ length: 1000 }, openScope)
+      const fibers = yield* Effect.forEach(scopes, (scope, customer) =>
+        Effect.fork(attempt(`${customer}`, scope, inTurn(requests[customer % 4] ?? Effect.void)))
       )
       yield* settle
-      expect(lanes()).toBe(750)
+      expect(queues()).toBe(1000)
       yield* Fiber.interruptAll(fibers)
-      for (const region of regions) region.leave(Exit.void)
-      expect([lanes(), updates()]).toEqual([0, 1000])
+      for (const scope of scopes) scope.close(Exit.void)
+      expect([queues(), begun()]).toEqual([0, 1000])
     })
   )
 
   it.effect.each<{ readonly name: string; readonly request: Effect.Effect<string, Infrastructure> }>([
     { name: "a success", request: Effect.succeed("done") },
     { name: "a failure", request: Effect.fail(failed) }
-  ])("is nothing after $name of an attempt that began, or ended, after its region", ({ request }) =>
+  ])("is nothing after $name of an attempt that began, or ended, after its scope", ({ request }) =>
     Effect.gen(function* () {
-      const { attempt, lanes } = observed()
-      const region = RetryRegion.enter(undefined)
+      const { attempt, queues } = observed()
+      const scope = openScope()
       const gate = yield* Deferred.make<void>()
       const fiber = yield* Effect.fork(
-        attempt("a", "{}", region, inTurn(Effect.zipRight(Deferred.await(gate), request)))
+        attempt("a", scope, inTurn(Effect.zipRight(Deferred.await(gate), request)))
       )
       yield* settle
-      region.leave(Exit.void)
-      expect(lanes()).toBe(1)
+      scope.close(Exit.void)
+      expect(queues()).toBe(1)
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.await(fiber)
-      expect(lanes()).toBe(0)
-      yield* Effect.exit(attempt("a", "{}", region, inTurn(request)))
-      expect(lanes()).toBe(0)
+      expect(queues()).toBe(0)
     })
   )
 
   it.effect("is counted once: a retry is no new update", () =>
     Effect.gen(function* () {
-      const { attempt, updates } = observed()
-      const region = RetryRegion.enter(undefined)
-      yield* Effect.repeatN(Effect.exit(attempt("a", "{}", region, inTurn(Effect.fail(failed)))), 4)
-      expect(updates()).toBe(1)
-      yield* attempt("a", "other", region, inTurn(Effect.void))
-      expect(updates()).toBe(2)
+      const { attempt, begun } = observed()
+      const scope = openScope()
+      for (const _ of [1, 2, 3, 4, 5]) {
+        yield* Effect.exit(attempt("a", scope, inTurn(Effect.fail(failed))))
+        scope.beginAttempt(Number.POSITIVE_INFINITY)
+      }
+      expect(begun()).toBe(1)
+      yield* attempt("b", scope, inTurn(Effect.void))
+      expect(begun()).toBe(2)
+    })
+  )
+
+  it.effect("drains in a time that grows with the number of updates, and no faster", () =>
+    Effect.gen(function* () {
+      const { attempt } = observed()
+      const drain = (count: number) =>
+        Effect.gen(function* () {
+          const gate = yield* Deferred.make<void>()
+          const first = yield* Effect.fork(attempt("a", undefined, inTurn(Deferred.await(gate))))
+          const others = yield* Effect.forEach(Array.from({ length: count }), () =>
+            Effect.fork(attempt("a", undefined, inTurn(Effect.void)))
+          )
+          yield* settle
+          const start = performance.now()
+          yield* Deferred.succeed(gate, undefined)
+          yield* Fiber.join(first)
+          yield* Fiber.awaitAll(others)
+          return (performance.now() - start) / count
+        })
+      yield* drain(2_000)
+      const few = yield* drain(2_000)
+      expect((yield* drain(40_000)) / few).toBeLessThan(5)
     })
   )
 })

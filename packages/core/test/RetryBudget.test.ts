@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
-import { RetryBudgets } from "../src/internal/retryBudget.ts"
+import { RetryBudgets } from "../src/internal/call/budget.ts"
 import { privateSize } from "./support/inspect.ts"
 
 const repeat = (count: number, run: (index: number) => void) => {

@@ -1,4 +1,5 @@
 import * as HttpClient from "@effect/platform/HttpClient"
+import type { HttpClientError } from "@effect/platform/HttpClientError"
 import { describe, expect, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
@@ -7,16 +8,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
+import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from "../src/InstallationError.ts"
-import { update } from "../src/InstallationService.ts"
-import { fail, InstallationServiceTest, layerTest } from "../src/InstallationServiceTest.ts"
+import { InstallationService, update } from "../src/InstallationService.ts"
+import { fail, InstallationServiceTest, layerTest, never } from "../src/InstallationServiceTest.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
-import { activated, answering, authorizationOf, bearer } from "./support/http.ts"
+import { activated, answering, authorizationOf, bearer, installation } from "./support/http.ts"
 
 const unavailable = new Infrastructure({ reason: "ServerError", status: 503 })
 
@@ -48,7 +51,8 @@ const failedAfter = (
 const observe = <E>(
   attempt: (count: number) => Effect.Effect<string, E>,
   options?: RetryPolicy.Options,
-  within: Duration.DurationInput = "1 day"
+  within: Duration.DurationInput = "1 day",
+  around: (self: Effect.Effect<string, E>) => Effect.Effect<string, E> = identity
 ) =>
   Effect.gen(function* () {
     const beganAt: Array<number> = []
@@ -56,6 +60,7 @@ const observe = <E>(
       Effect.flatMap(Clock.currentTimeMillis, (now) => attempt(beganAt.push(now)))
     ).pipe(
       RetryPolicy.retry(options),
+      around,
       Effect.exit,
       Effect.zip(Clock.currentTimeMillis),
       // No wait is shortened by chance.
@@ -65,6 +70,33 @@ const observe = <E>(
     yield* TestClock.adjust(within)
     const [exit, endedAt] = yield* Fiber.join(fiber)
     return { beganAt: beganAt.map(Math.round), endedAt: Math.round(endedAt), exit }
+  })
+
+type Reply = Response | Effect.Effect<Response, HttpClientError>
+
+const ok: Effect.Effect<Response> = Effect.sync(() => installation())
+
+const status = (code: number, headers: Record<string, string> = {}) =>
+  new Response(null, { status: code, headers })
+
+/** A client over a server that answers like this. */
+const serviceOver = (answer: () => Reply) =>
+  InstallationClient.make({ credentials: bearer("token") }).pipe(
+    Effect.provideService(HttpClient.HttpClient, answering(answer).client)
+  )
+
+/** The same of updates, by when their requests arrive. */
+const observeUpdate = (answer: (count: number) => Reply, options?: RetryPolicy.Options) =>
+  Effect.gen(function* () {
+    const beganAt: Array<number> = []
+    const start = yield* Clock.currentTimeMillis
+    const clock = yield* Effect.clock
+    const service = yield* serviceOver(() =>
+      answer(beganAt.push(Math.round(clock.unsafeCurrentTimeMillis() - start)))
+    )
+    const update = Effect.map(service.update(activated), ({ status }) => status)
+    const { endedAt, exit } = yield* observe(() => update, options)
+    return { beganAt, endedAt: endedAt - start, exit }
   })
 
 const generous = { attemptTimeout: "1 hour", deadline: "20 hours" } as const
@@ -253,10 +285,10 @@ describe("RetryPolicy", () => {
         expect(failed.exit).toEqual(Exit.fail(unavailable))
         expect(failed.beganAt).toHaveLength(1)
 
-        // A timeout would have taken another fiber.
+        // It takes no other fiber, with a timeout neither.
         const here = yield* Effect.fiberId
         expect(yield* Effect.fiberId.pipe(RetryPolicy.retry(off))).toEqual(here)
-        expect(yield* Effect.fiberId.pipe(RetryPolicy.retry())).not.toEqual(here)
+        expect(yield* Effect.fiberId.pipe(RetryPolicy.retry())).toEqual(here)
       })
     )
 
@@ -287,6 +319,21 @@ describe("RetryPolicy", () => {
       })
     )
 
+    it.effect("repeats an update of a stub", () =>
+      Effect.gen(function* () {
+        let updates = 0
+        const done = yield* Effect.provide(update(activated), layerTest())
+        const stub = Layer.succeed(InstallationService, {
+          update: () =>
+            Effect.suspend(() => (++updates === 1 ? Effect.fail(unavailable) : Effect.succeed(done)))
+        })
+        const fiber = yield* update(activated).pipe(RetryPolicy.retry(), Effect.provide(stub), Effect.fork)
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(fiber)).toBe(done)
+        expect(updates).toBe(2)
+      })
+    )
+
     it.effect("works on an update, whose errors it leaves as they are", () =>
       Effect.gen(function* () {
         const test = yield* InstallationServiceTest
@@ -302,17 +349,15 @@ describe("RetryPolicy", () => {
   describe("timeouts", () => {
     it.effect("an attempt ends after 10 seconds by default, and is tried again", () =>
       Effect.gen(function* () {
-        const { beganAt, exit } = yield* observe((count) =>
-          count === 1 ? Effect.never : Effect.succeed("done")
-        )
+        const { beganAt, exit } = yield* observeUpdate((count) => (count === 1 ? Effect.never : ok))
         expect(beganAt).toEqual([0, 10_500])
-        expect(exit).toEqual(Exit.succeed("done"))
+        expect(exit).toEqual(Exit.succeed("ACTIVATED"))
       })
     )
 
     it.effect("an attempt ends after attemptTimeout", () =>
       Effect.gen(function* () {
-        const { beganAt, endedAt, exit } = yield* observe(() => Effect.never, {
+        const { beganAt, endedAt, exit } = yield* observeUpdate(() => Effect.never, {
           attempts: 2,
           attemptTimeout: "3 seconds"
         })
@@ -324,7 +369,7 @@ describe("RetryPolicy", () => {
 
     it.effect("all attempts together end after 30 seconds by default", () =>
       Effect.gen(function* () {
-        const { beganAt, endedAt, exit } = yield* observe(() => Effect.never, { attempts: 100 })
+        const { beganAt, endedAt, exit } = yield* observeUpdate(() => Effect.never, { attempts: 100 })
         expect(beganAt).toEqual([0, 10_500, 21_500])
         expect(endedAt).toBe(30_000)
         expect(exit).toEqual(failedAfter(timedOut, 3, 1500))
@@ -333,7 +378,7 @@ describe("RetryPolicy", () => {
 
     it.effect("all attempts together end after deadline", () =>
       Effect.gen(function* () {
-        const { endedAt, exit } = yield* observe(() => Effect.never, { deadline: "4 seconds" })
+        const { endedAt, exit } = yield* observeUpdate(() => Effect.never, { deadline: "4 seconds" })
         expect(endedAt).toBe(4000)
         expect(exit).toEqual(Exit.fail(timedOut))
       })
@@ -341,9 +386,12 @@ describe("RetryPolicy", () => {
 
     it.effect("an attempt that begins late is cut off at the deadline", () =>
       Effect.gen(function* () {
-        const { beganAt, endedAt, exit } = yield* observe(
-          (count) => (count === 1 ? Effect.fail(unavailable) : Effect.never),
-          { attemptTimeout: "10 seconds", deadline: "3 seconds" }
+        const { beganAt, endedAt, exit } = yield* observeUpdate(
+          (count) => (count === 1 ? status(503) : Effect.never),
+          {
+            attemptTimeout: "10 seconds",
+            deadline: "3 seconds"
+          }
         )
         expect(beganAt).toEqual([0, 500])
         expect(endedAt).toBe(3000)
@@ -378,7 +426,10 @@ describe("RetryPolicy", () => {
 
     it.effect("the deadline counts from when the effect runs, not from when it is described", () =>
       Effect.gen(function* () {
-        const described = Effect.never.pipe(RetryPolicy.retry({ attempts: 1, deadline: "4 seconds" }))
+        const service = yield* serviceOver(() => Effect.never)
+        const described = service
+          .update(activated)
+          .pipe(RetryPolicy.retry({ attempts: 1, deadline: "4 seconds" }))
         yield* TestClock.adjust("1 hour")
         const fiber = yield* Effect.fork(Effect.flip(described))
         yield* TestClock.adjust("4 seconds")
@@ -387,26 +438,39 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("what ends just in time is a success", () =>
+    it.effect("a response just in time is a success", () =>
       Effect.gen(function* () {
-        const { endedAt, exit } = yield* observe(() => Effect.delay(Effect.succeed("done"), "9999 millis"))
+        const { endedAt, exit } = yield* observeUpdate(() => Effect.delay(ok, "9999 millis"))
         expect(endedAt).toBe(9999)
-        expect(exit).toEqual(Exit.succeed("done"))
+        expect(exit).toEqual(Exit.succeed("ACTIVATED"))
       })
     )
 
     it.effect("an attempt that has timed out is interrupted", () =>
       Effect.gen(function* () {
         let interrupted = 0
-        yield* observe(() => Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)))
+        yield* observeUpdate(() => Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)))
         expect(interrupted).toBe(3)
       })
     )
 
-    it.effect.each<{ readonly name: string; readonly work: Effect.Effect<string> }>([
+    it.effect("other effects are not bounded by them, and are repeated all the same", () =>
+      Effect.gen(function* () {
+        const { beganAt, endedAt, exit } = yield* observe(
+          (count) =>
+            Effect.delay(count === 1 ? Effect.fail(unavailable) : Effect.succeed("done"), "12 seconds"),
+          { attemptTimeout: "1 second", deadline: "20 seconds" }
+        )
+        expect(beganAt).toEqual([0, 12_500])
+        expect(endedAt).toBe(24_500)
+        expect(exit).toEqual(Exit.succeed("done"))
+      })
+    )
+
+    it.effect.each<{ readonly name: string; readonly work: Effect.Effect<Response> }>([
       {
         name: "uninterruptible work",
-        work: Effect.uninterruptible(Effect.as(Effect.sleep("1 hour"), "late"))
+        work: Effect.uninterruptible(Effect.zipRight(Effect.sleep("1 hour"), ok))
       },
       {
         name: "a slow finalizer",
@@ -414,32 +478,152 @@ describe("RetryPolicy", () => {
       }
     ])("$name stretches neither an attempt nor the deadline", ({ work }) =>
       Effect.gen(function* () {
-        const attempt = yield* observe(() => work, { attempts: 2, attemptTimeout: "1 second" })
-        expect(attempt.beganAt).toEqual([0, 1500])
-        expect(attempt.endedAt).toBe(2500)
-        expect(attempt.exit).toEqual(failedAfter(timedOut, 2, 500))
+        const attempt = yield* observeUpdate(() => work, { attempts: 1, attemptTimeout: "1 second" })
+        expect(attempt.endedAt).toBe(1000)
+        expect(attempt.exit).toEqual(Exit.fail(timedOut))
+        const all = yield* observeUpdate(() => work, { attemptTimeout: "2 hours", deadline: "5 seconds" })
+        expect(all.endedAt).toBe(5000)
+        expect(all.exit).toEqual(Exit.fail(timedOut))
       })
     )
 
-    it.effect("uninterruptible work does not stretch the deadline", () =>
+    it.effect("what winds up after its timeout keeps its place: the next attempt waits for it", () =>
       Effect.gen(function* () {
-        const work = Effect.uninterruptible(Effect.as(Effect.sleep("1 hour"), "late"))
-        const { endedAt, exit } = yield* observe(() => work, {
-          attemptTimeout: "2 hours",
-          deadline: "5 seconds"
+        const slow = Effect.onInterrupt(Effect.never, () => Effect.sleep("2 seconds"))
+        const { beganAt, exit } = yield* observeUpdate((count) => (count === 1 ? slow : ok), {
+          attemptTimeout: "3 seconds"
         })
-        expect(endedAt).toBe(5000)
-        expect(exit).toEqual(Exit.fail(timedOut))
+        expect(beganAt).toEqual([0, 5000])
+        expect(exit).toEqual(Exit.succeed("ACTIVATED"))
+      })
+    )
+
+    it.effect(
+      "of an attempt that waits for the one before to wind up says so, and that it was not sent",
+      () =>
+        Effect.gen(function* () {
+          const work = Effect.uninterruptible(Effect.zipRight(Effect.sleep("1 hour"), ok))
+          const { beganAt, endedAt, exit } = yield* observeUpdate(() => work, {
+            attempts: 2,
+            attemptTimeout: "1 second"
+          })
+          expect(beganAt).toEqual([0])
+          expect(endedAt).toBe(2500)
+          expect(exit).toMatchObject({ cause: { error: { phase: "Queue", retried: { attempts: 2 } } } })
+        })
+    )
+
+    it.effect("hold in a finalizer too", () =>
+      Effect.gen(function* () {
+        const service = yield* serviceOver(() => Effect.never)
+        for (const policy of [
+          RetryPolicy.retry({ attempts: 1, attemptTimeout: "2 seconds" }),
+          RetryPolicy.timeout("2 seconds")
+        ]) {
+          const told: Array<unknown> = []
+          const inFinalizer = Effect.flatMap(Effect.flip(policy(service.update(activated))), (error) =>
+            Effect.sync(() => told.push(error))
+          )
+          const fiber = yield* Effect.fork(Effect.ensuring(Effect.void, Effect.ignore(inFinalizer)))
+          yield* TestClock.adjust("2 seconds")
+          yield* Fiber.join(fiber)
+          expect(told).toEqual([timedOut])
+        }
+      })
+    )
+
+    it.effect("hold in a finalizer over the service in memory too", () =>
+      Effect.gen(function* () {
+        const { order } = yield* InstallationServiceTest
+        yield* order(never())
+        const told: Array<unknown> = []
+        const report = update(activated).pipe(
+          RetryPolicy.retry({ attempts: 1, attemptTimeout: "2 seconds" }),
+          Effect.flip,
+          Effect.map((error) => told.push(error)),
+          Effect.ignore
+        )
+        const fiber = yield* Effect.fork(Effect.ensuring(Effect.void, report))
+        yield* TestClock.adjust("2 seconds")
+        yield* Fiber.join(fiber)
+        expect(told).toEqual([timedOut])
+      }).pipe(Effect.provide(layerTest()))
+    )
+
+    it.effect("count elapsed time, however the wall clock is set meanwhile", () =>
+      Effect.gen(function* () {
+        for (const jump of [3_600_000, -3_600_000]) {
+          const clock = yield* Effect.clock
+          let isSet = false
+          const jumping: Clock.Clock = {
+            ...clock,
+            [Clock.ClockTypeId]: Clock.ClockTypeId,
+            unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + (isSet ? jump : 0),
+            unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+            currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + (isSet ? jump : 0)),
+            currentTimeNanos: clock.currentTimeNanos,
+            sleep: (duration) => clock.sleep(duration)
+          }
+          let requests = 0
+          const service = yield* serviceOver(() => {
+            isSet = true
+            return ++requests === 1 ? status(503) : Effect.never
+          })
+          const fiber = yield* service
+            .update(activated)
+            .pipe(
+              RetryPolicy.retry({ deadline: "5 seconds" }),
+              Effect.flip,
+              Effect.withClock(jumping),
+              Effect.fork
+            )
+          yield* TestClock.adjust("5 seconds")
+          expect(yield* Fiber.join(fiber)).toMatchObject({ reason: "Timeout", retried: { attempts: 2 } })
+        }
+      })
+    )
+
+    it.effect("are the shortest of those around", () =>
+      Effect.gen(function* () {
+        const service = yield* serviceOver(() => Effect.never)
+        const update = service.update(activated)
+        const once = RetryPolicy.retry({ attempts: 1, attemptTimeout: "3 seconds" })
+        for (const [bounded, millis] of [
+          [update.pipe(once, RetryPolicy.timeout("1 second")), 1000],
+          [update.pipe(RetryPolicy.timeout("1 second"), once), 1000],
+          [update.pipe(once, RetryPolicy.timeout("5 seconds")), 3000]
+        ] as const) {
+          const fiber = yield* Effect.fork(Effect.timed(Effect.flip(bounded)))
+          yield* TestClock.adjust("10 seconds")
+          expect(Duration.toMillis((yield* Fiber.join(fiber))[0])).toBe(millis)
+        }
+      })
+    )
+
+    it.effect("around a policy end it before a wait that they would cut off", () =>
+      Effect.gen(function* () {
+        const { beganAt, endedAt, exit } = yield* observe(
+          () => Effect.fail(unavailable),
+          { baseDelay: "2 seconds" },
+          "1 day",
+          RetryPolicy.timeout("3 seconds")
+        )
+        expect(beganAt).toEqual([0, 2000])
+        expect(endedAt).toBe(2000)
+        expect(exit).toEqual(failedAfter(unavailable, 2, 2000))
       })
     )
 
     it.effect("timeout by itself fails with Infrastructure, reason Timeout, and does not try again", () =>
       Effect.gen(function* () {
         let attempts = 0
-        const fiber = yield* Effect.suspend(() => {
+        const service = yield* serviceOver(() => {
           attempts++
           return Effect.never
-        }).pipe(RetryPolicy.timeout("2 seconds"), Effect.flip, Effect.fork)
+        })
+        const fiber = yield* service
+          .update(activated)
+          .pipe(RetryPolicy.timeout("2 seconds"), Effect.flip, Effect.fork)
         yield* TestClock.adjust("2 seconds")
         const error = yield* Fiber.join(fiber)
         expect(error.toJSON()).toMatchObject({
@@ -626,9 +810,6 @@ describe("RetryPolicy", () => {
   })
 
   describe("the budget", () => {
-    const status = (code: number, headers: Record<string, string> = {}) =>
-      new Response(null, { status: code, headers })
-
     const clientOver = (answer: Parameters<typeof answering>[0]) =>
       Effect.gen(function* () {
         const { client, requests } = answering(answer)
@@ -761,6 +942,37 @@ describe("RetryPolicy", () => {
         const { requests, updateOf } = yield* clientOver(() => status(503))
         yield* spent(updateOf)
         yield* runAll([updateOf("new").pipe(RetryPolicy.retry(), RetryPolicy.retry())])
+        expect(requests).toHaveLength(16)
+      })
+    )
+
+    it.effect("is that of the customer who failed, of several in one policy", () =>
+      Effect.gen(function* () {
+        const failing = new Set(["Bearer customer-broken"])
+        const { requests, updateOf } = yield* clientOver((request) =>
+          failing.has(authorizationOf(request) ?? "") ? status(503) : installation()
+        )
+        const both = Effect.all([updateOf("broken"), updateOf("sound")], { concurrency: 2 })
+        for (const _ of times(5)) yield* runAll([both.pipe(RetryPolicy.retry())])
+        const requestsOf = (customer: string) =>
+          requests.filter((request) => authorizationOf(request) === `Bearer customer-${customer}`).length
+        expect(requestsOf("broken")).toBe(15)
+        // All together have earned again what was spent.
+        yield* Effect.forEach(times(100), () => updateOf("third"))
+        yield* runAll([updateOf("broken").pipe(RetryPolicy.retry())])
+        expect(requestsOf("broken")).toBe(16)
+        failing.add("Bearer customer-sound")
+        const before = requestsOf("sound")
+        yield* runAll([updateOf("sound").pipe(RetryPolicy.retry())])
+        expect(requestsOf("sound") - before).toBe(3)
+      })
+    )
+
+    it.effect("is asked with a timeout of each attempt inside of the policy, too", () =>
+      Effect.gen(function* () {
+        const { requests, updateOf } = yield* clientOver(() => status(503))
+        yield* spent(updateOf)
+        yield* runAll([updateOf("new").pipe(RetryPolicy.timeout("1 second"), RetryPolicy.retry())])
         expect(requests).toHaveLength(16)
       })
     )

@@ -26,7 +26,10 @@ const service = (onRequest: (request: Transport.Request, number: number, end: En
   const transport: Transport.Transport = () => (request, onEnd) => {
     const number = requests.push(request)
     onRequest(request, number, onEnd)
-    return () => givenUp.push(number)
+    return () => {
+      givenUp.push(number)
+      return true
+    }
   }
   return Effect.map(Transport.makeService(transport, { credentials: bearer("token") }), ({ update }) => ({
     givenUp,
@@ -81,12 +84,76 @@ describe("an update over a transport", () => {
       const { givenUp, requests, update } = yield* service(() => {})
       const first = yield* Effect.fork(update(activated))
       yield* Effect.yieldNow()
-      const late = update(activated).pipe(RetryPolicy.timeout(1))
+      const late = update(activated).pipe(RetryPolicy.timeout(50))
       expect(yield* Effect.flip(late)).toMatchObject({ reason: "Timeout" })
       expect(requests).toHaveLength(1)
       yield* Fiber.interrupt(first)
       expect(yield* Effect.flip(late)).toMatchObject({ reason: "Timeout" })
       expect(givenUp).toEqual([1, 2])
+    })
+  )
+
+  it.live("that is late before it was sent was not applied, and says what it waited for", () =>
+    Effect.gen(function* () {
+      const update = (yield* Transport.makeService(() => () => () => false, { credentials: bearer("token") }))
+        .update
+      const error = yield* Effect.flip(update(activated).pipe(RetryPolicy.timeout(50)))
+      expect(error).toMatchObject({ reason: "Timeout", phase: "Connection", mayHaveBeenApplied: false })
+      expect(error.message).toContain("waiting for a connection to Pleo")
+    })
+  )
+
+  it.live("that is late in a finalizer is canceled there too", () =>
+    Effect.gen(function* () {
+      const { givenUp, update } = yield* service(() => {})
+      const told: Array<unknown> = []
+      for (const policy of [
+        RetryPolicy.timeout(50),
+        RetryPolicy.retry({ attempts: 1, attemptTimeout: 50 }),
+        RetryPolicy.retry({ deadline: 50 })
+      ])
+        yield* Effect.ensuring(
+          Effect.void,
+          Effect.ignore(
+            Effect.flatMap(Effect.flip(policy(update(activated))), (error) => {
+              told.push(error.mayHaveBeenApplied)
+              return Effect.void
+            })
+          )
+        )
+      expect(told).toEqual([true, true, true])
+      expect(givenUp).toEqual([1, 2, 3])
+    })
+  )
+
+  it.effect("has the credentials and the policy that are around it, whatever stands between", () =>
+    Effect.gen(function* () {
+      const { requests, update } = yield* service((_, number, end) =>
+        end(number % 2 === 1 ? Either.left({ _tag: "Broken", cause: undefined }) : answer)
+      )
+      const self = update(activated)
+      const use = Credentials.use(bearer("other"))
+      const retry = RetryPolicy.retry({ baseDelay: 0 })
+      yield* self.pipe(use, retry)
+      yield* self.pipe(retry, use)
+      yield* self.pipe(
+        Effect.map((it) => it),
+        use,
+        Effect.map((it) => it),
+        retry
+      )
+      yield* self.pipe(
+        retry,
+        Effect.tap(() => Effect.void),
+        use
+      )
+      yield* Effect.gen(function* () {
+        yield* Effect.yieldNow()
+        return yield* self
+      }).pipe(use, retry)
+      expect(new Set(requests.map(({ headers }) => headers["authorization"]))).toEqual(
+        new Set(["Bearer other"])
+      )
     })
   )
 
@@ -142,6 +209,21 @@ describe("an update over a transport", () => {
       end(answer)
       const exit = yield* Fiber.await(fiber)
       expect(Exit.isFailure(exit) && Cause.isDieType(exit.cause)).toBe(true)
+    })
+  )
+
+  it.effect("whose tracer throws when it begins dies, and lets the next one go", () =>
+    Effect.gen(function* () {
+      const { update } = yield* service((_, __, end) => end(answer))
+      const throwing = Tracer.make({
+        span: () => {
+          throw new Error("broken tracer")
+        },
+        context: (run) => run()
+      })
+      const exit = yield* Effect.exit(Effect.withTracer(update(activated), throwing))
+      expect(Exit.isFailure(exit) && Cause.isDieType(exit.cause)).toBe(true)
+      expect((yield* update(activated)).id).toBe(exampleResponse["id"])
     })
   )
 

@@ -22,9 +22,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Dispatcher } from "undici"
 import { BufferedResponse } from "./internal/bufferedResponse.ts"
-import type { Outcome } from "./internal/exchange.ts"
-import * as internal from "./internal/origins.ts"
-import type { Origins } from "./internal/sockets.ts"
+import { ConnectionError } from "./internal/connectionError.ts"
+import * as internal from "./internal/connectionPools.ts"
+import type { Outcome } from "./internal/responseHandler.ts"
 
 /**
  * The limits of the sockets and of the answers, and the proxy. Each may be left out.
@@ -54,7 +54,7 @@ import type { Origins } from "./internal/sockets.ts"
 export interface Options {
   /** How many sockets, at least 1, may be open to the server at once; more requests wait. Default: 64. */
   readonly connections?: number | undefined
-  /** How long connecting may take, TLS included. Default: 5 seconds. */
+  /** How long connecting may take, the tunnel and TLS included. Default: 5 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
   /** How long an idle socket is kept for the next request: finite, and more than 0. Default: 4 seconds. */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
@@ -108,42 +108,61 @@ type Result = Either.Either<HttpClientResponse, HttpClientError.HttpClientError>
 
 const toResult = (request: HttpClientRequest.HttpClientRequest, outcome: Outcome): Result =>
   Either.mapBoth(outcome, {
-    onLeft: ({ answer, cause }) =>
-      answer === undefined
+    onLeft: (failure) => {
+      if (failure._tag === "Unsent")
+        return new HttpClientError.RequestError({
+          request,
+          reason: "Transport",
+          cause: ConnectionError.from(failure.cause)
+        })
+      const { answer, cause } = failure
+      return answer === undefined
         ? new HttpClientError.RequestError({ request, reason: "Transport", cause })
         : new HttpClientError.ResponseError({
             request,
             response: new BufferedResponse(request, answer),
             reason: "Decode",
             cause
-          }),
+          })
+    },
     onRight: (answer) => new BufferedResponse(request, answer)
   })
 
+/** Why a request cannot be sent. */
+const flawOf = (
+  { headers }: HttpClientRequest.HttpClientRequest,
+  { protocol }: URL,
+  isTunneled: boolean
+): Pick<HttpClientError.RequestError, "reason" | "cause"> | undefined => {
+  if (protocol !== "https:" && protocol !== "http:")
+    return { reason: "InvalidUrl", cause: new TypeError("expected an http or https URL") }
+  // Through a tunnel, the server would read what is meant for the proxy.
+  if (isTunneled && Object.keys(headers).some((name) => name.toLowerCase() === "proxy-authorization"))
+    return {
+      reason: "Encode",
+      cause: new TypeError("expected the credentials of the proxy in its URL, not in a header")
+    }
+  return undefined
+}
+
 /** One request and the whole of its answer. */
 const exchange = (
-  origins: Origins,
+  pools: internal.ConnectionPools,
   request: HttpClientRequest.HttpClientRequest,
   url: URL
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
-  if (url.protocol !== "https:" && url.protocol !== "http:")
-    return Effect.fail(
-      new HttpClientError.RequestError({
-        request,
-        reason: "InvalidUrl",
-        cause: new TypeError("expected an http or https URL")
-      })
-    )
+  const flaw = flawOf(request, url, pools.isTunneled)
+  if (flaw !== undefined) return Effect.fail(new HttpClientError.RequestError({ request, ...flaw }))
   const { method } = request
   const { origin, pathname, search } = url
-  const sockets = origins.to(origin)
+  const pool = pools.to(origin)
   const send = ({ body, headers }: Content) =>
     Effect.async<HttpClientResponse, HttpClientError.HttpClientError>((resume) => {
       const options = { origin, path: pathname + search, method, headers, body }
       const endBody = () => {
         if (body instanceof Readable) body.destroy()
       }
-      const cancel = sockets.request(options, (outcome) => {
+      const cancel = pool.request(options, (outcome) => {
         if (Either.isLeft(outcome)) endBody()
         resume(toResult(request, outcome))
       })
@@ -190,8 +209,8 @@ const exchange = (
  * @category constructors
  */
 export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient, BadRequest, Scope.Scope> =>
-  Effect.map(internal.make(options), (origins) =>
-    HttpClient.make((request, url) => exchange(origins, request, url))
+  Effect.map(internal.make(options), (pools) =>
+    HttpClient.make((request, url) => exchange(pools, request, url))
   )
 
 /**

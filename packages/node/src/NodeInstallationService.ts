@@ -13,7 +13,7 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as internalOrigins from "./internal/origins.ts"
+import * as internalPools from "./internal/connectionPools.ts"
 import * as internalTransport from "./internal/transport.ts"
 import type * as NodeHttpClient from "./NodeHttpClient.ts"
 
@@ -80,7 +80,7 @@ export interface ConfigOptions<E = never, R = never>
     NodeHttpClient.Options {}
 
 const makeTransport = (options: NodeHttpClient.Options) =>
-  Effect.map(internalOrigins.make(options), internalTransport.make)
+  Effect.map(internalPools.make(options), internalTransport.make)
 
 /**
  * A service with its own sockets, which are closed with the scope: updates under way get a second to end.

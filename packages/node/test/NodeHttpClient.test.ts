@@ -276,10 +276,12 @@ describe("as an HttpClient", () => {
 
   it.scopedLive("it puts the chunks of a body together", () =>
     Effect.gen(function* () {
+      const chunks = [1, 2, 3, 5_000, 1, 70_000, 300_000, 1].map((size, index) => String(index).repeat(size))
       const { response } = yield* answering(
-        `${RawServer.head(200, { "transfer-encoding": "chunked" })}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`
+        RawServer.head(200, { "transfer-encoding": "chunked" }) +
+          [...chunks, ""].map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("")
       )
-      expect(yield* response.text).toBe("abcde")
+      expect(yield* response.text).toBe(chunks.join(""))
     })
   )
 

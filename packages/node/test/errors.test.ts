@@ -12,7 +12,9 @@ import { probes, probesThatFind } from "./support/secrets.ts"
 
 const transports = {
   node: NodeHttpClient.layer(),
-  fetch: FetchHttpClient.layer
+  NodeHttpClient: NodeHttpClient.layer(),
+  fetch: FetchHttpClient.layer,
+  FetchHttpClient: FetchHttpClient.layer
 }
 
 describe("failures", () => {

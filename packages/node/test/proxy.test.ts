@@ -7,13 +7,14 @@ import * as Redacted from "effect/Redacted"
 import * as NodeHttpClient from "../src/NodeHttpClient.ts"
 import * as NodeInstallationService from "../src/NodeInstallationService.ts"
 import * as ConnectProxy from "./support/connectProxy.ts"
+import * as RawServer from "./support/rawServer.ts"
 
 const credentials = Credentials.bearer(Redacted.make("token"))
 
 describe("a proxy", () => {
   it.scopedLive("is asked for a tunnel", () =>
     Effect.gen(function* () {
-      const proxy = yield* ConnectProxy.make("HTTP/1.1 502 Bad Gateway\r\n\r\n")
+      const proxy = yield* ConnectProxy.make(ConnectProxy.refuse("HTTP/1.1 502 Bad Gateway\r\n\r\n"))
       const { update } = yield* NodeInstallationService.make({
         credentials,
         proxy: new URL(`http://127.0.0.1:${proxy.port}`)
@@ -33,19 +34,39 @@ describe("a proxy", () => {
     })
   )
 
-  it.scopedLive("that refuses a header does not stop the requests that follow", () =>
+  it.scopedLive("is not given the credentials of a header, and neither is the server behind it", () =>
     Effect.gen(function* () {
-      const proxy = yield* ConnectProxy.make("HTTP/1.1 502 Bad Gateway\r\n\r\n")
+      const proxy = yield* ConnectProxy.make()
+      const server = yield* RawServer.make(RawServer.send(RawServer.updated))
       const client = yield* NodeHttpClient.make({
         connections: 1,
         proxy: new URL(`http://127.0.0.1:${proxy.port}`)
       })
       const headers = { "proxy-authorization": "Basic dXNlcjo=" }
-      for (const options of [{ headers }, {}])
-        expect(
-          yield* Effect.flip(client.execute(HttpClientRequest.get("https://127.0.0.1:9", options)))
-        ).toMatchObject({ _tag: "RequestError" })
-      expect(proxy.heads).toHaveLength(1)
+      expect(
+        yield* Effect.flip(client.execute(HttpClientRequest.get(server.url, { headers })))
+      ).toMatchObject({ _tag: "RequestError", reason: "Encode" })
+      expect(proxy.opened).toBe(0)
+      expect((yield* client.get(server.url)).status).toBe(200)
+      expect(server.requests).toHaveLength(1)
+    })
+  )
+})
+
+describe("a request that was not sent", () => {
+  it.scopedLive("has an error with the code of its cause, of connecting", () =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.make(RawServer.ignore, {
+        onConnection: (socket) => socket.once("data", () => socket.destroy())
+      })
+      const client = yield* NodeHttpClient.make()
+      const error = yield* Effect.flip(client.get(server.url.replace("http:", "https:")))
+      expect(error).toMatchObject({
+        _tag: "RequestError",
+        reason: "Transport",
+        cause: { code: "ECONNRESET", syscall: "connect", cause: { code: "ECONNRESET" } }
+      })
+      expect(yield* Effect.flip(client.get(server.url))).not.toMatchObject({ cause: { syscall: "connect" } })
     })
   )
 })

@@ -1,7 +1,7 @@
 // How token requests go over the sockets: each alone, and within the number of sockets that there may be.
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { Socket } from "node:net"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
@@ -11,10 +11,11 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Origins from "../src/internal/origins.ts"
+import * as ConnectionPools from "../src/internal/connectionPools.ts"
 import * as NodeTransport from "../src/internal/transport.ts"
 import type * as NodeHttpClient from "../src/NodeHttpClient.ts"
 import * as NodeInstallationService from "../src/NodeInstallationService.ts"
+import * as ConnectProxy from "./support/connectProxy.ts"
 import { makeMemoryStore } from "./support/oauth.ts"
 import * as RawServer from "./support/rawServer.ts"
 
@@ -27,8 +28,8 @@ const requestLines = ({ requests }: RawServer.RawServer) => requests.map(({ requ
 
 /** Requests over the transport of a client. */
 const open = (options: NodeHttpClient.Options) =>
-  Effect.map(Origins.make({ ...patient, ...options }), (origins) => {
-    const transport: Transport = NodeTransport.make(origins)
+  Effect.map(ConnectionPools.make({ ...patient, ...options }), (pools) => {
+    const transport: Transport = NodeTransport.make(pools)
     const begin = (
       method: "PUT" | "POST",
       url: string,
@@ -84,7 +85,7 @@ describe("a token request that is taken back", () => {
       const { begin, send } = yield* open({ connections: 1 })
       const first = yield* Effect.fork(send("PUT", `${server.url}/first`))
       yield* server.until(({ requests }) => requests.length === 1)
-      begin("POST", `${server.url}/token`)()
+      expect(begin("POST", `${server.url}/token`)()).toBe(false)
       const second = yield* Effect.fork(send("PUT", `${server.url}/second`))
       held[0]?.write(RawServer.updated)
       yield* server.until(({ requests }) => requests.length === 2)
@@ -103,7 +104,7 @@ describe("a token request that is taken back", () => {
       const { begin, send } = yield* open({ connections: 1 })
       for (let time = 0; time < 3; time++) {
         yield* send("PUT", `${server.url}/${time}`)
-        begin("POST", `${server.url}/token`)()
+        expect(begin("POST", `${server.url}/token`)()).toBe(false)
       }
       yield* server.until(({ sockets }) => sockets.open === 0)
       expect(yield* send("PUT", `${server.url}/last`)).toBe(200)
@@ -120,11 +121,38 @@ describe("a token request that is taken back", () => {
       for (let time = 1; time <= 3; time++) {
         const cancel = begin("POST", server.url.replace("http:", "https:"))
         yield* server.until(({ sockets }) => sockets.opened === time && sockets.open === 1)
-        cancel()
+        expect(cancel()).toBe(false)
         yield* server.until(({ sockets }) => sockets.open === 0)
       }
     })
   )
+
+  const stages: Readonly<Record<string, ConnectProxy.Handler>> = {
+    "a proxy has not answered": () => {},
+    "a proxy has answered in part": (socket) => socket.write("HTTP/1.1 200 OK\r\nx-more:"),
+    "TLS in the tunnel has not begun": ConnectProxy.tunnel
+  }
+  for (const [stage, handler] of Object.entries(stages))
+    it.scopedLive(`while ${stage} leaves no socket behind, and the next connects`, () =>
+      Effect.gen(function* () {
+        const server = yield* RawServer.make(() => {})
+        const proxy = yield* ConnectProxy.make(handler)
+        const { begin } = yield* open({
+          connections: 1,
+          proxy: new URL(`http://127.0.0.1:${proxy.port}`)
+        })
+        for (let time = 1; time <= 3; time++) {
+          const cancel = begin("POST", server.url.replace("http:", "https:"))
+          yield* Effect.promise(() => vi.waitUntil(() => proxy.heads.length === time, { interval: 1 }))
+          yield* proxy.untilOpen(1)
+          if (handler === ConnectProxy.tunnel)
+            yield* server.until(({ received }) => received[time - 1]?.[0] === 22)
+          expect(cancel()).toBe(false)
+          yield* proxy.untilOpen(0)
+        }
+        expect([proxy.opened, proxy.peak]).toEqual([3, 1])
+      })
+    )
 
   it.scopedLive("after it was sent leaves no socket behind, and the next goes on", () =>
     Effect.gen(function* () {
@@ -135,7 +163,7 @@ describe("a token request that is taken back", () => {
       for (let time = 1; time <= 3; time++) {
         const cancel = begin("POST", `${server.url}/token`)
         yield* server.until(({ requests }) => requests.length === time)
-        cancel()
+        expect(cancel()).toBe(true)
         yield* server.until(({ sockets }) => sockets.open === 0)
       }
       expect(yield* send("PUT", server.url)).toBe(200)

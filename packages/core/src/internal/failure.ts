@@ -14,6 +14,7 @@ interface ErrorLike {
   readonly errors?: unknown
   readonly message?: unknown
   readonly name?: unknown
+  readonly proxyStatus?: unknown
   readonly syscall?: unknown
 }
 
@@ -27,8 +28,8 @@ const causes = (error: unknown): ReadonlyArray<ErrorLike> => {
   return found
 }
 
-/** A code such as `ECONNRESET` or `UND_ERR_SOCKET`. */
-const isCode = (code: unknown): code is string => typeof code === "string" && /^[A-Z][A-Z0-9_]+$/.test(code)
+/** A code such as `ECONNRESET`, or `ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE` of OpenSSL 3.5. */
+const isCode = (code: unknown): code is string => typeof code === "string" && /^[A-Z][A-Z0-9_/]+$/.test(code)
 
 const timeoutCodes: ReadonlySet<string> = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"])
 
@@ -73,23 +74,37 @@ const isOfConnecting = ({ errors, syscall }: ErrorLike): boolean =>
   syscall === "connect" ||
   (Array.isArray(errors) && errors.length > 0 && errors.every((error) => error?.syscall === "connect"))
 
-/** Whether it came to no connection, so that nothing was sent. The system's own codes do not tell. */
-export const wasConnecting = (failure: Failure): boolean =>
-  failure._tag === "Broken" && causes(failure.cause).some(isOfConnecting)
+// What Node.js and undici report before a request is written. The codes of the system do not tell.
+const unsentCode =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EPROTO|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED)$|CERT|^ERR_(TLS|SSL)_(?!.*BAD_RECORD_MAC)|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH/
 
-export const fromFailure = (failure: Failure): InstallationError => {
-  switch (failure._tag) {
-    case "Unwritable":
-      return new BadRequest({ issues: [{ path: [], message: "the request could not be written" }] })
-    case "Broken": {
-      const chain = causes(failure.cause)
-      const code = chain.map(({ code }) => code).find(isCode)
-      return new Infrastructure({
-        reason: reasonOf(failure.headers, chain, code),
-        ...(code === undefined ? {} : { code })
-      })
-    }
-  }
+/** The failure of a client that does not say how far it got: its codes have to. */
+export const fromCause = (cause: unknown, headers?: Answer["headers"]): Failure => {
+  const chain = causes(cause)
+  const isUnsent = chain.some(
+    (error) => isOfConnecting(error) || (isCode(error.code) && unsentCode.test(error.code))
+  )
+  if (!isUnsent) return { _tag: "Broken", cause, headers }
+  // That of a client of ours.
+  const proxyStatus = chain.map(({ proxyStatus }) => proxyStatus).find(Number.isInteger)
+  return { _tag: "Unsent", cause, proxyStatus: proxyStatus as number | undefined }
+}
+
+export const fromFailure = (failure: Failure): BadRequest | Infrastructure => {
+  if (failure._tag === "Unwritable")
+    return new BadRequest({ issues: [{ path: [], message: "the request could not be written" }] })
+  const chain = causes(failure.cause)
+  const code = chain.map(({ code }) => code).find(isCode)
+  const facts = code === undefined ? {} : { code }
+  if (failure._tag === "Broken")
+    return new Infrastructure({ reason: reasonOf(failure.headers, chain, code), ...facts })
+  const { proxyStatus } = failure
+  return new Infrastructure({
+    reason: "Transport",
+    phase: "Connection",
+    ...facts,
+    ...(proxyStatus === undefined ? {} : { proxyStatus })
+  })
 }
 
 // RFC 9110 section 5.6.7, the one form that senders may still generate.

@@ -7,7 +7,9 @@ import * as FiberId from "effect/FiberId"
 import type { InstallationError } from "../InstallationError.ts"
 import type * as internal from "./credentials.ts"
 import { attemptWith } from "./granted.ts"
-import type { Attempt } from "./ordering.ts"
+import { monotonic } from "./http/deadline.ts"
+import type { Sender } from "./http/sender.ts"
+import type { Node } from "./linkedList.ts"
 import * as Renewal from "./renewal.ts"
 
 /** What the grants of one app share. */
@@ -31,6 +33,8 @@ const isEnd = (error: InstallationError): boolean =>
 export class Grant implements internal.Grant {
   readonly identity: string
   lastUsed: number
+  /** Among the grants, by their last use. */
+  place: Node<Grant> | undefined
   readonly #host: Host
   readonly #leases: Renewal.Leases = { known: new Map(), unclear: new Set() }
   #held: Renewal.Held | undefined
@@ -50,7 +54,7 @@ export class Grant implements internal.Grant {
   }
 
   ready(clock: Clock.Clock): internal.Secrets | undefined {
-    const now = Renewal.monotonic(clock)
+    const now = monotonic(clock)
     this.#host.touch(this, now)
     const held = this.#held
     return held !== undefined && !this.#isRejected && this.#renewal === undefined && now < held.renewAt
@@ -58,35 +62,35 @@ export class Grant implements internal.Grant {
       : undefined
   }
 
-  secrets(post: internal.Post): Effect.Effect<internal.Secrets, InstallationError> {
+  secrets(sender: Sender): Effect.Effect<internal.Secrets, InstallationError> {
     return Effect.clockWith((clock) => {
       const ready = this.ready(clock)
       return ready === undefined
-        ? Effect.map(this.#renewed(post), ({ secrets }) => secrets)
+        ? Effect.map(this.#renewed(sender), ({ secrets }) => secrets)
         : Effect.succeed(ready)
     })
   }
 
   replace(
     rejected: internal.Secrets,
-    post: internal.Post
+    sender: Sender
   ): Effect.Effect<internal.Secrets | undefined, InstallationError> {
     return Effect.suspend(() => {
       const held = this.#held
       if (held?.secrets === rejected && this.#renewal === undefined) {
         if (held.isNew && !this.#isAccepted)
           return Effect.flatMap(
-            Renewal.isStored(this.#host.settings, this.identity, held.accessToken),
+            Renewal.isStored(this.#host.settings, this.identity, held.secrets.secret),
             (isLastWord) => {
               // New and never accepted: it is not the token that is wrong, and the next would fare no better.
               if (isLastWord) return Effect.succeed(undefined)
               this.#reject(rejected)
-              return this.secrets(post)
+              return this.secrets(sender)
             }
           )
         this.#reject(rejected)
       }
-      return this.secrets(post)
+      return this.secrets(sender)
     })
   }
 
@@ -99,29 +103,27 @@ export class Grant implements internal.Grant {
   }
 
   attempt<A>(
-    post: internal.Post,
-    clock: Clock.Clock,
-    attempt: Attempt,
-    timeout: number | undefined,
-    send: internal.Send<A>
+    call: internal.GrantCall,
+    sender: Sender,
+    exchange: (secrets: internal.Secrets) => Effect.Effect<A, InstallationError>
   ): Effect.Effect<A, InstallationError> {
-    return attemptWith(this, post, clock, attempt, timeout, send)
+    return attemptWith(this, call, sender, exchange)
   }
 
   /** Goes on without those who wait for it. */
-  #renewed(post: internal.Post): Effect.Effect<Renewal.Held, InstallationError> {
+  #renewed(sender: Sender): Effect.Effect<Renewal.Held, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
       const underWay = this.#renewal
       if (underWay !== undefined) return restore(Deferred.await(underWay))
       const renewal = Deferred.unsafeMake<Renewal.Held, InstallationError>(FiberId.none)
       this.#renewal = renewal
       const host = this.#host
-      const stale = this.#held?.accessToken
-      const self = Renewal.renew(host, this.identity, stale, this.#leases, post).pipe(
+      const stale = this.#held?.secrets.secret
+      const self = Renewal.renew(host, this.identity, stale, this.#leases, sender).pipe(
         Effect.catchTag("Infrastructure", (error) =>
           Effect.clockWith((clock) => {
             const wait = error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
-            const held = this.#hold(Renewal.monotonic(clock), Math.max(pause, wait))
+            const held = this.#hold(monotonic(clock), Math.max(pause, wait))
             return held === undefined ? Effect.fail(error) : Effect.succeed(held)
           })
         ),

@@ -4,8 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Infrastructure, type InstallationError } from "../InstallationError.ts"
 import { Grant, type Host } from "./grant.ts"
-import { type Held, monotonic, type Settings } from "./renewal.ts"
-import { Slots } from "./slots.ts"
+import { monotonic } from "./http/deadline.ts"
+import { LinkedList } from "./linkedList.ts"
+import type { Held, Settings } from "./renewal.ts"
+import { Semaphore, withPermit } from "./semaphore.ts"
 
 /** After how many milliseconds without use a grant is let go: the store has what is needed to go on. */
 const maxIdle = 10 * 60_000
@@ -19,9 +21,9 @@ const closed = () => new Infrastructure({ reason: "TokenEndpoint", code: "UND_ER
 /** The grants of one app: each customer's by the key that it has in the store. */
 export class Grants implements Host {
   readonly settings: Settings
-  // In the order of their last use.
   readonly #grants = new Map<string, Grant>()
-  readonly #slots = new Slots(maxRenewals)
+  readonly #byLastUse = new LinkedList<Grant>()
+  readonly #semaphore = new Semaphore(maxRenewals)
   readonly #running = new Set<Fiber.RuntimeFiber<unknown>>()
   #isClosed = false
 
@@ -34,16 +36,20 @@ export class Grants implements Host {
     if (known !== undefined) return known
     const grant = new Grant(this, key, monotonic(clock))
     this.#grants.set(key, grant)
+    grant.place = this.#byLastUse.append(grant)
     return grant
   }
 
   touch(grant: Grant, now: number): void {
     grant.lastUsed = now
-    this.#grants.delete(grant.identity)
+    if (grant.place !== undefined) this.#byLastUse.remove(grant.place)
+    grant.place = this.#byLastUse.append(grant)
     this.#grants.set(grant.identity, grant)
-    for (const [key, { isBusy, lastUsed }] of this.#grants) {
+    for (let oldest = this.#byLastUse.first; oldest !== undefined; oldest = this.#byLastUse.first) {
+      const { identity, isBusy, lastUsed } = oldest.value
       if (isBusy || now - lastUsed < maxIdle) return
-      this.#grants.delete(key)
+      this.#byLastUse.remove(oldest)
+      if (this.#grants.get(identity) === oldest.value) this.#grants.delete(identity)
     }
   }
 
@@ -56,7 +62,10 @@ export class Grants implements Host {
 
   // What waits for another process takes no room: it may be dead.
   exchange<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
-    return this.#slots.run(Effect.suspend(() => (this.#isClosed ? Effect.fail(closed()) : self)))
+    return withPermit(
+      this.#semaphore,
+      Effect.suspend(() => (this.#isClosed ? Effect.fail(closed()) : self))
+    )
   }
 
   background<A>(self: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>> {

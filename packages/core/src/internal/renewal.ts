@@ -12,8 +12,10 @@ import * as Schedule from "effect/Schedule"
 import type { Authorization, Tokens } from "../Authorization.ts"
 import { Infrastructure, type InstallationError, Unauthorized } from "../InstallationError.ts"
 import type { Stored, TokenStore, TokenStoreError } from "../TokenStore.ts"
-import type { Post, Secrets } from "./credentials.ts"
-import { within } from "./timeout.ts"
+import type { Secrets } from "./credentials.ts"
+import * as Deadline from "./http/deadline.ts"
+import { monotonic } from "./http/deadline.ts"
+import type { Sender } from "./http/sender.ts"
 import * as TokenEndpoint from "./tokenEndpoint.ts"
 
 export interface Settings extends TokenEndpoint.App {
@@ -24,7 +26,6 @@ export interface Settings extends TokenEndpoint.App {
 
 /** Tokens in use, with times as `monotonic` counts them. */
 export interface Held {
-  readonly accessToken: Redacted.Redacted
   readonly secrets: Secrets
   /** When they should be renewed, and when they are of no use any more. */
   readonly renewAt: number
@@ -33,24 +34,17 @@ export interface Held {
   readonly isNew: boolean
 }
 
-/** Milliseconds, by a clock that nobody sets. */
-export const monotonic = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
-
 // An update that begins before the end arrives before it.
 const maxMargin = 60_000
 
 const hold = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): Held => {
-  const { expiresIn, receivedAt } = tokens
-  const authorization = `Bearer ${Redacted.value(tokens.accessToken)}`
-  // A part of it, and no copy: a customer who is idle takes hardly more memory than this.
-  const accessToken = Redacted.make(authorization.slice("Bearer ".length))
+  const { accessToken, expiresIn, receivedAt } = tokens
   const life = expiresIn === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(expiresIn)
   // Another process may have received them, by another clock.
   const age = isNew ? 0 : Math.max(0, clock.unsafeCurrentTimeMillis() - DateTime.toEpochMillis(receivedAt))
   const expiresAt = monotonic(clock) + life - age
   return {
-    accessToken,
-    secrets: { authorization: Redacted.make(authorization), forms: [accessToken] },
+    secrets: { scheme: "Bearer", secret: accessToken },
     renewAt: expiresAt - Math.min(maxMargin, life / 10),
     expiresAt,
     isNew
@@ -73,11 +67,11 @@ const soon = <A>(
   self: () => Effect.Effect<A, TokenStoreError>,
   timeout: number
 ): Effect.Effect<A, Infrastructure> =>
-  Effect.suspend(self).pipe(
-    Effect.mapError(({ code }) => unavailable(code)),
-    Effect.catchAllDefect(() => Effect.fail(unavailable("DEFECT"))),
-    (self) => within(self, timeout),
-    Effect.mapError((error) => (error.reason === "Timeout" ? unavailable("TIMEOUT") : error))
+  Effect.clockWith((clock) =>
+    Deadline.effect({ clock, at: monotonic(clock) + timeout }, Effect.suspend(self)).pipe(
+      Effect.mapError((error) => unavailable(error._tag === "TimedOut" ? "TIMEOUT" : error.code)),
+      Effect.catchAllDefect(() => Effect.fail(unavailable("DEFECT")))
+    )
   )
 
 /** Stores tokens in place of whatever is stored. */
@@ -159,7 +153,7 @@ export const renew = (
   key: string,
   stale: Redacted.Redacted | undefined,
   leases: Leases,
-  post: Post
+  sender: Sender
 ): Effect.Effect<Held, InstallationError> => {
   const { settings } = host
   const { store, timeout } = settings
@@ -235,7 +229,7 @@ export const renew = (
   /** With the lease stored as the generation `expected`. `undefined` when something else is stored meanwhile. */
   const exchange = (expected: number, lease: string, tokens: Tokens) =>
     Effect.gen(function* () {
-      const outcome = yield* TokenEndpoint.refresh(settings, tokens.refreshToken, post, timeout)
+      const outcome = yield* TokenEndpoint.refresh(settings, tokens.refreshToken, sender, timeout)
       switch (outcome._tag) {
         case "Issued": {
           const issued: Tokens = {

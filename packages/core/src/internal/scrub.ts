@@ -1,5 +1,4 @@
-import * as Redacted from "effect/Redacted"
-import type { Secrets } from "./credentials.ts"
+import { formsOf, type Secrets } from "./credentials.ts"
 
 // Less of a secret than this tells nothing, and stands in many a text by chance.
 const minLength = 4
@@ -32,9 +31,9 @@ const stringsOfMetadata = (body: string): ReadonlyArray<string> => {
  * Takes out of what an answer says what it may quote from the request: the credential, and the strings of
  * the customer's metadata. `body` is that of the request. Where there are too many, nothing is quoted.
  */
-export const make = ({ forms }: Secrets, body: string): ((text: string) => string) => {
+export const make = (credential: Secrets, body: string): ((text: string) => string) => {
   const strings = stringsOfMetadata(body)
   if (strings.length > maxStrings) return () => "<redacted>"
-  const secrets = [...forms.map((form) => Redacted.value(form)), ...strings]
+  const secrets = [...formsOf(credential), ...strings]
   return (text) => secrets.reduce(withoutSecret, text)
 }

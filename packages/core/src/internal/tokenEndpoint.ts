@@ -9,8 +9,10 @@ import type { Span } from "effect/Tracer"
 import { Infrastructure, type InstallationError, Unauthorized } from "../InstallationError.ts"
 import * as InstallationMetric from "../InstallationMetric.ts"
 import type { Answer, Failure } from "../Transport.ts"
-import { flawOf, type Post } from "./credentials.ts"
-import { fromFailure, retryAfterOf, wasConnecting } from "./failure.ts"
+import { flawOf } from "./credentials.ts"
+import { fromFailure, retryAfterOf } from "./failure.ts"
+import { monotonic, type TimedOut } from "./http/deadline.ts"
+import type { Attempt, Sender } from "./http/sender.ts"
 import * as Json from "./json.ts"
 import { endpoint } from "./observation.ts"
 
@@ -118,30 +120,28 @@ const fromAnswer = (answer: Answer, now: number): Outcome => {
   )
 }
 
-const fromBroken = (failure: Failure): Outcome => {
+const fromBroken = (failure: Failure | TimedOut, { isSent }: Attempt): Outcome => {
+  if (failure._tag === "TimedOut")
+    return isSent ? lost : failed(new Infrastructure({ reason: "TokenEndpoint" }))
   const error = fromFailure(failure)
   if (error._tag !== "Infrastructure") return failed(error)
-  return error.mayHaveBeenApplied && !wasConnecting(failure)
+  const { code, phase, proxyStatus } = error
+  return phase === undefined
     ? lost
     : failed(
         new Infrastructure({
           reason: "TokenEndpoint",
-          ...(error.code === undefined ? {} : { code: error.code })
+          ...(code === undefined ? {} : { code }),
+          ...(proxyStatus === undefined ? {} : { proxyStatus })
         })
       )
 }
-
-/**
- * Waits for so many milliseconds, the last by another timer: a process that was suspended finds its timers due before
- * it reads what has arrived meanwhile.
- */
-const sleepTwice = (millis: number) => Effect.zipRight(Effect.sleep(Math.max(0, millis - 1)), Effect.sleep(1))
 
 /** Exchanges a refresh token. `timeout` is in milliseconds. */
 export const refresh = (
   app: App,
   refreshToken: Redacted.Redacted,
-  post: Post,
+  sender: Sender,
   timeout: number
 ): Effect.Effect<Outcome> => {
   const body = new URLSearchParams({
@@ -153,17 +153,20 @@ export const refresh = (
   const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" }
   const { attributes, name } = endpoint("POST", app.tokenEndpoint)
   const exchange = (span: Span) =>
-    Effect.clockWith((clock) =>
-      post(app.tokenEndpoint, { headers, body }).pipe(
+    Effect.clockWith((clock) => {
+      const attempt: Attempt = {
+        deadline: { clock, at: monotonic(clock) + timeout },
+        span: undefined,
+        isSent: false
+      }
+      return sender("POST", app.tokenEndpoint)({ headers, body }, attempt).pipe(
         Effect.match({
-          onFailure: fromBroken,
+          onFailure: (failure) => fromBroken(failure, attempt),
           onSuccess: (answer) => {
             span.attribute("http.response.status_code", answer.status)
             return fromAnswer(answer, clock.unsafeCurrentTimeMillis())
           }
         }),
-        Effect.disconnect,
-        Effect.raceFirst(Effect.as(sleepTwice(timeout), lost)),
         // Whether a transport that throws has sent it, it does not say.
         Effect.catchAllDefect(() => Effect.succeed(lost)),
         Effect.tap(({ _tag }) => {
@@ -174,7 +177,7 @@ export const refresh = (
           )
         })
       )
-    )
+    })
   return Effect.useSpan(
     name,
     { kind: "client", captureStackTrace: false, attributes: Object.fromEntries(attributes) },

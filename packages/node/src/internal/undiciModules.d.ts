@@ -1,10 +1,3 @@
-declare module "undici/lib/api/api-connect.js" {
-  import type { Dispatcher } from "undici"
-
-  const connect: Dispatcher["connect"]
-  export default connect
-}
-
 declare module "undici/lib/core/connect.js" {
   import { buildConnector } from "undici"
   export default buildConnector
@@ -18,9 +11,4 @@ declare module "undici/lib/core/errors.js" {
 declare module "undici/lib/dispatcher/client.js" {
   import { Client } from "undici"
   export default Client
-}
-
-declare module "undici/lib/dispatcher/proxy-agent.js" {
-  import { ProxyAgent } from "undici"
-  export default ProxyAgent
 }

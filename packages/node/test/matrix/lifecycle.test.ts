@@ -114,7 +114,12 @@ describe.concurrent("the end of the layer", () => {
     isRetryable: false,
     mayHaveBeenApplied: true
   } as const
-  const closed = { ...shutDown, code: "UND_ERR_CLOSED", mayHaveBeenApplied: false } as const
+  const closed = {
+    ...shutDown,
+    code: "UND_ERR_CLOSED",
+    phase: "Connection",
+    mayHaveBeenApplied: false
+  } as const
 
   const stalls = {
     "before the headers": RawServer.ignore,

@@ -5,6 +5,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import { certificate, trustAuthority } from "../support/certificates.ts"
+import * as ConnectProxy from "../support/connectProxy.ts"
 import * as OAuth from "../support/oauth.ts"
 import * as RawServer from "../support/rawServer.ts"
 
@@ -177,3 +179,109 @@ for (const transport of ["node", "fetch"] as const)
       })
     )
   })
+
+describe("a token endpoint without a connection", () => {
+  const proxyCredentials = "user:canary-of-the-proxy"
+
+  const refusals: Readonly<Record<string, readonly [handler: ConnectProxy.Handler, facts: object]>> = {
+    "a proxy that closes": [(socket) => socket.end(), { code: "ECONNRESET", isRetryable: true }],
+    "a proxy that resets": [(socket) => socket.resetAndDestroy(), { code: "ECONNRESET", isRetryable: true }],
+    ...Object.fromEntries(
+      [403, 407, 502, 503].map((proxyStatus) => [
+        `a proxy that answers ${proxyStatus}`,
+        [
+          ConnectProxy.refuse(`HTTP/1.1 ${proxyStatus} No\r\n\r\n`),
+          { proxyStatus, isRetryable: proxyStatus > 500 }
+        ]
+      ])
+    )
+  }
+  for (const [name, [handler, facts]] of Object.entries(refusals))
+    it.scopedLive(`67 is not sent the refresh token by ${name}: a later update sends it`, () =>
+      Effect.gen(function* () {
+        const proxy = yield* ConnectProxy.make(ConnectProxy.inTurn(handler, ConnectProxy.tunnel))
+        const { refreshes, update, updates } = yield* OAuth.setUp({
+          storedFor: 0,
+          sockets: { proxy: new URL(`http://${proxyCredentials}@127.0.0.1:${proxy.port}`) }
+        })
+        const error = yield* Effect.flip(update(request))
+        expect(error).toMatchObject({
+          _tag: "Infrastructure",
+          reason: "TokenEndpoint",
+          mayHaveBeenApplied: false,
+          ...facts
+        })
+        expect(proxy.opened).toBe(1)
+        expect(yield* update(request)).toMatchObject({ status: "ACTIVATED" })
+        expect(yield* refreshes).toEqual(["1 rotated"])
+        expect(yield* updates).toEqual(["2 200"])
+      })
+    )
+
+  const handshakes: Readonly<
+    Record<string, readonly [server: RawServer.Options, isRetryable: boolean, code: RegExp]>
+  > = {
+    "a server that closes in the TLS handshake": [
+      { onConnection: (socket) => socket.once("data", () => socket.destroy()) },
+      true,
+      /^ECONNRESET$/
+    ],
+    "a server that resets in the TLS handshake": [
+      { onConnection: (socket) => socket.once("data", () => socket.resetAndDestroy()) },
+      true,
+      /^ECONNRESET$/
+    ],
+    "a server that speaks no cipher of ours": [
+      {
+        tls: {
+          ...certificate("trusted"),
+          maxVersion: "TLSv1.2",
+          ciphers: "ECDHE-RSA-AES128-GCM-SHA256"
+        }
+      },
+      false,
+      /^ERR_SSL_.*ALERT/
+    ],
+    "a server with an expired certificate": [{ tls: certificate("expired") }, false, /^CERT_HAS_EXPIRED$/]
+  }
+  for (const [name, [options, isRetryable, code]] of Object.entries(handshakes))
+    it.scopedLive(`67 is not sent the refresh token by ${name}: a later update sends it`, () =>
+      Effect.gen(function* () {
+        yield* trustAuthority
+        const port = yield* RawServer.freePort
+        const url = `https://127.0.0.1:${port}`
+        const store = yield* OAuth.makeMemoryStore
+        yield* OAuth.storeTokens(url, store, {
+          accessToken: Redacted.make("old-access-token"),
+          refreshToken: Redacted.make("old-refresh-token"),
+          expiresIn: 0
+        })
+        const update = yield* OAuth.open("node", url, store)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const broken = yield* RawServer.make(RawServer.ignore, { ...options, port })
+            expect(yield* Effect.flip(update(request))).toMatchObject({
+              _tag: "Infrastructure",
+              reason: "TokenEndpoint",
+              code: expect.stringMatching(code),
+              isRetryable,
+              mayHaveBeenApplied: false
+            })
+            expect(broken.requests).toEqual([])
+          })
+        )
+        const server = yield* RawServer.make(
+          ({ requestLine }, socket) =>
+            socket.write(
+              requestLine.startsWith("POST ") ? RawServer.respond(200, {}, newTokens) : RawServer.updated
+            ),
+          { port, tls: certificate("trusted") }
+        )
+        yield* update(request)
+        const [refresh, updated, ...others] = server.requests
+        expect(String(refresh?.body)).toContain("refresh_token=old-refresh-token")
+        expect(updated && RawServer.authorizationsOf(updated)).toEqual(["Bearer new-access-token"])
+        expect(others).toEqual([])
+      })
+    )
+})

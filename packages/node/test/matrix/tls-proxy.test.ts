@@ -1,12 +1,17 @@
-import { readFileSync } from "node:fs"
+import type { Socket } from "node:net"
+import Tls from "node:tls"
 import { describe, expect, it } from "@effect/vitest"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Undici from "undici"
+import * as NodeHttpClient from "../../src/NodeHttpClient.ts"
+import { certificate, trustAuthority } from "../support/certificates.ts"
 import * as Child from "../support/child.ts"
 import * as ConnectProxy from "../support/connectProxy.ts"
 import { setVariables } from "../support/environment.ts"
 import {
+  as,
   expectFailure,
   failureOf,
   metadataCanary,
@@ -16,24 +21,19 @@ import {
   openNode,
   overBoth,
   overNode,
-  request
+  overNodeAndClient,
+  request,
+  unsent
 } from "../support/faults.ts"
 import * as RawServer from "../support/rawServer.ts"
 
-const support = new URL("../support/", import.meta.url)
-const key = readFileSync(new URL("selfSigned.key.pem", support), "utf8")
-const certificate = (name: string) => ({
-  key,
-  cert: readFileSync(new URL(`${name}.cert.pem`, support), "utf8")
+const refusedWith = (code: string) => ({
+  ...unsent,
+  code,
+  isRetryable: false
 })
 
-const refusedWith = (code: string) => ({
-  _tag: "Infrastructure" as const,
-  reason: "Transport",
-  code,
-  isRetryable: false,
-  mayHaveBeenApplied: false
-})
+const authority = new URL("../support/authority.cert.pem", import.meta.url).pathname
 
 const unchecked = setVariables({ NODE_TLS_REJECT_UNAUTHORIZED: "0" })
 
@@ -92,7 +92,7 @@ describe("certificates", () => {
         const port = yield* RawServer.freePort
         const child = yield* Child.start({
           NODE_TLS_REJECT_UNAUTHORIZED: "0",
-          NODE_EXTRA_CA_CERTS: new URL("authority.cert.pem", support).pathname,
+          NODE_EXTRA_CA_CERTS: authority,
           PLEO_SERVER: `https://127.0.0.1:${port}`,
           PLEO_API_KEY: "canary-of-the-child"
         })
@@ -115,6 +115,68 @@ describe("certificates", () => {
       }),
     15_000
   )
+})
+
+describe("TLS handshakes", () => {
+  const insistently = RetryPolicy.retry({ baseDelay: 1, maxDelay: 1 })
+
+  for (const [name, end] of [
+    ["closes", (socket: Socket) => socket.destroy()],
+    ["resets", (socket: Socket) => socket.resetAndDestroy()]
+  ] as const)
+    onEachSide(
+      `18 a server that ${name} in the handshake is sent nothing, and is tried again`,
+      (side) =>
+        Effect.gen(function* () {
+          const server = yield* RawServer.make(ok, {
+            onConnection: (socket) => socket.once("data", () => end(socket))
+          })
+          const update = yield* open(side, server.url.replace("http:", "https:"))
+          const expected = { ...unsent, code: "ECONNRESET" }
+          const { secrets } = side.credential
+          expectFailure(yield* failureOf(update(request)), expected, secrets)
+          expectFailure(yield* failureOf(insistently(update(request))), { ...expected, attempts: 3 }, secrets)
+          expect(server.sockets.opened).toBe(1 + 3)
+        }),
+      overNodeAndClient
+    )
+
+  const alerts: Readonly<Record<string, Tls.TlsOptions>> = {
+    "finds no cipher that both know": {
+      maxVersion: "TLSv1.2",
+      // For a key of another kind than the server's.
+      ciphers: "ECDHE-RSA-AES128-GCM-SHA256"
+    },
+    "wants a newer TLS than the client has": { minVersion: "TLSv1.3" }
+  }
+  for (const [name, options] of Object.entries(alerts))
+    onEachSide(
+      `18 a server that ${name} is sent nothing, and is not tried again`,
+      (side) =>
+        Effect.gen(function* () {
+          const server = yield* RawServer.make(ok, { tls: { ...certificate("trusted"), ...options } })
+          yield* Effect.acquireRelease(
+            Effect.sync(() => {
+              const { DEFAULT_MAX_VERSION } = Tls
+              Tls.DEFAULT_MAX_VERSION = "TLSv1.2"
+              return DEFAULT_MAX_VERSION
+            }),
+            (version) =>
+              Effect.sync(() => {
+                Tls.DEFAULT_MAX_VERSION = version
+              })
+          )
+          const update = yield* open(side, server.url)
+          for (const attempt of [update(request), insistently(update(request))])
+            expectFailure(
+              yield* failureOf(attempt),
+              { ...refusedWith(""), code: expect.stringMatching(/^ERR_SSL_.*ALERT/) },
+              side.credential.secrets
+            )
+          expect(server.requests).toEqual([])
+        }),
+      overNodeAndClient
+    )
 })
 
 describe("proxies", () => {
@@ -200,28 +262,251 @@ describe("proxies", () => {
     })
   )
 
-  it.scopedLive("19 a proxy that refuses is a failure without its password, and nothing is sent", () =>
+  const insistently = RetryPolicy.retry({ baseDelay: 1, maxDelay: 1 })
+
+  for (const [status, isRetryable] of [
+    ["403 Forbidden", false],
+    ["407 Proxy Authentication Required", false],
+    ["502 Bad Gateway", true],
+    ["503 Service Unavailable", true]
+  ] as const)
+    onEachSide(
+      `19 a proxy that refuses with ${status} is a failure without its password or its answer`,
+      (side) =>
+        Effect.gen(function* () {
+          const canary = "canary-of-the-refusal"
+          const proxy = yield* ConnectProxy.make(
+            ConnectProxy.refuse(
+              `HTTP/1.1 ${status}\r\nx-canary: ${canary}\r\ncontent-length: ${canary.length}\r\n\r\n${canary}`
+            )
+          )
+          const server = yield* RawServer.make(ok)
+          const update = yield* open(side, server.url, through(proxy))
+          const proxyStatus = Number.parseInt(status, 10)
+          const expected = { ...unsent, code: "ERR_PROXY_TUNNEL", isRetryable, proxyStatus }
+          const secrets = [...side.credential.secrets, proxySecret, encodedProxySecret, canary]
+          expectFailure(yield* failureOf(update(request)), expected, secrets)
+          expect(proxy.opened).toBe(1)
+          const failure = yield* failureOf(insistently(update(request)))
+          expectFailure(failure, expected.isRetryable ? { ...expected, attempts: 3 } : expected, secrets)
+          expect(proxy.opened).toBe(expected.isRetryable ? 4 : 2)
+          expect(server.sockets.opened).toBe(0)
+        }),
+      overNodeAndClient
+    )
+
+  const breaks: Readonly<Record<string, (socket: Socket) => void>> = {
+    "closes at CONNECT": (socket) => socket.end(),
+    "resets at CONNECT": (socket) => socket.resetAndDestroy(),
+    "closes in the middle of its answer": (socket) => socket.end("HTTP/1.1 200 OK\r\nx-more:"),
+    "closes the tunnel before TLS": (socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"),
+    "resets the tunnel before TLS": (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n")
+      socket.once("data", () => socket.resetAndDestroy())
+    }
+  }
+  for (const [name, handler] of Object.entries(breaks))
+    onEachSide(
+      `19 a proxy that ${name} is dialed once for each attempt, and nothing is sent`,
+      (side) =>
+        Effect.gen(function* () {
+          const proxy = yield* ConnectProxy.make(handler)
+          const update = yield* open(side, "https://127.0.0.1:9", through(proxy))
+          const expected = { ...unsent, code: "ECONNRESET" }
+          const secrets = [...side.credential.secrets, proxySecret, encodedProxySecret]
+          expectFailure(yield* failureOf(update(request)), expected, secrets)
+          expect(proxy.opened).toBe(1)
+          expectFailure(yield* failureOf(insistently(update(request))), { ...expected, attempts: 3 }, secrets)
+          expect(proxy.opened).toBe(1 + 3)
+          yield* proxy.untilOpen(0)
+        }),
+      overNodeAndClient
+    )
+
+  it.scopedLive("19 a proxy that answers with something else than HTTP is quoted nowhere", () =>
     Effect.gen(function* () {
-      const proxy = yield* ConnectProxy.make(
-        `HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n`
-      )
-      const server = yield* RawServer.make(ok)
-      for (const side of overNode) {
-        const update = yield* open(side, server.url, through(proxy))
-        const failure = yield* failureOf(update(request))
-        expectFailure(
-          failure,
-          {
-            _tag: "Infrastructure",
-            reason: "Transport",
-            isRetryable: failure.isRetryable,
-            mayHaveBeenApplied: failure.mayHaveBeenApplied
-          },
-          [...side.credential.secrets, proxySecret, encodedProxySecret]
-        )
-      }
-      expect(proxy.opened).toBe(2)
-      expect(server.sockets.opened).toBe(0)
+      const canary = "canary-of-the-garbage"
+      const proxy = yield* ConnectProxy.make(ConnectProxy.refuse(`SSH-2.0-${canary}\r\n`))
+      const update = yield* openNode("https://127.0.0.1:9", through(proxy))
+      expectFailure(yield* failureOf(update(request)), { ...unsent, code: expect.stringMatching(/^HPE_/) }, [
+        proxySecret,
+        encodedProxySecret,
+        canary
+      ])
+      expect(proxy.opened).toBe(1)
     })
   )
+
+  it.scopedLive("19 a proxy that is not there is a failure without its password, and nothing is sent", () =>
+    Effect.gen(function* () {
+      const port = yield* RawServer.freePort
+      const proxy = new URL(`http://user:${proxySecret}@127.0.0.1:${port}`)
+      for (const side of overNodeAndClient) {
+        const update = yield* open(side, "https://127.0.0.1:9", { proxy })
+        expectFailure(yield* failureOf(update(request)), { ...unsent, code: "ECONNREFUSED" }, [
+          ...side.credential.secrets,
+          proxySecret,
+          encodedProxySecret
+        ])
+      }
+    })
+  )
+
+  it.scopedLive("19 a tunnel carries TLS, over a connection that is used again", () =>
+    Effect.gen(function* () {
+      yield* trustAuthority
+      const proxy = yield* ConnectProxy.make()
+      const server = yield* RawServer.make(ok, { tls: certificate("trusted") })
+      const update = yield* openNode(server.url, through(proxy))
+      yield* update(request)
+      yield* update(request)
+      expect(server.requests).toHaveLength(2)
+      expect(proxy.opened).toBe(1)
+    })
+  )
+
+  it.scopedLive("19 the addresses of a proxy and of a server may be of IPv6", () =>
+    Effect.gen(function* () {
+      const proxy = yield* ConnectProxy.make(ConnectProxy.tunnel, { host: "::1" })
+      const server = yield* RawServer.make(ok)
+      const update = yield* openNode(`http://[::1]:${server.port}`, {
+        proxy: new URL(`http://[::1]:${proxy.port}`)
+      })
+      yield* update(request)
+      expect(proxy.heads[0]).toContain(
+        `CONNECT [::1]:${server.port} HTTP/1.1\r\nhost: [::1]:${server.port}\r\n`
+      )
+    })
+  )
+
+  it.scopedLive("19 what comes with the proxy's answer is not lost", () =>
+    Effect.gen(function* () {
+      const proxy = yield* ConnectProxy.make((socket) => {
+        socket.write(`HTTP/1.1 200 OK\r\n\r\n${RawServer.updated}`)
+      })
+      const update = yield* openNode("http://127.0.0.1:9", through(proxy))
+      expect((yield* update(request)).id).toBe(RawServer.installation.id)
+      expect(proxy.opened).toBe(1)
+    })
+  )
+
+  it.scopedLive("19 the password of a proxy is decoded, and may be missing", () =>
+    Effect.gen(function* () {
+      const proxy = yield* ConnectProxy.make()
+      const server = yield* RawServer.make(ok)
+      for (const [userInfo, plain] of [
+        ["us%C3%A9r:p%40ss%3A%2F", "usér:p@ss:/"],
+        ["token", "token:"]
+      ] as const) {
+        const update = yield* openNode(server.url, {
+          proxy: new URL(`http://${userInfo}@127.0.0.1:${proxy.port}`)
+        })
+        yield* update(request)
+        expect(proxy.heads.at(-1)?.toLowerCase()).toContain(
+          `proxy-authorization: basic ${Buffer.from(plain).toString("base64")}\r\n`.toLowerCase()
+        )
+      }
+      yield* (yield* openNode(server.url, { proxy: new URL(`http://127.0.0.1:${proxy.port}`) }))(request)
+      expect(proxy.heads.at(-1)?.toLowerCase()).not.toContain("proxy-authorization")
+    })
+  )
+
+  it.scopedLive("19 the connect timeout is for the proxy, its answer and TLS in the tunnel together", () =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.make(RawServer.ignore)
+      // Each stage takes less, and all of them take more.
+      const slow = yield* ConnectProxy.make((_, tunnel) => void setTimeout(tunnel, 600))
+      for (const proxy of [slow, yield* ConnectProxy.make(() => {})]) {
+        const update = yield* openNode(server.url.replace("http:", "https:"), {
+          ...through(proxy),
+          connectTimeout: "900 millis"
+        })
+        const [elapsed, failure] = yield* Effect.timed(failureOf(update(request)))
+        expectFailure(failure, { ...unsent, code: "UND_ERR_CONNECT_TIMEOUT" }, [proxySecret])
+        expect(Duration.toMillis(elapsed)).toBeGreaterThan(850)
+        expect(Duration.toMillis(elapsed)).toBeLessThan(1_400)
+        expect(proxy.opened).toBe(1)
+        yield* proxy.untilOpen(0)
+      }
+    })
+  )
+
+  it.scopedLive("19 TLS that stalls in the tunnel never takes more sockets than there may be", () =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.make(RawServer.ignore)
+      const proxy = yield* ConnectProxy.make()
+      const options = { ...through(proxy), connections: 2 }
+      const url = server.url.replace("http:", "https:")
+      for (const [connectTimeout, attemptTimeout] of [
+        ["50 millis", "5 seconds"],
+        ["5 seconds", "50 millis"]
+      ] as const) {
+        const update = yield* openNode(url, { ...options, connectTimeout })
+        const opened = proxy.opened
+        yield* Effect.forEach(
+          [1, 2, 3, 4, 5],
+          (customer) =>
+            as(customer)(update(request)).pipe(
+              RetryPolicy.retry({ attempts: 3, baseDelay: 1, maxDelay: 1, attemptTimeout, budget: false }),
+              failureOf
+            ),
+          { concurrency: "unbounded" }
+        )
+        expect(proxy.opened).toBeGreaterThan(opened + 2)
+        yield* proxy.untilOpen(0)
+      }
+      expect(proxy.peak).toBe(2)
+      yield* server.until(({ sockets }) => sockets.open === 0)
+    })
+  )
+
+  describe("over TLS", () => {
+    it.scopedLive("19 the certificate of a proxy is checked, whatever the environment says", () =>
+      Effect.gen(function* () {
+        yield* unchecked
+        const proxy = yield* ConnectProxy.make(ConnectProxy.tunnel, { tls: certificate("selfSigned") })
+        const server = yield* RawServer.make(ok)
+        const update = yield* openNode(server.url, {
+          proxy: new URL(`https://user:${proxySecret}@127.0.0.1:${proxy.port}`)
+        })
+        expectFailure(yield* failureOf(update(request)), refusedWith("DEPTH_ZERO_SELF_SIGNED_CERT"), [
+          proxySecret,
+          encodedProxySecret
+        ])
+        expect([proxy.opened, proxy.heads.length]).toEqual([1, 0])
+      })
+    )
+
+    it.scopedLive("19 the name in the certificate of a proxy is checked, by one connection", () =>
+      Effect.gen(function* () {
+        yield* trustAuthority
+        const tls = certificate("trusted")
+        const proxy = yield* ConnectProxy.make(ConnectProxy.tunnel, { host: "::1", tls })
+        const options = { proxy: new URL(`https://[::1]:${proxy.port}`) }
+        const update = yield* openNode("http://127.0.0.1:9", options)
+        expectFailure(yield* failureOf(update(request)), refusedWith("ERR_TLS_CERT_ALTNAME_INVALID"))
+        expect([proxy.opened, proxy.heads.length]).toEqual([1, 0])
+        const client = yield* NodeHttpClient.make(options)
+        const headers = { host: "example" }
+        const error = yield* Effect.flip(client.get("http://127.0.0.1:9", { headers }))
+        expect(error).toMatchObject({ cause: { cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } } })
+        expect([proxy.opened, proxy.heads.length]).toEqual([2, 0])
+      })
+    )
+
+    it.scopedLive("19 a proxy tunnels with and without TLS inside", () =>
+      Effect.gen(function* () {
+        yield* trustAuthority
+        const tls = certificate("trusted")
+        const proxy = yield* ConnectProxy.make(ConnectProxy.tunnel, { tls })
+        for (const options of [{ tls }, {}]) {
+          const server = yield* RawServer.make(ok, options)
+          const update = yield* openNode(server.url, { proxy: new URL(`https://localhost:${proxy.port}`) })
+          yield* update(request)
+          expect(server.requests).toHaveLength(1)
+        }
+        expect(proxy.opened).toBe(2)
+      })
+    )
+  })
 })

@@ -3,6 +3,7 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { expect, it } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
+import * as FetchInstallationService from "@effect-pleo/core/FetchInstallationService"
 import type { Installation } from "@effect-pleo/core/Installation"
 import * as InstallationClient from "@effect-pleo/core/InstallationClient"
 import { type InstallationError, isInstallationError } from "@effect-pleo/core/InstallationError"
@@ -18,7 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type * as NodeHttpClient from "../../src/NodeHttpClient.ts"
+import * as NodeHttpClient from "../../src/NodeHttpClient.ts"
 import * as NodeInstallationService from "../../src/NodeInstallationService.ts"
 import * as RawServer from "./rawServer.ts"
 import { probesThatFind } from "./secrets.ts"
@@ -47,7 +48,8 @@ export const apiKey = {
 } as const
 
 export interface Side {
-  readonly transport: "node" | "fetch"
+  /** The `HttpClient`s are beneath `InstallationClient`. */
+  readonly transport: "node" | "fetch" | "NodeHttpClient" | "FetchHttpClient"
   readonly credential: typeof bearer | typeof apiKey
 }
 
@@ -56,10 +58,16 @@ export const overNode: ReadonlyArray<Side> = [
   { transport: "node", credential: apiKey }
 ]
 
+/** The same, and with an `HttpClient` between. */
+export const overNodeAndClient: ReadonlyArray<Side> = [
+  ...overNode,
+  { transport: "NodeHttpClient", credential: bearer }
+]
+
 export const overBoth: ReadonlyArray<Side> = [
   ...overNode,
   { transport: "fetch", credential: bearer },
-  { transport: "fetch", credential: apiKey }
+  { transport: "FetchHttpClient", credential: apiKey }
 ]
 
 export type Update = InstallationService["Type"]["update"]
@@ -74,7 +82,12 @@ export const open = (
     Layer.build(
       transport === "node"
         ? NodeInstallationService.layer({ server, credentials, ...options })
-        : Layer.provide(InstallationClient.layer({ server, credentials }), FetchHttpClient.layer)
+        : transport === "fetch"
+          ? FetchInstallationService.layer({ server, credentials })
+          : Layer.provide(
+              InstallationClient.layer({ server, credentials }),
+              transport === "NodeHttpClient" ? NodeHttpClient.layer(options) : FetchHttpClient.layer
+            )
     ),
     (context) => Context.get(context, InstallationService).update
   )
@@ -105,6 +118,8 @@ export interface Expected {
   readonly mayHaveBeenApplied: boolean
   /** Default: any, or none. */
   readonly code?: unknown
+  readonly phase?: string
+  readonly proxyStatus?: number
   readonly retryAfter?: Duration.Duration
   readonly issues?: unknown
   readonly body?: unknown
@@ -138,7 +153,7 @@ export const lost = {
   isRetryable: true,
   mayHaveBeenApplied: true
 } as const
-export const unsent = { ...lost, mayHaveBeenApplied: false } as const
+export const unsent = { ...lost, phase: "Connection", mayHaveBeenApplied: false } as const
 export const late = { ...lost, reason: "Timeout" } as const
 export const serverError = {
   _tag: "Infrastructure",

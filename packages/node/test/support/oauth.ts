@@ -1,7 +1,6 @@
 // A customer's grant in a sandbox, and a client that has it in its store.
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Credentials from "@effect-pleo/core/Credentials"
-import * as InstallationClient from "@effect-pleo/core/InstallationClient"
+import * as FetchInstallationService from "@effect-pleo/core/FetchInstallationService"
 import type { InstallationError } from "@effect-pleo/core/InstallationError"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
@@ -12,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import type * as NodeHttpClient from "../../src/NodeHttpClient.ts"
 import * as NodeInstallationService from "../../src/NodeInstallationService.ts"
 
 export const clientId = "client-of-the-tests"
@@ -43,6 +43,8 @@ export interface Options {
   /** The life of the first tokens, as the store has it. Default: that of the sandbox. */
   readonly storedFor?: Duration.DurationInput
   readonly store?: Store
+  /** Of the transport of this package. */
+  readonly sockets?: NodeHttpClient.Options
 }
 
 export const makeMemoryStore: Effect.Effect<Store, never, Scope.Scope> = Effect.map(
@@ -55,7 +57,8 @@ export const open = (
   transport: "node" | "fetch",
   server: string,
   store: Store,
-  options?: Partial<Credentials.OAuthOptions>
+  options?: Partial<Credentials.OAuthOptions>,
+  sockets: NodeHttpClient.Options = {}
 ): Client => {
   const credentials = Credentials.oauth({
     clientId,
@@ -65,8 +68,8 @@ export const open = (
   })
   const service =
     transport === "node"
-      ? NodeInstallationService.layer({ server, credentials })
-      : Layer.provide(InstallationClient.layer({ server, credentials }), FetchHttpClient.layer)
+      ? NodeInstallationService.layer({ server, credentials, ...sockets })
+      : FetchInstallationService.layer({ server, credentials })
   return Effect.map(
     Layer.build(Layer.provide(service, Layer.succeed(TokenStore.TokenStore, store))),
     (context) => Context.get(context, InstallationService).update
@@ -87,13 +90,13 @@ export const setUp = (options: Options = {}): Effect.Effect<Customer, unknown, S
   Effect.gen(function* () {
     const sandbox = Context.get(yield* Layer.build(Sandbox.layer()), Sandbox.Sandbox)
     const store = options.store ?? (yield* makeMemoryStore)
-    const { expiresIn, transport = "node" } = options
+    const { expiresIn, sockets, transport = "node" } = options
     const authorize = Effect.gen(function* () {
       const grant = yield* sandbox.authorize(expiresIn === undefined ? {} : { expiresIn })
       yield* storeTokens(sandbox.url, store, { ...grant, expiresIn: options.storedFor ?? grant.expiresIn })
       return grant
     })
-    const another: Customer["another"] = (own) => open(transport, sandbox.url, store, own)
+    const another: Customer["another"] = (own) => open(transport, sandbox.url, store, own, sockets)
     const grant = yield* authorize
     const seen = <A>(path: string, pick: (request: Recorded) => A) =>
       Effect.map(sandbox.requests, (requests) =>

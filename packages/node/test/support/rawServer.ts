@@ -25,7 +25,7 @@ export interface Options {
   /** Default: any free port. */
   readonly port?: number
   /** Speaks TLS with this certificate. */
-  readonly tls?: { readonly key: string; readonly cert: string }
+  readonly tls?: Tls.TlsOptions
 }
 
 export interface RawServer {

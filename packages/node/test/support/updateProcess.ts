@@ -1,6 +1,6 @@
 // A process with one client: it sends an update for each line that it reads, and prints a line for each that
 // has ended. SIGTERM interrupts what is under way, closes the client, and only then ends the process. With the
-// directory of a token store in TOKENS, the client is one of OAuth.
+// directory of a token store in TOKENS, the client is one of OAuth; with a URL in PROXY, it tunnels.
 import { createInterface } from "node:readline"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
@@ -10,13 +10,15 @@ import * as Stream from "effect/Stream"
 import * as NodeInstallationService from "../../src/NodeInstallationService.ts"
 import * as FileTokenStore from "./fileTokenStore.ts"
 
-const { TOKENS } = process.env
+const { PROXY, TOKENS } = process.env
+
+const proxy = PROXY === undefined ? undefined : new URL(PROXY)
 
 const client =
   TOKENS === undefined
-    ? NodeInstallationService.layerConfig()
+    ? NodeInstallationService.layerConfig({ proxy })
     : Layer.provide(
-        NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }),
+        NodeInstallationService.layerConfig({ proxy, credentials: Credentials.oauthConfig }),
         FileTokenStore.layer(TOKENS)
       )
 

@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import { Slots } from "../src/internal/slots.ts"
+import { Semaphore, withPermit } from "../src/internal/semaphore.ts"
 import { settled } from "./support/oauth.ts"
 
 /** What runs until it is told to end, and notes that it has begun. */
-const gated = (slots: Slots) => {
+const gated = (semaphore: Semaphore) => {
   const begun: Array<string> = []
   const run = (name: string) =>
     Effect.gen(function* () {
@@ -17,17 +17,35 @@ const gated = (slots: Slots) => {
         Effect.sync(() => begun.push(name)),
         Deferred.await(gate)
       )
-      const fiber = yield* Effect.fork(slots.run(body))
+      const fiber = yield* Effect.fork(withPermit(semaphore, body))
       yield* settled
       return { fiber, end: Effect.zipRight(Deferred.succeed(gate, undefined), settled) }
     })
   return { begun, run }
 }
 
-describe("slots", () => {
+describe("semaphore", () => {
+  it("drains in a time that grows with the number of waiters, and no faster", () => {
+    const drain = (count: number): number => {
+      const semaphore = new Semaphore(1)
+      semaphore.acquire(() => {})
+      let held = 0
+      for (let index = 0; index < count; index++)
+        semaphore.acquire(() => {
+          held += 1
+        })
+      const start = performance.now()
+      for (let index = 0; index < count; index++) semaphore.release()
+      expect(held).toBe(count)
+      return (performance.now() - start) / count
+    }
+    drain(10_000)
+    expect(drain(200_000) / drain(10_000)).toBeLessThan(10)
+  })
+
   it.effect("let so many through at once, and the others first come, first served", () =>
     Effect.gen(function* () {
-      const { begun, run } = gated(new Slots(2))
+      const { begun, run } = gated(new Semaphore(2))
       const [a, b, c] = [yield* run("a"), yield* run("b"), yield* run("c")]
       yield* run("d")
       yield* run("e")
@@ -42,7 +60,7 @@ describe("slots", () => {
 
   it.effect("who is interrupted while it waits gives its place up at once, and never runs", () =>
     Effect.gen(function* () {
-      const { begun, run } = gated(new Slots(1))
+      const { begun, run } = gated(new Semaphore(1))
       const a = yield* run("a")
       const b = yield* run("b")
       yield* run("c")
@@ -57,14 +75,15 @@ describe("slots", () => {
 
   it.effect("who is interrupted at the very moment of its turn hands it on", () =>
     Effect.gen(function* () {
-      const slots = new Slots(1)
-      const { begun, run } = gated(slots)
+      const semaphore = new Semaphore(1)
+      const { begun, run } = gated(semaphore)
       const gate = yield* Deferred.make<void>()
       let second: Fiber.RuntimeFiber<unknown> | undefined
       // In one step with the end of the first: the turn is given, and not yet used.
-      yield* slots
-        .run(Deferred.await(gate))
-        .pipe(Effect.zipRight(Effect.sync(() => second?.unsafeInterruptAsFork(FiberId.none))), Effect.fork)
+      yield* withPermit(semaphore, Deferred.await(gate)).pipe(
+        Effect.zipRight(Effect.sync(() => second?.unsafeInterruptAsFork(FiberId.none))),
+        Effect.fork
+      )
       yield* settled
       second = (yield* run("second")).fiber
       yield* run("third")
@@ -87,11 +106,11 @@ describe("slots", () => {
     }
   ])("are free again after what $name, and for who waited", ({ body }) =>
     Effect.gen(function* () {
-      const slots = new Slots(1)
-      const { begun, run } = gated(slots)
-      for (const _ of [1, 2, 3]) yield* Effect.exit(slots.run(body))
+      const semaphore = new Semaphore(1)
+      const { begun, run } = gated(semaphore)
+      for (const _ of [1, 2, 3]) yield* Effect.exit(withPermit(semaphore, body))
       const a = yield* run("a")
-      const waiting = yield* Effect.fork(slots.run(body))
+      const waiting = yield* Effect.fork(withPermit(semaphore, body))
       yield* settled
       yield* run("b")
       yield* a.end

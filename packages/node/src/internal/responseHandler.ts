@@ -1,20 +1,33 @@
 import type { Answer, Failure } from "@effect-pleo/core/Transport"
 import * as Either from "effect/Either"
 import type { Dispatcher } from "undici"
+import { BodyBuffer } from "./bodyBuffer.ts"
+import { ConnectionError } from "./connectionError.ts"
 import { errors } from "./undici.ts"
 
-/** How an exchange ends without a whole answer, and the answer as far as it has come. */
-export interface BrokenExchange extends Extract<Failure, { readonly _tag: "Broken" }> {
+interface Unsent extends Extract<Failure, { readonly _tag: "Unsent" }> {
   readonly cause: Error
+}
+
+interface Broken extends Extract<Failure, { readonly _tag: "Broken" }> {
+  readonly cause: Error
+  /** A success, as far as it has come. */
   readonly answer: Answer | undefined
 }
 
-export type Outcome = Either.Either<Answer, BrokenExchange>
+export type Outcome = Either.Either<Answer, Unsent | Broken>
 
-export const broken = (cause: Error, answer?: Answer): Outcome =>
+export const unsent = (cause: Error): Outcome =>
+  Either.left({
+    _tag: "Unsent",
+    cause,
+    proxyStatus: cause instanceof ConnectionError ? cause.proxyStatus : undefined
+  })
+
+const broken = (cause: Error, answer: Answer | undefined): Outcome =>
   Either.left({ _tag: "Broken", cause, headers: answer?.headers, answer })
 
-/** The answer, if the exchange was not given up, and whether the socket is good for another request. */
+/** The outcome, unless the request was canceled, and whether the socket is good for another request. */
 type Settle = (outcome: Outcome | undefined, isReusable: boolean) => void
 
 type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]
@@ -22,14 +35,14 @@ type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResp
 /** Of an answer that is no success, as much is kept as tells what happened. */
 const maxErrorBodySize = 64 * 1024
 
-/** One request and the whole of its answer, in the form that undici reports to. It settles once. */
-export class Exchange implements Dispatcher.DispatchHandler {
+/** Collects the answer to one request, in the form that undici reports to. It settles once. */
+export class ResponseHandler implements Dispatcher.DispatchHandler {
   readonly #maxResponseSize: number
   readonly #settle: Settle
-  readonly #chunks: Array<Buffer> = []
-  #size = 0
+  readonly #body = new BodyBuffer()
   #status = 0
   #headers: ResponseHeaders = {}
+  #isSent = false
   #isSettled = false
 
   constructor(maxResponseSize: number, settle: Settle) {
@@ -37,12 +50,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#settle = settle
   }
 
-  /** Gives the answer up, if it is not there yet. */
-  cancel(): void {
+  /** Gives the answer up, if it is not there yet. Returns whether the request may have been sent. */
+  cancel(): boolean {
     this.#end(undefined, false)
+    return this.#isSent
   }
 
-  onRequestStart(): void {}
+  // undici calls it with a connection at hand, right before it writes the head.
+  onRequestStart(): void {
+    this.#isSent = true
+  }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
     // An interim answer (RFC 9110 section 15.2) comes before the final one, and is overwritten by it.
@@ -51,13 +68,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#chunks.push(chunk)
-    this.#size += chunk.length
-    if (this.#isSuccess) {
-      if (this.#size > this.#maxResponseSize) this.#fail(new errors.ResponseExceededMaxSizeError())
-    } else if (this.#size > maxErrorBodySize) {
-      this.#succeed(false)
-    }
+    if (this.#isSettled) return
+    if (this.#body.append(chunk, this.#isSuccess ? this.#maxResponseSize : maxErrorBodySize)) return
+    if (this.#isSuccess) this.#fail(new errors.ResponseExceededMaxSizeError())
+    else this.#succeed(false)
   }
 
   onResponseEnd(): void {
@@ -67,7 +81,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, cause: Error): void {
-    this.#fail(cause)
+    if (this.#isSent) this.#fail(cause)
+    else this.#end(unsent(cause), false)
   }
 
   get #isSuccess(): boolean {
@@ -76,18 +91,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** The answer as far as it has come. */
   get #answer(): Answer {
-    const [first] = this.#chunks
-    const body = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks)
-    return {
-      status: this.#status,
-      headers: this.#headers,
-      body: this.#isSuccess ? body : body.subarray(0, maxErrorBodySize)
-    }
+    return { status: this.#status, headers: this.#headers, body: this.#body.bytes }
   }
 
   #succeed(isReusable: boolean): void {
-    // Chunks may still come: the answer is not put together again for each.
-    if (!this.#isSettled) this.#end(Either.right(this.#answer), isReusable)
+    this.#end(Either.right(this.#answer), isReusable)
   }
 
   #fail(cause: Error): void {

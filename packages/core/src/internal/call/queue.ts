@@ -1,0 +1,116 @@
+// The order of the updates of one installation.
+import * as Exit from "effect/Exit"
+import { LinkedList, type Node } from "../linkedList.ts"
+import type { Observer } from "../observation.ts"
+
+/** One logical update, across all attempts. A later one of the same installation has a higher number. */
+export class Update {
+  readonly queue: UpdateQueue
+  readonly number: number
+  readonly observer: Observer
+  #holders = 0
+  #lastFailure: Exit.Exit<unknown, unknown> | undefined
+  #hasSucceeded = false
+
+  constructor(queue: UpdateQueue, number: number, observer: Observer) {
+    this.queue = queue
+    this.number = number
+    this.observer = observer
+  }
+
+  /** Keeps it for further attempts. */
+  hold(): void {
+    this.#holders += 1
+    this.queue.hold()
+  }
+
+  /** There are no further attempts: because of `exit`, if that is a failure. */
+  release(exit?: Exit.Exit<unknown, unknown>): void {
+    this.#holders -= 1
+    this.queue.release()
+    const last = this.#lastFailure
+    if (this.#holders === 0 && last !== undefined)
+      this.observer.end(exit !== undefined && Exit.isFailure(exit) ? exit : last)
+  }
+
+  attemptBegan(): void {
+    this.#lastFailure = undefined
+  }
+
+  attemptEnded(exit: Exit.Exit<unknown, unknown>): void {
+    this.#hasSucceeded = Exit.isSuccess(exit)
+    if (this.#hasSucceeded || this.#holders === 0) this.observer.end(exit)
+    else this.#lastFailure = exit
+  }
+
+  get canContinue(): boolean {
+    return this.#lastFailure !== undefined
+  }
+
+  get hasSucceeded(): boolean {
+    return this.#hasSucceeded
+  }
+}
+
+/** An attempt in its place. */
+export interface Waiting {
+  onTurn: () => void
+}
+
+/**
+ * The updates of one installation: one at a time, first come, first served, and none is tried again once a newer one
+ * may have been applied.
+ */
+export class UpdateQueue {
+  readonly #attempts = new LinkedList<Waiting>()
+  readonly #onEmpty: () => void
+  #issued = 0
+  /** The number of the newest update that Pleo may have applied. */
+  #newest = 0
+  /** How many updates may be tried again. */
+  #held = 0
+
+  constructor(onEmpty: () => void) {
+    this.#onEmpty = onEmpty
+  }
+
+  issue(observer: Observer): Update {
+    return new Update(this, ++this.#issued, observer)
+  }
+
+  enter(attempt: Waiting): Node<Waiting> {
+    return this.#attempts.append(attempt)
+  }
+
+  hasTurn(place: Node<Waiting>): boolean {
+    return this.#attempts.first === place
+  }
+
+  leave(place: Node<Waiting>): void {
+    const hadTurn = this.hasTurn(place)
+    if (!this.#attempts.remove(place)) return
+    if (hadTurn) this.#attempts.first?.value.onTurn()
+    this.#endIfEmpty()
+  }
+
+  isSuperseded({ number }: Update): boolean {
+    return this.#newest > number
+  }
+
+  mayHaveApplied({ number }: Update): void {
+    this.#newest = Math.max(this.#newest, number)
+  }
+
+  hold(): void {
+    this.#held += 1
+  }
+
+  release(): void {
+    this.#held -= 1
+    this.#endIfEmpty()
+  }
+
+  #endIfEmpty(): void {
+    if (this.#attempts.first === undefined && this.#held === 0) this.#onEmpty()
+  }
+}

@@ -1,0 +1,108 @@
+// Deadlines are kept by those who wait, each with one timer, and never by racing fibers: so they hold in finalizers,
+// which cannot be interrupted, and cost little.
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+
+/** Milliseconds on a clock that is never set. */
+export const monotonic = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+
+export interface Deadline {
+  readonly clock: Clock.Clock
+  /** A time of `monotonic`, or infinity. */
+  readonly at: number
+}
+
+export const hasPassed = ({ at, clock }: Deadline): boolean =>
+  at !== Number.POSITIVE_INFINITY && monotonic(clock) >= at
+
+/** The clock that the timers of the platform keep. A test puts another in its place. */
+const liveClock = Context.get(DefaultServices.liveServices, Clock.Clock)
+
+// The platform's timers take a longer one for none.
+const maxTimer = 2 ** 31 - 1
+
+/** Calls `onLate` at a deadline, unless the returned function is called before. */
+export const start = ({ at, clock }: Deadline, onLate: () => void): (() => void) => {
+  if (at === Number.POSITIVE_INFINITY) return () => {}
+  if (clock !== liveClock) {
+    const late = Effect.zipRight(clock.sleep(Duration.millis(at - monotonic(clock))), Effect.sync(onLate))
+    const fiber = Effect.runFork(late)
+    return () => fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+  let isLast = false
+  const wait = () => {
+    const left = at - monotonic(clock)
+    // A process that was suspended finds its timers due before it reads what has arrived meanwhile: one more turn of
+    // the event loop lets that count.
+    isLast = left <= 1
+    return setTimeout(onTimer, Math.min(Math.max(0, left - 1), maxTimer))
+  }
+  const onTimer = () => {
+    if (isLast) onLate()
+    else timer = wait()
+  }
+  let timer = wait()
+  return () => clearTimeout(timer)
+}
+
+/** Why an effect ended at its deadline. */
+export interface TimedOut {
+  readonly _tag: "TimedOut"
+  /** What still has to wind up. */
+  readonly fiber?: Fiber.RuntimeFiber<unknown, unknown>
+}
+
+/** Waits for a callback until a deadline. `register` begins, and returns what stops it. */
+export const callback = <A, E>(
+  deadline: Deadline,
+  register: (resume: (end: Effect.Effect<A, E>) => void) => () => void
+): Effect.Effect<A, E | TimedOut> =>
+  Effect.async((resume) => {
+    let cancel = () => {}
+    const stop = start(deadline, () => {
+      cancel()
+      resume(Effect.fail({ _tag: "TimedOut" }))
+    })
+    try {
+      cancel = register((end) => {
+        stop()
+        resume(end)
+      })
+    } catch (defect) {
+      stop()
+      throw defect
+    }
+    return Effect.sync(() => {
+      stop()
+      cancel()
+    })
+  })
+
+/** Runs an effect until a deadline, which does not wait for it to wind up. */
+export const effect = <A, E>(
+  deadline: Deadline,
+  self: Effect.Effect<A, E>
+): Effect.Effect<A, E | TimedOut> =>
+  deadline.at === Number.POSITIVE_INFINITY
+    ? self
+    : Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Effect.forkDaemon(Effect.interruptible(self)), (fiber) => {
+          const end = Effect.async<A, E | TimedOut>((resume) => {
+            const stop = start(deadline, () => {
+              fiber.unsafeInterruptAsFork(fiber.id())
+              resume(Effect.fail({ _tag: "TimedOut", fiber }))
+            })
+            fiber.addObserver((exit) => {
+              stop()
+              resume(exit)
+            })
+            return Effect.sync(stop)
+          })
+          return Effect.onInterrupt(restore(end), () => Fiber.interrupt(fiber))
+        })
+      )

@@ -1,0 +1,91 @@
+import * as Either from "effect/Either"
+import type { Answer, Failure, Transport } from "../../Transport.ts"
+import { fromCause } from "../failure.ts"
+import { isSuccess } from "./response.ts"
+
+/** Of a response that is no success, as much is kept as tells what happened. */
+const maxErrorBodySize = 64 * 1024
+
+/** The headers that are read. */
+const headerNames = ["content-length", "transfer-encoding", "date", "retry-after", "x-request-id"]
+
+// The code that undici has for it.
+const tooLarge = { code: "UND_ERR_RES_EXCEEDED_MAX_SIZE" }
+
+/** The bytes of a body up to a limit, and whether there were more. */
+const readUpTo = async (
+  body: ReadableStream<Uint8Array>,
+  limit: number
+): Promise<readonly [bytes: Uint8Array, isWhole: boolean]> => {
+  const reader = body.getReader()
+  let bytes = new Uint8Array(0)
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return [bytes.subarray(0, size), true]
+    if (size + value.length > limit) {
+      reader.cancel().catch(() => {})
+      return [bytes.subarray(0, size), false]
+    }
+    // It doubles: a body may come a byte at a time.
+    if (size + value.length > bytes.length) {
+      const larger = new Uint8Array(Math.max(size + value.length, Math.min(limit, 2 * bytes.length)))
+      larger.set(bytes.subarray(0, size))
+      bytes = larger
+    }
+    bytes.set(value, size)
+    size += value.length
+  }
+}
+
+/** Whether the body is certainly no longer than a limit: decoding makes it longer than its length says. */
+const isShort = ({ headers }: Response, limit: number): boolean => {
+  const length = headers.get("content-length")
+  return (
+    length !== null && /^\d+$/.test(length) && Number(length) <= limit && !headers.has("content-encoding")
+  )
+}
+
+const read = async (response: Response, maxResponseSize: number): Promise<Either.Either<Answer, Failure>> => {
+  const { body, status } = response
+  const isOfSuccess = isSuccess(response)
+  const limit = isOfSuccess ? maxResponseSize : maxErrorBodySize
+  const headers: Record<string, string | undefined> = {}
+  for (const name of headerNames) headers[name] = response.headers.get(name) ?? undefined
+  const empty = { status, headers, body: new Uint8Array() }
+  try {
+    if (body === null) return Either.right(empty)
+    const [bytes, isWhole] = isShort(response, limit)
+      ? [new Uint8Array(await response.arrayBuffer()), true]
+      : await readUpTo(body, limit)
+    return isWhole || !isOfSuccess
+      ? Either.right({ ...empty, body: bytes })
+      : Either.left({ _tag: "Broken", cause: tooLarge, headers })
+  } catch (cause) {
+    // The status has said what happened, whatever became of the rest.
+    return isOfSuccess ? Either.left({ _tag: "Broken", cause, headers }) : Either.right(empty)
+  }
+}
+
+/** Requests by the `fetch` of the platform, as it is when they are sent. */
+export const transport =
+  (maxResponseSize: number): Transport =>
+  (method, { href }) =>
+  ({ body, headers }, onEnd) => {
+    const controller = new AbortController()
+    const { signal } = controller
+    // fetch follows redirects by default, and would carry the request elsewhere.
+    fetch(href, { method, headers, body, redirect: "manual", signal })
+      .then(
+        (response) => read(response, maxResponseSize),
+        (cause: unknown) => Either.left(fromCause(cause))
+      )
+      .then((end) => {
+        if (!signal.aborted) onEnd(end)
+      })
+    return () => {
+      controller.abort()
+      // fetch does not say how far it got.
+      return true
+    }
+  }

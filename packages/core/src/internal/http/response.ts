@@ -1,0 +1,43 @@
+// The one place where a response becomes an installation or a domain error.
+import * as Either from "effect/Either"
+import type { Installation } from "../../Installation.ts"
+import type { InstallationError, Issue } from "../../InstallationError.ts"
+import type { Answer } from "../../Transport.ts"
+import { decodeInstallation } from "../codec.ts"
+import { fromInvalidBody, fromStatus } from "../failure.ts"
+import * as Json from "../json.ts"
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
+
+// Enough of a body for an excerpt of it, however many bytes the credential takes there.
+const quotable = (body: Uint8Array): string => new TextDecoder().decode(body.subarray(0, 16 * 1024))
+
+const decodeUtf8 = (body: Uint8Array): Either.Either<string, string> => {
+  if (body.length === 0) return Either.left("expected a body")
+  try {
+    return Either.right(strictUtf8.decode(body))
+  } catch {
+    return Either.left("expected UTF-8")
+  }
+}
+
+const parseBody = (body: Uint8Array): Either.Either<unknown, ReadonlyArray<Issue>> =>
+  Either.mapLeft(Either.flatMap(decodeUtf8(body), Json.parse), (message) => [{ path: [], message }])
+
+export const isSuccess = ({ status }: { readonly status: number }): boolean => status >= 200 && status < 300
+
+/** `now` is in milliseconds since the epoch. `onInstallation` gets the body that an installation was decoded from. */
+export const interpret = (
+  answer: Answer,
+  now: number,
+  makeScrub: () => (text: string) => string,
+  onInstallation: (installation: Installation, body: unknown) => void
+): Either.Either<Installation, InstallationError> => {
+  if (!isSuccess(answer)) return Either.left(fromStatus(answer, quotable(answer.body), now, makeScrub()))
+  const body = parseBody(answer.body)
+  const decoded = Either.flatMap(body, decodeInstallation)
+  if (Either.isLeft(decoded))
+    return Either.left(fromInvalidBody(answer, quotable(answer.body), decoded.left, makeScrub()))
+  onInstallation(decoded.right, Either.getOrThrow(body))
+  return Either.right(decoded.right)
+}

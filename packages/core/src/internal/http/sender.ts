@@ -1,0 +1,55 @@
+// One request and its whole response, until a deadline.
+import * as Effect from "effect/Effect"
+import type { Span } from "effect/Tracer"
+import type * as Transport from "../../Transport.ts"
+import * as Deadline from "./deadline.ts"
+
+/** What a request belongs to. */
+export interface Attempt {
+  readonly deadline: Deadline.Deadline
+  readonly span: Span | undefined
+  /** Whether the request may have been sent, as far as it is known. */
+  isSent: boolean
+}
+
+/** Sends a request to one URL. */
+export type Send = (
+  request: Transport.Request,
+  attempt: Attempt
+) => Effect.Effect<Transport.Answer, Transport.Failure | Deadline.TimedOut>
+
+export type Sender = (method: Transport.Method, url: URL) => Send
+
+export const fromTransport =
+  (transport: Transport.Transport): Sender =>
+  (method, url) => {
+    const send = transport(method, url)
+    return (request, attempt) =>
+      Deadline.callback(attempt.deadline, (resume) => {
+        attempt.isSent = true
+        const cancel = send(request, resume)
+        return () => {
+          attempt.isSent = cancel()
+        }
+      })
+  }
+
+/** A sender over effects. To cancel one may take its time, and says nothing of how far it got. */
+export const fromEffects =
+  (
+    to: (
+      method: Transport.Method,
+      url: URL
+    ) => (
+      request: Transport.Request,
+      span: Span | undefined
+    ) => Effect.Effect<Transport.Answer, Transport.Failure>
+  ): Sender =>
+  (method, url) => {
+    const send = to(method, url)
+    return (request, attempt) =>
+      Effect.suspend(() => {
+        attempt.isSent = true
+        return Deadline.effect(attempt.deadline, send(request, attempt.span))
+      })
+  }

@@ -1,0 +1,74 @@
+import * as Effect from "effect/Effect"
+import { LinkedList, type Node } from "./linkedList.ts"
+
+/** A request for a permit that is still waiting. */
+export type Waiter = Node<() => void>
+
+/** A fair semaphore: permits go out in the order of the requests. Effect's own wakes all that wait, each time. */
+export class Semaphore {
+  readonly #waiting = new LinkedList<() => void>()
+  #free: number
+  #isGranting = false
+
+  constructor(permits: number) {
+    this.#free = permits
+  }
+
+  /** Calls `begin` with a permit: now, or later if a waiter is returned. `release` has to follow, once. */
+  acquire(begin: () => void): Waiter | undefined {
+    if (this.#free === 0 || this.#isGranting) return this.#waiting.append(begin)
+    this.#free -= 1
+    begin()
+    return undefined
+  }
+
+  /** Takes a request back. `false`: it has its permit already. */
+  cancel(waiter: Waiter): boolean {
+    return this.#waiting.remove(waiter)
+  }
+
+  // A holder that releases at once does so inside of this loop: ten thousand in a row need no stack.
+  release(): void {
+    this.#free += 1
+    if (this.#isGranting) return
+    this.#isGranting = true
+    try {
+      for (let next = this.#waiting.first; next !== undefined && this.#free > 0; next = this.#waiting.first) {
+        this.#waiting.remove(next)
+        this.#free -= 1
+        next.value()
+      }
+    } finally {
+      this.#isGranting = false
+    }
+  }
+}
+
+const acquired = (semaphore: Semaphore): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    let isGranted = false
+    const waiter = semaphore.acquire(() => {
+      isGranted = true
+      resume(Effect.void)
+    })
+    // Interrupted between the permit and what follows it, the fiber passes the permit on.
+    return Effect.sync(() => {
+      if (isGranted) semaphore.release()
+      else if (waiter !== undefined) semaphore.cancel(waiter)
+    })
+  })
+
+/** Runs an effect with a permit. */
+export const withPermit = <A, E, R>(
+  semaphore: Semaphore,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.zipRight(
+      restore(acquired(semaphore)),
+      Effect.ensuring(
+        restore(self),
+        Effect.sync(() => semaphore.release())
+      )
+    )
+  )

@@ -1,0 +1,32 @@
+/** The start of a body. A single chunk stays as it came; from the second on, they are copied together. */
+export class BodyBuffer {
+  #bytes: Buffer = Buffer.alloc(0)
+  #size = 0
+  /** Of `#bytes`, once they are a copy. */
+  #capacity = 0
+
+  /** Whether all of the chunk fits. Of one that does not, the start is kept. */
+  append(chunk: Buffer, limit: number): boolean {
+    const size = Math.min(limit, this.#size + chunk.length)
+    if (this.#size === 0) {
+      this.#bytes = chunk
+    } else {
+      if (size > this.#capacity) this.#grow(Math.min(limit, 2 * size))
+      chunk.copy(this.#bytes, this.#size, 0, size - this.#size)
+    }
+    const isWhole = size === this.#size + chunk.length
+    this.#size = size
+    return isWhole
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#size)
+  }
+
+  #grow(capacity: number): void {
+    const bytes = Buffer.allocUnsafeSlow(capacity)
+    this.#bytes.copy(bytes, 0, 0, this.#size)
+    this.#bytes = bytes
+    this.#capacity = capacity
+  }
+}

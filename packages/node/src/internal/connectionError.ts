@@ -1,0 +1,28 @@
+interface Options {
+  readonly cause?: unknown
+  readonly code?: string | undefined
+  readonly proxyStatus?: number | undefined
+}
+
+/** Why a request was not sent: there was no connection for it. */
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError"
+  // In the way of Node.js. `InstallationClient` reads it in the cause of a `RequestError`.
+  readonly syscall = "connect"
+  declare readonly code?: string
+  /** The status with which a proxy refused a tunnel. */
+  declare readonly proxyStatus?: number
+
+  constructor(message: string, { cause, code, proxyStatus }: Options) {
+    super(message, cause === undefined ? {} : { cause })
+    if (code !== undefined) this.code = code
+    if (proxyStatus !== undefined) this.proxyStatus = proxyStatus
+  }
+
+  /** The same error, if it is one, and else one that shows the code of its cause. */
+  static from(cause: Error & { readonly code?: unknown }): ConnectionError {
+    if (cause instanceof ConnectionError) return cause
+    const code = typeof cause.code === "string" ? cause.code : undefined
+    return new ConnectionError("the request was not sent", { cause, code })
+  }
+}

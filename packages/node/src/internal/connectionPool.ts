@@ -1,0 +1,108 @@
+import { Semaphore } from "@effect-pleo/core/internal/semaphore"
+import type { Dispatcher } from "undici"
+import type { Connection } from "./connection.ts"
+import { type Outcome, ResponseHandler, unsent } from "./responseHandler.ts"
+import { errors } from "./undici.ts"
+
+/**
+ * The connections to one origin.
+ *
+ * undici's Agent and Pool are not used: they open a second socket for a request that follows at once upon
+ * another, connect again for a request that was aborted, give a pool up with requests still waiting in it (so
+ * that the next one opens as many sockets again), and cannot end what is under way once they are being closed.
+ */
+export class ConnectionPool {
+  readonly #semaphore: Semaphore
+  readonly #maxResponseSize: number
+  readonly #connect: () => Connection
+  readonly #all = new Set<Connection>()
+  readonly #idle: Array<Connection> = []
+  #isClosed = false
+
+  constructor(connections: number, maxResponseSize: number, connect: () => Connection) {
+    this.#maxResponseSize = maxResponseSize
+    this.#semaphore = new Semaphore(connections)
+    this.#connect = connect
+  }
+
+  /**
+   * Sends a request as soon as a connection is free; `isAlone`, over one that no other request has used or will use.
+   * Call what it returns to cancel the request: then there is no outcome, unless there is one already. That returns
+   * whether the request may have been sent.
+   */
+  request(
+    request: Dispatcher.DispatchOptions,
+    onOutcome: (outcome: Outcome) => void,
+    isAlone = false
+  ): () => boolean {
+    let handler: ResponseHandler | undefined
+    let isCanceled = false
+    const start = () => {
+      if (isCanceled) return this.#semaphore.release()
+      let connection: Connection
+      try {
+        if (this.#isClosed) throw new errors.ClientClosedError()
+        connection = isAlone ? this.#open() : this.#take()
+      } catch (error) {
+        this.#semaphore.release()
+        return onOutcome(unsent(error as Error))
+      }
+      handler = new ResponseHandler(this.#maxResponseSize, (outcome, isReusable) => {
+        if (isReusable && !isAlone) this.#keep(connection)
+        else this.#discard(connection)
+        if (outcome !== undefined) onOutcome(outcome)
+      })
+      connection.dispatch(request, handler)
+    }
+    const waiter = this.#semaphore.acquire(isAlone ? () => this.#closeIdle(start) : start)
+    return () => {
+      if (waiter !== undefined && this.#semaphore.cancel(waiter)) return false
+      isCanceled = true
+      return handler?.cancel() ?? false
+    }
+  }
+
+  /** Makes room for another connection. */
+  #closeIdle(onClosed: () => void): void {
+    const idle = this.#idle.pop()
+    if (idle === undefined) {
+      onClosed()
+    } else {
+      this.#all.delete(idle)
+      idle.destroy(onClosed)
+    }
+  }
+
+  #take(): Connection {
+    return this.#idle.pop() ?? this.#open()
+  }
+
+  #open(): Connection {
+    const connection = this.#connect()
+    this.#all.add(connection)
+    return connection
+  }
+
+  #keep(connection: Connection): void {
+    this.#idle.push(connection)
+    this.#semaphore.release()
+  }
+
+  /** Closes a connection, whatever is under way over it. Another may be opened once it is closed. */
+  #discard(connection: Connection): void {
+    this.#all.delete(connection)
+    connection.destroy(() => this.#semaphore.release())
+  }
+
+  /** Waits for what is under way. What waits for a connection fails. */
+  close(): Promise<unknown> {
+    this.#isClosed = true
+    return Promise.all(Array.from(this.#all, (connection) => connection.close()))
+  }
+
+  destroy(): Promise<unknown> {
+    return Promise.all(
+      Array.from(this.#all, (connection) => new Promise<void>((resolve) => connection.destroy(resolve)))
+    )
+  }
+}

@@ -1,0 +1,60 @@
+import { BadRequest, type Issue } from "@effect-pleo/core/InstallationError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+
+/** What `NodeHttpClient.Options` are, without their documentation. */
+export interface Options {
+  readonly connections?: number | undefined
+  readonly connectTimeout?: Duration.DurationInput | undefined
+  readonly keepAliveTimeout?: Duration.DurationInput | undefined
+  readonly maxResponseSize?: number | undefined
+  readonly proxy?: URL | undefined
+}
+
+const withDefaults = (options: Options) => ({
+  connections: options.connections ?? 64,
+  connectTimeout: Duration.toMillis(options.connectTimeout ?? Duration.seconds(5)),
+  keepAliveTimeout: Duration.toMillis(options.keepAliveTimeout ?? Duration.seconds(4)),
+  maxResponseSize: options.maxResponseSize ?? 1024 * 1024,
+  proxy: options.proxy
+})
+
+/** Durations are in milliseconds. */
+export type Settings = ReturnType<typeof withDefaults>
+
+const canBeDecoded = (text: string): boolean => {
+  try {
+    return decodeURIComponent(text) !== undefined
+  } catch {
+    return false
+  }
+}
+
+const isPositive = (value: number): boolean => value > 0 && value < Number.POSITIVE_INFINITY
+
+/** What undici would refuse with the first request, or take for no limit. */
+const flawsOf = (settings: Settings): ReadonlyArray<Issue> => {
+  const { connectTimeout, connections, keepAliveTimeout, maxResponseSize, proxy } = settings
+  const checks = {
+    connections: [Number.isInteger(connections) && connections > 0, "expected a whole number from 1"],
+    connectTimeout: [isPositive(connectTimeout), "expected a finite duration above 0"],
+    keepAliveTimeout: [isPositive(keepAliveTimeout), "expected a finite duration above 0"],
+    maxResponseSize: [maxResponseSize > 0, "expected a number of bytes above 0"],
+    proxy: [
+      proxy === undefined ||
+        (/^https?:$/.test(proxy.protocol) && canBeDecoded(proxy.username) && canBeDecoded(proxy.password)),
+      "expected an http or https URL, with user and password percent-encoded"
+    ]
+  } as const
+  return Object.entries(checks).flatMap(([name, [isFine, message]]) =>
+    isFine ? [] : [{ path: [name], message }]
+  )
+}
+
+export const resolve = (options: Options): Effect.Effect<Settings, BadRequest> =>
+  Effect.suspend(() => {
+    const settings = withDefaults(options)
+    const issues = flawsOf(settings)
+    return issues.length > 0 ? Either.left(new BadRequest({ issues })) : Either.right(settings)
+  })
