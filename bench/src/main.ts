@@ -1,9 +1,10 @@
 // Measures effect-pleo and other ways to make the same update. `--save` writes what it found next to it.
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
+import * as Effect from "effect/Effect"
 import { chart } from "./chart.ts"
-import { type Name, names, reference } from "./contenders/index.ts"
-import { type LevelFigures, measureCpu } from "./figures/cpu.ts"
+import { calledNames, loopedNames, type Name, names, reference } from "./contenders/index.ts"
+import { type Level, type LevelFigures, levelIds, measureCpu } from "./figures/cpu.ts"
 import { type Growth, measureGrowth } from "./figures/growth.ts"
 import { measureAllocation, measureWaiting } from "./figures/heap.ts"
 import { openAll } from "./figures/warmUp.ts"
@@ -24,16 +25,40 @@ const { values: options } = parseArgs({
   }
 })
 
-const phases = ["cpu64", "cpu1", "cpu512", "allocation", "waiting", "growth", ...parts]
+const phases = [...levelIds, "allocation", "waiting", "growth", ...parts]
 const headlines: ReadonlyArray<readonly [Name, string]> = [
   ["effect-pleo", ""],
   ["effect-pleo-traced", " traced"],
   ["effect-pleo-retry", " with retry policy"]
 ]
-const levels = [
-  { inFlight: 64, turns: (name: Name) => (headlines.some(([each]) => each === name) ? 11 : 5) },
-  { inFlight: 1, turns: () => 2 },
-  { inFlight: 512, turns: () => 2 }
+const calledHeadlines: ReadonlyArray<readonly [Name, string]> = [
+  ["effect-pleo-direct", "as called: direct"],
+  ["effect-pleo-map", "map between"],
+  ["effect-pleo-gen", "gen inside"],
+  ["undici-zod-retry", "by hand"],
+  ["undici-effect-retry", "by hand in Effect"],
+  ["effect-pleo-direct-fetch", "over fetch"],
+  ["fetch-zod-retry", "fetch and zod by hand"]
+]
+// Those at 1 and 512 in flight, where a ratio says little that it does not say at 64.
+const fewNames: ReadonlyArray<Name> = ["effect-pleo", "effect-pleo-retry", "axios", "platform-node"]
+const levels: ReadonlyArray<Level> = [
+  {
+    id: "called",
+    title: "as applications call it, 64 in flight",
+    inFlight: 64,
+    names: calledNames,
+    turns: () => 7
+  },
+  {
+    id: "cpu64",
+    title: "in a loop, 64 in flight",
+    inFlight: 64,
+    names: loopedNames,
+    turns: (name) => (headlines.some(([each]) => each === name) ? 11 : 3)
+  },
+  { id: "cpu1", title: "in a loop, 1 in flight", inFlight: 1, names: fewNames, turns: () => 2 },
+  { id: "cpu512", title: "in a loop, 512 in flight", inFlight: 512, names: fewNames, turns: () => 2 }
 ]
 const allocating: ReadonlyArray<Name> = [
   "effect-pleo",
@@ -69,8 +94,10 @@ interface Speed {
 }
 
 const measureSpeed = async (): Promise<Speed> => {
-  const chosenLevels = levels.filter(({ inFlight }) => chosenPhases.includes(`cpu${inFlight}`))
-  const others = chosenLevels.length === 0 ? [] : chosen.filter((name) => name !== reference)
+  const chosenLevels = levels.filter(({ id }) => chosenPhases.includes(id))
+  const others = chosen.filter(
+    (name) => name !== reference && chosenLevels.some(({ names }) => names.includes(name))
+  )
   const grown: Name = "effect-pleo"
   const grows = chosenPhases.includes("growth")
   if (others.length === 0 && !grows) return { cpu: [], growth: undefined }
@@ -85,19 +112,21 @@ const measureSpeed = async (): Promise<Speed> => {
   return { cpu, growth }
 }
 
-const measureEach = async (
+const measureEach = (
   among: ReadonlyArray<Name>,
-  measure: (server: ServerProcess, name: Name) => Promise<number>
+  measure: (server: ServerProcess, name: Name) => Promise<number>,
+  concurrency: number
 ): Promise<ReadonlyArray<Bytes>> => {
-  const figures: Array<Bytes> = []
-  for (const name of among)
-    if (chosen.includes(name)) figures.push({ name, bytes: await measure(server, name) })
-  return figures
+  const measureOne = (name: Name) =>
+    Effect.promise(async (): Promise<Bytes> => ({ name, bytes: await measure(server, name) }))
+  const measuring = among.filter((name) => chosen.includes(name))
+  return Effect.runPromise(Effect.forEach(measuring, measureOne, { concurrency }))
 }
 
 const measureHeap = async () => ({
-  allocation: chosenPhases.includes("allocation") ? await measureEach(allocating, measureAllocation) : [],
-  waiting: chosenPhases.includes("waiting") ? await measureEach(waitingOnes, measureWaiting) : []
+  allocation: chosenPhases.includes("allocation") ? await measureEach(allocating, measureAllocation, 2) : [],
+  // One at a time, for the server then holds every request.
+  waiting: chosenPhases.includes("waiting") ? await measureEach(waitingOnes, measureWaiting, 1) : []
 })
 
 const { cpu, growth } = await measureSpeed()
@@ -126,6 +155,10 @@ else if (options.save) {
 }
 
 for (const [name, suffix] of headlines) {
-  const ratio = ratioOf(results, 64, name)
+  const ratio = ratioOf(results, "cpu64", name)
   if (ratio !== undefined) console.log(`cpu ratio to undici.request at 64${suffix}: ${ratio.toFixed(2)}`)
+}
+for (const [name, label] of calledHeadlines) {
+  const ratio = ratioOf(results, "called", name)
+  if (ratio !== undefined) console.log(`${label} ${ratio.toFixed(2)}`)
 }

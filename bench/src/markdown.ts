@@ -14,7 +14,7 @@ export const markdown = (results: Results): string =>
     `- ${describeVersions(results.environment)}`,
     `- ${describeMachine(results.environment)}`,
     "",
-    "A ratio is to `undici.request`: the median of the ratios of each round, and the least and the greatest.",
+    "A ratio is to `undici.request` in a loop: the median of the ratios of each round, and the least and the greatest.",
     "",
     ...tables(results).map(toMarkdown)
   ].join("\n")

@@ -1,6 +1,6 @@
 // All figures, and the tables that show them.
 import { type Name, reference, titleOf } from "./contenders/index.ts"
-import type { LevelFigures } from "./figures/cpu.ts"
+import type { LevelFigures, LevelId } from "./figures/cpu.ts"
 import { type Growth, totalUpdates } from "./figures/growth.ts"
 import { waitingUpdates } from "./figures/heap.ts"
 import type { Footprint } from "./footprint/index.ts"
@@ -30,8 +30,8 @@ const bytesTable = (title: string, head: string, figures: ReadonlyArray<Bytes>):
   return figures.length === 0 ? [] : [{ title, head: ["", head, "ratio"], rows }]
 }
 
-const cpuTable = ({ figures, inFlight }: LevelFigures): Table => ({
-  title: `CPU time of the client, ${inFlight} in flight`,
+const cpuTable = ({ figures, title }: LevelFigures): Table => ({
+  title: `CPU time of the client ${title}`,
   head: ["", "CPU µs/update", "updates/s", "ratio", "min", "max"],
   rows: figures.map(({ cpu, name, ratio, updatesPerSecond }) => [
     titleOf(name),
@@ -60,6 +60,8 @@ export const tables = ({ allocation, cpu, footprint, growth, waiting }: Results)
   ...footprintTables(footprint)
 ]
 
-export const ratioOf = ({ cpu }: Results, inFlight: number, name: Name): number | undefined =>
-  cpu.find((level) => level.inFlight === inFlight)?.figures.find((figure) => figure.name === name)?.ratio
-    .median
+export const levelOf = ({ cpu }: Results, id: LevelId): LevelFigures | undefined =>
+  cpu.find((level) => level.id === id)
+
+export const ratioOf = (results: Results, id: LevelId, name: Name): number | undefined =>
+  levelOf(results, id)?.figures.find((figure) => figure.name === name)?.ratio.median

@@ -1,7 +1,7 @@
 // A process with one contender in it, which does what it is told over IPC.
 import { PerformanceObserver } from "node:perf_hooks"
 import { setTimeout } from "node:timers/promises"
-import { contenders, type Name } from "./contenders/index.ts"
+import { load, type Name } from "./contenders/index.ts"
 import type { Run, Target } from "./support/contender.ts"
 import { check, checkAll } from "./support/installation.ts"
 
@@ -46,7 +46,7 @@ const collect = async (): Promise<number> => {
 
 const methods = {
   open: async (name: Name, target: Target): Promise<void> => {
-    const contender = await contenders[name].load()
+    const contender = await load(name)
     run = await contender(target)
   },
 

@@ -6,7 +6,40 @@ interface Entry {
   readonly load: () => Promise<Contender>
 }
 
-export const contenders = {
+/** As applications call them: for each update a new request, one of many installations, and a call of its own. */
+const called = {
+  "effect-pleo-direct": {
+    title: "effect-pleo, direct",
+    load: async () => (await import("./calledEffectPleo.ts")).direct
+  },
+  "effect-pleo-map": {
+    title: "effect-pleo, map between",
+    load: async () => (await import("./calledEffectPleo.ts")).mapBetween
+  },
+  "effect-pleo-gen": {
+    title: "effect-pleo, gen inside",
+    load: async () => (await import("./calledEffectPleo.ts")).genInside
+  },
+  "undici-zod-retry": {
+    title: "undici, zod and retries, by hand",
+    load: async () => (await import("./calledUndici.ts")).put
+  },
+  "undici-effect-retry": {
+    title: "undici and Effect, by hand",
+    load: async () => (await import("./calledEffect.ts")).put
+  },
+  "effect-pleo-direct-fetch": {
+    title: "effect-pleo, direct, over fetch",
+    load: async () => (await import("./calledEffectPleo.ts")).directOverFetch
+  },
+  "fetch-zod-retry": {
+    title: "fetch, zod and retries, by hand",
+    load: async () => (await import("./calledFetch.ts")).put
+  }
+} satisfies Record<string, Entry>
+
+/** In a loop: each worker has one installation, and what can be made once is made once. */
+const looped = {
   "effect-pleo": {
     title: "effect-pleo",
     load: async () => (await import("./effectPleo.ts")).untraced
@@ -18,10 +51,6 @@ export const contenders = {
   "effect-pleo-retry": {
     title: "effect-pleo, with RetryPolicy.retry()",
     load: async () => (await import("./effectPleo.ts")).retried
-  },
-  "effect-pleo-fetch": {
-    title: "effect-pleo over fetch",
-    load: async () => (await import("./effectPleo.ts")).fetched
   },
   "undici.request": {
     title: "undici.request, by hand",
@@ -61,11 +90,19 @@ export const contenders = {
   }
 } satisfies Record<string, Entry>
 
+const contenders = { ...called, ...looped }
+
 export type Name = keyof typeof contenders
+
+export const load = (name: Name): Promise<Contender> => contenders[name].load()
 
 /** What the others are compared with. */
 export const reference: Name = "undici.request"
 
-export const names = Object.keys(contenders) as ReadonlyArray<Name>
+export const calledNames = Object.keys(called) as ReadonlyArray<keyof typeof called>
+
+export const loopedNames = Object.keys(looped) as ReadonlyArray<keyof typeof looped>
+
+export const names: ReadonlyArray<Name> = [...calledNames, ...loopedNames]
 
 export const titleOf = (name: Name): string => contenders[name].title

@@ -33,8 +33,17 @@ interface Lane {
   readonly run: () => Promise<Sample>
 }
 
+export const levelIds = ["called", "cpu64", "cpu1", "cpu512"] as const
+
+export type LevelId = (typeof levelIds)[number]
+
+/** Some of the contenders, with so many updates in flight. */
 export interface Level {
+  readonly id: LevelId
+  readonly title: string
   readonly inFlight: number
+  /** The reference takes part anyway. */
+  readonly names: ReadonlyArray<Name>
   /** How many turns a contender takes there. */
   readonly turns: (name: Name) => number
 }
@@ -123,7 +132,8 @@ const toFigure = ([name, { ratios, samples }]: readonly [Name, Record]): Figure 
 })
 
 export interface LevelFigures {
-  readonly inFlight: number
+  readonly id: LevelId
+  readonly title: string
   /** The cheapest first. */
   readonly figures: ReadonlyArray<Figure>
 }
@@ -140,10 +150,12 @@ export const measureCpu = async (
   for (const [index, name] of names.entries()) {
     phase(`CPU time: ${titleOf(name)} (${index + 1} of ${names.length})`)
     for (const [index, level] of levels.entries())
-      await takeTurns(server, workers, name, level, records[index] ?? new Map())
+      if (level.names.includes(name))
+        await takeTurns(server, workers, name, level, records[index] ?? new Map())
   }
-  return levels.map(({ inFlight }, index) => ({
-    inFlight,
+  return levels.map(({ id, title }, index) => ({
+    id,
+    title,
     figures: Array.from(records[index] ?? [], toFigure).sort((a, b) => a.ratio.median - b.ratio.median)
   }))
 }

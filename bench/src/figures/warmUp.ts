@@ -7,7 +7,7 @@ import { type ServerProcess, WorkerProcess } from "../support/childProcess.ts"
 // is what has run for a while.
 const warmUpUpdates = 1500
 /** CPU time, in µs. */
-const warmUpCpu = 5_500_000
+const warmUpCpu = 5_000_000
 const warmUpInFlight = 64
 
 export type Workers = ReadonlyMap<Name, WorkerProcess>

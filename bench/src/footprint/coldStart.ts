@@ -41,7 +41,7 @@ export const maxRatioInstalled = 1.1
 export const bareImport = "a bare import"
 
 /** Programs take turns for that long, in milliseconds, and for three rounds at least. */
-const bundledTime = 12_000
+const bundledTime = 10_000
 const installedTime = 15_000
 const minRounds = 3
 /** In milliseconds. */

@@ -10,7 +10,7 @@ export interface Target {
 }
 
 export interface Job {
-  /** Each is another installation with its own token, and makes one update at a time. */
+  /** Each makes one update at a time, of installations that no other worker updates. */
   readonly workers: number
   /** Asked before each update: whether there is one more to make. */
   readonly take: (worker: number) => boolean

@@ -31,7 +31,12 @@ export interface Answer {
 
 export const path = "/v1/installations/me"
 
-export const update: Update = { status: "ACTIVATED", metadata: { externalApplicationId: "123456789" } }
+export const newUpdate = (): Update => ({
+  status: "ACTIVATED",
+  metadata: { externalApplicationId: "123456789" }
+})
+
+export const update: Update = newUpdate()
 
 /** The headers of a request that is written by hand. */
 export const headersOf = (token: string) => ({
