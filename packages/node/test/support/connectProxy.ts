@@ -59,6 +59,9 @@ const listen = (handler: Handler, { host = "127.0.0.1", tls }: Options) =>
             socket.pipe(target).pipe(socket)
           })
           keep(target)
+          // Also where it closes before the target is reached, and so before anything is piped.
+          if (socket.destroyed) target.destroy()
+          else socket.once("close", () => target.destroy())
         })
       })
     }
