@@ -44,7 +44,7 @@ const schedule = Schedule.exponential(baseDelay).pipe(
   Schedule.intersect(Schedule.recurs(maxAttempts - 1))
 )
 
-/** What an application needs, written by hand in Effect: validation, a timeout for each attempt, retries. */
+/** An update as an application needs it, written by hand in Effect: validation, a timeout for each attempt, retries. */
 export const put = asCalled(({ server }) => {
   const url = server + path
   return (token, update) =>

@@ -3,7 +3,7 @@ import { headersOf, path } from "../support/installation.ts"
 import { attemptTimeout, retry, StatusError } from "../support/retry.ts"
 import { Installation, UpdateInstallation } from "../support/schemas.ts"
 
-/** What an application needs, written by hand: validation, a timeout for each attempt, retries. */
+/** An update as an application needs it, written by hand: validation, a timeout for each attempt, retries. */
 export const put = asCalled(({ server }) => {
   const url = server + path
   return (token, update) => {

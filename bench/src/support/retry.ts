@@ -20,7 +20,7 @@ export class StatusError extends Error {
   }
 }
 
-/** What is no status and no answer that is wrong is an error of the transport, or a timeout. */
+/** Any failure other than a status or a wrong answer is an error of the transport, or a timeout. */
 const isRetryable = (error: unknown): boolean =>
   error instanceof StatusError
     ? isRetryableStatus(error.status)

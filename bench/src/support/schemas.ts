@@ -1,4 +1,4 @@
-// What is sent and what comes back, for those who validate both with zod.
+// Schemas of the request and the response, for contenders that validate both with zod.
 import { z } from "zod"
 
 const Metadata = z.record(z.string(), z.json())

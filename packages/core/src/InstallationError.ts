@@ -239,7 +239,7 @@ const happened = {
   TokenStore: "The token store did not answer as it should"
 }
 
-/** What was waited for when a failure came before the request was sent. */
+/** Names for the phases before a request is sent. */
 const waitedFor = {
   Queue: "its turn, since an earlier update of the same installation was still under way",
   AccessToken: "an access token",
@@ -247,7 +247,7 @@ const waitedFor = {
 }
 
 const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
-// What a token endpoint or a proxy answers that may pass.
+// Statuses of a token endpoint or a proxy after which a retry could succeed.
 const transientStatuses: ReadonlySet<number> = new Set([408, 429, ...retryableServerErrors])
 
 /**
@@ -311,7 +311,7 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
     /** The transport's own code, such as `ECONNRESET`: to be shown, not to be relied on. */
     readonly code?: string
     /**
-     * What the attempt was waiting for when it failed: the request was certainly not sent. Absent: it may have been.
+     * The phase before sending in which the attempt failed: the request was certainly not sent. Absent: it may have been.
      */
     readonly phase?: "Queue" | "AccessToken" | "Connection"
     /** The status with which a proxy refused a tunnel. */

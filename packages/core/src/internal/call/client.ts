@@ -80,14 +80,14 @@ export class Call implements Attempt, GrantCall, Waiting {
     )
   }
 
-  /** What is waited for before anything is sent. */
+  /** Waits for a token, before anything is sent. */
   token<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
     this.isSent = false
     const { span } = this.observer
     return this.#until(span === undefined ? self : Effect.withParentSpan(self, span), "AccessToken")
   }
 
-  /** What may be applied when it is interrupted. */
+  /** Sends: the update may be applied although this is interrupted. */
   sending<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
     this.isSent = true
     return this.#until(self)
@@ -116,7 +116,7 @@ export class Call implements Attempt, GrantCall, Waiting {
       if (this.isSent && mayHaveBeenApplied) queue.mayHaveApplied(this.#update)
       queue.leave(this.#place)
     }
-    // What winds up keeps its place: the next one would overtake it.
+    // A request that winds up keeps its place: the next one would overtake it.
     if (this.#windingUp === undefined) leave()
     else this.#windingUp.addObserver(leave)
     const log = observer.received(exit)
@@ -125,7 +125,7 @@ export class Call implements Attempt, GrantCall, Waiting {
   }
 }
 
-/** What the updates of one client share: their order and their budgets, by the installation. */
+/** The order and the retry budgets of the updates of one client, by the installation. */
 export class Updates {
   readonly #queues = new Map<string, UpdateQueue>()
   readonly #budgets = new RetryBudgets()
