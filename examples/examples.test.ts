@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
-import { Credentials } from "@effect-pleo/core"
+import { OAuth } from "@effect-pleo/core"
 import { Sandbox } from "@effect-pleo/sandbox"
 import { SqlTokenStore } from "@effect-pleo/sql"
 import * as Effect from "effect/Effect"
@@ -184,7 +184,7 @@ describe("the README's code", () => {
             tokenEndpoint: variables.PLEO_TOKEN_ENDPOINT,
             tenant: "acme"
           }
-          yield* Credentials.storeTokens(grant, tokens).pipe(Effect.provide(store), Effect.orDie)
+          yield* OAuth.storeTokens(grant, tokens).pipe(Effect.provide(store), Effect.orDie)
           const environment = {
             ...variables,
             PLEO_SERVER: sandbox.url,

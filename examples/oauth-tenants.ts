@@ -3,6 +3,7 @@
 import {
   Credentials,
   InstallationService,
+  OAuth,
   RetryPolicy,
   TokenStore,
   UpdateInstallation
@@ -20,14 +21,14 @@ const authorize = (tenant: string) =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const grant = yield* sandbox.authorize({ expiresIn: "2 seconds" })
-    yield* Credentials.storeTokens({ ...(yield* Credentials.grantConfig), tenant }, grant)
+    yield* OAuth.storeTokens({ ...(yield* OAuth.grantConfig), tenant }, grant)
     return grant.id
   })
 
 const update = (tenant: string) =>
   InstallationService.update(UpdateInstallation.activated()).pipe(
     RetryPolicy.retry(),
-    Credentials.use(Credentials.tenant(tenant)),
+    Credentials.use(OAuth.tenant(tenant)),
     Effect.match({
       onFailure: (error) => `  ${tenant}: ${error.message}`,
       onSuccess: ({ status }) => `  ${tenant}: ${status}`
@@ -71,7 +72,7 @@ const program = Effect.gen(function* () {
 })
 
 const live = Sandbox.layerTest(
-  NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+  NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
     Layer.provideMerge(TokenStore.layerMemory)
   )
 )

@@ -1,5 +1,5 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import { Credentials, InstallationService, OAuth, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import { SqlTokenStore } from "@effect-pleo/sql"
 import * as Config from "effect/Config"
@@ -7,14 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 // Once a customer, with the first tokens that the authorization code was exchanged for, and after each new consent.
-export const connect = (tenant: string, tokens: Credentials.OAuthTokens) =>
-  Effect.flatMap(Credentials.grantConfig, (grant) => Credentials.storeTokens({ ...grant, tenant }, tokens))
+export const connect = (tenant: string, tokens: OAuth.Tokens) =>
+  Effect.flatMap(OAuth.grantConfig, (grant) => OAuth.storeTokens({ ...grant, tenant }, tokens))
 
 // Whenever there is something to tell. Tokens are refreshed on the way.
 export const report = (tenant: string) =>
   InstallationService.update(UpdateInstallation.activated()).pipe(
     RetryPolicy.retry(),
-    Credentials.use(Credentials.tenant(tenant)),
+    Credentials.use(OAuth.tenant(tenant)),
     Effect.tapErrorTag("Unauthorized", ({ reason }) =>
       reason === "ReauthorizationRequired"
         ? Effect.logWarning(`${tenant} has to let the app in again`)
@@ -23,7 +23,7 @@ export const report = (tenant: string) =>
   )
 
 // The client on the store on the database: they are closed in this order, so that no new token is lost.
-export const live = NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+export const live = NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
   Layer.provideMerge(SqlTokenStore.layer),
   Layer.provide(PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") }))
 )

@@ -3,9 +3,9 @@
 import * as Otlp from "@effect/opentelemetry/Otlp"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import {
-  Credentials,
   InstallationClient,
   InstallationService,
+  OAuth,
   RetryPolicy,
   TokenStore,
   UpdateInstallation
@@ -39,13 +39,13 @@ const program = Effect.gen(function* () {
     tokenEndpoint: `${sandbox.url}/oauth/token`
   }
   // The access token has expired: it is refreshed on the way.
-  yield* Credentials.storeTokens(app, { ...(yield* sandbox.authorize()), expiresIn: 0 })
+  yield* OAuth.storeTokens(app, { ...(yield* sandbox.authorize()), expiresIn: 0 })
   yield* sandbox.order(Fault.status(503), 1, { path: "/v1/installations/me" })
   yield* sandbox.order(Fault.status(429), 1, { path: "/v1/installations/me" })
 
   // What is left to be exported is sent when the layer closes.
   yield* nightlyReport.pipe(
-    Effect.provide(InstallationClient.layer({ credentials: Credentials.oauth(app), server: sandbox.url })),
+    Effect.provide(InstallationClient.layer({ credentials: OAuth.credentials(app), server: sandbox.url })),
     Effect.provide(telemetry(collector.url)),
     Effect.provide(NodeHttpClient.layer())
   )

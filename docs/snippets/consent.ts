@@ -1,4 +1,4 @@
-import { Credentials } from "@effect-pleo/core"
+import { OAuth } from "@effect-pleo/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -16,8 +16,8 @@ export const connect = (tenant: string, response: unknown) =>
       // A ParseError quotes what it could not parse: here, tokens.
       Effect.mapError(() => new Error("the token endpoint did not answer with tokens"))
     )
-    const grant = yield* Credentials.grantConfig
-    yield* Credentials.storeTokens(
+    const grant = yield* OAuth.grantConfig
+    yield* OAuth.storeTokens(
       { ...grant, tenant },
       {
         accessToken: tokens.access_token,

@@ -1,4 +1,4 @@
-import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import { Credentials, InstallationService, OAuth, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
 /** Tells Pleo of all customers, 20 at a time, and gives those who could not be told of, with the error. */
@@ -8,7 +8,7 @@ export const reportAll = (customers: ReadonlyArray<string>) =>
     (customer) =>
       InstallationService.update(UpdateInstallation.activated()).pipe(
         RetryPolicy.retry(),
-        Credentials.use(Credentials.tenant(customer)),
+        Credentials.use(OAuth.tenant(customer)),
         Effect.match({
           onFailure: (error) => [{ customer, error }],
           onSuccess: () => []

@@ -2,6 +2,7 @@ import { expect, it } from "@effect/vitest"
 import {
   Credentials,
   InstallationService,
+  OAuth,
   RetryPolicy,
   TokenStore,
   UpdateInstallation
@@ -12,21 +13,21 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 const live = Sandbox.layerTest(
-  NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+  NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
     Layer.provideMerge(TokenStore.layerMemory)
   )
 )
 
 const update = InstallationService.update(UpdateInstallation.activated()).pipe(
   RetryPolicy.retry(),
-  Credentials.use(Credentials.tenant("acme"))
+  Credentials.use(OAuth.tenant("acme"))
 )
 
 it.live("asks the customer once the consent was withdrawn", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const grant = yield* sandbox.authorize()
-    yield* Credentials.storeTokens({ ...(yield* Credentials.grantConfig), tenant: "acme" }, grant)
+    yield* OAuth.storeTokens({ ...(yield* OAuth.grantConfig), tenant: "acme" }, grant)
 
     yield* sandbox.expire(grant.id) // the next update finds a 401, refreshes and is sent again
     expect((yield* update).status).toBe("ACTIVATED")

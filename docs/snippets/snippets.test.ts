@@ -9,6 +9,7 @@ import {
   InstallationError,
   InstallationService,
   InstallationServiceTest,
+  OAuth,
   TokenStore,
   UpdateInstallation
 } from "@effect-pleo/core"
@@ -203,7 +204,7 @@ describe("over HTTP", () => {
     }))
 
   const updateOf = (tenant: string) =>
-    InstallationService.update(activated()).pipe(Credentials.use(Credentials.tenant(tenant)))
+    InstallationService.update(activated()).pipe(Credentials.use(OAuth.tenant(tenant)))
 
   const temporary = Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-snippets-"))),
@@ -260,7 +261,7 @@ describe("over HTTP", () => {
         ])
       }).pipe(
         Effect.provide(
-          NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+          NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
             Layer.provideMerge(TokenStore.layerMemory)
           )
         ),

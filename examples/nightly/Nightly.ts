@@ -4,6 +4,7 @@ import {
   Credentials,
   InstallationError,
   InstallationService,
+  OAuth,
   RetryPolicy,
   UpdateInstallation
 } from "@effect-pleo/core"
@@ -42,7 +43,7 @@ const make = (customers: ReadonlyArray<string>) =>
     const installations = yield* InstallationService.InstallationService
 
     const report = (customer: string, request: UpdateInstallation.UpdateInstallation) =>
-      installations.update(request).pipe(RetryPolicy.retry(), Credentials.use(Credentials.tenant(customer)))
+      installations.update(request).pipe(RetryPolicy.retry(), Credentials.use(OAuth.tenant(customer)))
 
     /** Says that work goes on, for as long as it does. One that is lost is made up for by the next. */
     const heartbeat = (customer: string) =>

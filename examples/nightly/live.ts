@@ -1,14 +1,14 @@
 // What runs in production, but for the accounting system: the installations by OAuth, configured from outside. The
 // tests use it too. In production, put SqlTokenStore.layer in the place of the memory.
-import { Credentials, TokenStore } from "@effect-pleo/core"
+import { OAuth, TokenStore } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 export const installations = NodeInstallationService.layerConfig({
-  credentials: Credentials.oauthConfig
+  credentials: OAuth.config
 }).pipe(Layer.provideMerge(TokenStore.layerMemory))
 
 /** Once a customer, with what the consent has brought. */
-export const connect = (tenant: string, tokens: Credentials.OAuthTokens) =>
-  Effect.flatMap(Credentials.grantConfig, (grant) => Credentials.storeTokens({ ...grant, tenant }, tokens))
+export const connect = (tenant: string, tokens: OAuth.Tokens) =>
+  Effect.flatMap(OAuth.grantConfig, (grant) => OAuth.storeTokens({ ...grant, tenant }, tokens))

@@ -7,6 +7,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationClient from "@effect-pleo/core/InstallationClient"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
@@ -86,16 +87,13 @@ export const refreshesInStorm = Effect.gen(function* () {
   const store = yield* Layer.build(TokenStore.layerMemory)
   const grant = yield* sandbox.authorize()
   const storeFor = (expiresIn: Duration.DurationInput) =>
-    Effect.provide(
-      Credentials.storeTokens({ clientId: "app", tokenEndpoint }, { ...grant, expiresIn }),
-      store
-    )
+    Effect.provide(OAuth.storeTokens({ clientId: "app", tokenEndpoint }, { ...grant, expiresIn }), store)
   const open = Effect.map(
     Layer.build(
       Layer.provide(
         NodeInstallationService.layer({
           server: sandbox.url,
-          credentials: Credentials.oauth({
+          credentials: OAuth.credentials({
             clientId: "app",
             clientSecret: Redacted.make("secret"),
             tokenEndpoint

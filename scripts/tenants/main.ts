@@ -5,6 +5,7 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as TextTokenStore from "@effect-pleo/core/TextTokenStore"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
@@ -65,7 +66,7 @@ const store = Layer.sync(TokenStore.TokenStore, () => {
 const storeFirstTokens = Effect.forEach(
   names,
   (tenant) =>
-    Credentials.storeTokens(
+    OAuth.storeTokens(
       { clientId, tenant, tokenEndpoint },
       {
         accessToken: Redacted.make(`access-${tenant}-1`),
@@ -81,7 +82,7 @@ const updateAll = Effect.forEach(
   (tenant) =>
     InstallationService.update({ status: "ACTIVATED" }).pipe(
       RetryPolicy.retry(),
-      Credentials.use(Credentials.tenant(tenant)),
+      Credentials.use(OAuth.tenant(tenant)),
       Effect.tap(() => {
         settled += 1
         if (settled % 1000 === 0) progress(`${settled} updates`)
@@ -93,7 +94,7 @@ const updateAll = Effect.forEach(
 const client = NodeInstallationService.layer({
   server: url,
   connections,
-  credentials: Credentials.oauth({ clientId, clientSecret: Redacted.make("secret"), tokenEndpoint })
+  credentials: OAuth.credentials({ clientId, clientSecret: Redacted.make("secret"), tokenEndpoint })
 })
 
 /** Bytes that the client holds for its idle customers: what is let go with its layer, and not before. */

@@ -15,27 +15,8 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
-import { Installation } from "./Installation.ts"
-import * as contract from "./internal/contract.ts"
-import { UpdateInstallation } from "./UpdateInstallation.ts"
-
-/**
- * The servers that the contract names.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { AppMarketplaceApi } from "@effect-pleo/core"
- *
- * // For a firewall: the hosts that updates go to.
- * const hosts = Object.values(AppMarketplaceApi.servers).map((url) => new URL(url).host)
- * assert.deepEqual(hosts, ["external.pleo.io", "external.staging.pleo.io"])
- * ```
- *
- * @since 0.1.0
- * @category constants
- */
-export const servers = contract.servers
+import * as operations from "./internal/contract/operations.ts"
+import { servers } from "./internal/contract/servers.ts"
 
 /**
  * Who is calling, on the side that serves: the scheme and the secret as they arrived.
@@ -101,42 +82,22 @@ export class Authentication extends HttpApiMiddleware.Tag<Authentication>()(
   }
 ) {}
 
-const json = { kind: "Json", contentType: contract.contentType } as const
+const json = { kind: "Json", contentType: operations.contentType } as const
+
+const { method, operationId, path, request, response, summary } = operations.updateInstallation
 
 // Encoding a schema makes it another one, which has to be named again.
-const payload = UpdateInstallation.pipe(HttpApiSchema.withEncoding(json)).annotations({
-  identifier: "UpdateInstallationRequest"
-})
-const success = Installation.pipe(HttpApiSchema.withEncoding(json)).annotations({
-  identifier: "InstallationResponse"
-})
-
-/**
- * `PUT /v1/installations/me`. There is no id in the path: the credential is the identity.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { AppMarketplaceApi } from "@effect-pleo/core"
- *
- * // For a recording proxy: which requests are updates.
- * const { method, path } = AppMarketplaceApi.updateClientInstallation
- * const isUpdate = (request: Request) => request.method === method && new URL(request.url).pathname === path
- *
- * assert.ok(isUpdate(new Request("https://external.pleo.io/v1/installations/me", { method: "PUT" })))
- * assert.ok(!isUpdate(new Request("https://external.pleo.io/v1/installations/me")))
- * ```
- *
- * @since 0.1.0
- * @category endpoints
- */
-export const updateClientInstallation = HttpApiEndpoint.put("updateClientInstallation", contract.path)
-  .setPayload(payload)
-  .addSuccess(success)
+const updateClientInstallation = HttpApiEndpoint.make(method)(operationId, path)
+  .setPayload(
+    request.pipe(HttpApiSchema.withEncoding(json)).annotations({ identifier: "UpdateInstallationRequest" })
+  )
+  .addSuccess(
+    response.pipe(HttpApiSchema.withEncoding(json)).annotations({ identifier: "InstallationResponse" })
+  )
   .addError(HttpApiError.BadRequest)
   .addError(HttpApiError.InternalServerError)
-  .annotate(OpenApi.Identifier, "updateClientInstallation")
-  .annotate(OpenApi.Summary, "Change the status, the error code or the metadata of the caller's installation")
+  .annotate(OpenApi.Identifier, operationId)
+  .annotate(OpenApi.Summary, summary)
 
 // Here and not on the schemas, which every application has in its bundle.
 const descriptions = {

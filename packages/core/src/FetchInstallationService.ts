@@ -9,12 +9,13 @@
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { BadRequest } from "./InstallationError.ts"
-import { InstallationService } from "./InstallationService.ts"
+import type { InstallationService } from "./InstallationService.ts"
 import * as internal from "./internal/http/fetch.ts"
-import * as Transport from "./Transport.ts"
+import type { Transport } from "./Transport.ts"
+import * as TransportInstallationService from "./TransportInstallationService.ts"
 
 /**
  * Credentials and server, and the limit of a response.
@@ -34,7 +35,7 @@ import * as Transport from "./Transport.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options<E = never, R = never> extends Transport.Options<E, R> {
+export interface Options<E = never, R = never> extends TransportInstallationService.Options<E, R> {
   /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
   readonly maxResponseSize?: number | undefined
 }
@@ -53,7 +54,8 @@ export interface Options<E = never, R = never> extends Transport.Options<E, R> {
  * @since 0.1.0
  * @category models
  */
-export interface ConfigOptions<E = never, R = never> extends Transport.ConfigOptions<E, R> {
+export interface ConfigOptions<E = never, R = never>
+  extends TransportInstallationService.ConfigOptions<E, R> {
   /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
   readonly maxResponseSize?: number | undefined
 }
@@ -62,7 +64,7 @@ const transport = ({
   maxResponseSize = 1024 * 1024
 }: {
   readonly maxResponseSize?: number | undefined
-}): Either.Either<Transport.Transport, BadRequest> =>
+}): Either.Either<Transport, BadRequest> =>
   maxResponseSize > 0
     ? Either.right(internal.transport(maxResponseSize))
     : Either.left(
@@ -96,7 +98,7 @@ const transport = ({
 export const make = <E, R>(
   options: Options<E, R>
 ): Effect.Effect<InstallationService["Type"], BadRequest | E, R> =>
-  Effect.flatMap(transport(options), (transport) => Transport.makeService(transport, options))
+  Effect.flatMap(transport(options), (transport) => TransportInstallationService.make(transport, options))
 
 /**
  * `make` as a layer.
@@ -124,7 +126,7 @@ export const make = <E, R>(
 export const layer = <E, R>(
   options: Options<E, R>
 ): Layer.Layer<InstallationService, BadRequest | E, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(InstallationService, make(options))
+  TransportInstallationService.layer(transport(options), options)
 
 /**
  * `layer`, configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are given.
@@ -151,7 +153,4 @@ export const layer = <E, R>(
 export const layerConfig = <E = never, R = never>(
   options: ConfigOptions<E, R> = {}
 ): Layer.Layer<InstallationService, BadRequest | ConfigError | E, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(
-    InstallationService,
-    Effect.flatMap(transport(options), (transport) => Transport.makeServiceConfig(transport, options))
-  )
+  TransportInstallationService.layerConfig(transport(options), options)

@@ -18,61 +18,12 @@ import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { BadRequest } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
-import * as internal from "./internal/call/client.ts"
-import { fromCause } from "./internal/failure.ts"
+import * as internal from "./internal/call/service.ts"
+import { fromCause } from "./internal/http/failure.ts"
 import { isSuccess } from "./internal/http/response.ts"
 import { fromEffects, type Sender } from "./internal/http/sender.ts"
 import type * as Transport from "./Transport.ts"
-
-/**
- * What `make` and `layer` take: the credentials, and where to send the updates.
- *
- * @example
- * ```ts
- * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
- * import { Credentials, InstallationClient, type InstallationError } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- * import * as Redacted from "effect/Redacted"
- *
- * const options: InstallationClient.Options<InstallationError.Unauthorized> = {
- *   credentials: Credentials.apiKey(Redacted.make("key")),
- *   server: "staging"
- * }
- *
- * const live = Layer.provide(InstallationClient.layer(options), FetchHttpClient.layer)
- * await Effect.runPromise(Effect.scoped(Layer.build(live)))
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options<E = never, R = never> extends Transport.Options<E, R> {}
-
-/**
- * What `layerConfig` takes: other credentials than those of the configuration.
- *
- * @example
- * ```ts
- * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
- * import { Credentials, InstallationClient, type InstallationError } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- * import * as Redacted from "effect/Redacted"
- *
- * // The key comes from a vault, the server from PLEO_SERVER.
- * const options: InstallationClient.ConfigOptions<InstallationError.Unauthorized> = {
- *   credentials: Effect.flatMap(Effect.succeed(Redacted.make("key-of-the-vault")), Credentials.apiKey)
- * }
- *
- * const live = Layer.provide(InstallationClient.layerConfig(options), FetchHttpClient.layer)
- * await Effect.runPromise(Effect.scoped(Layer.build(live)))
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface ConfigOptions<E = never, R = never> extends Transport.ConfigOptions<E, R> {}
+import type { ConfigOptions, Options } from "./TransportInstallationService.ts"
 
 /** What the platform's clients find in the context: the span of the update, and what fetch is told. */
 const withContext =
@@ -92,7 +43,7 @@ const toFailure = (error: HttpClientError): Transport.Failure =>
     ? { _tag: "Unwritable" }
     : fromCause(error.cause, error._tag === "ResponseError" ? error.response.headers : undefined)
 
-const toAnswer = (response: HttpClientResponse): Effect.Effect<Transport.Answer, Transport.Failure> => {
+const toResponse = (response: HttpClientResponse): Effect.Effect<Transport.Response, Transport.Failure> => {
   const { headers, status } = response
   return Effect.matchEffect(response.arrayBuffer, {
     onFailure: (error) =>
@@ -118,9 +69,9 @@ const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
           // A client that was told to fail upon a status has the answer all the same.
           onFailure: (error) =>
             error._tag === "ResponseError" && error.reason === "StatusCode"
-              ? toAnswer(error.response)
+              ? toResponse(error.response)
               : Effect.fail(toFailure(error)),
-          onSuccess: toAnswer
+          onSuccess: toResponse
         }),
         withContext(span)
       )
@@ -165,7 +116,7 @@ const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
 export const make = <E, R>(
   options: Options<E, R>
 ): Effect.Effect<InstallationService["Type"], BadRequest | E, HttpClient.HttpClient | R> =>
-  Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeService(senderOver(client), options))
+  Effect.flatMap(HttpClient.HttpClient, (client) => internal.make(senderOver(client), options))
 
 /**
  * `make` as a layer. The client lives as long as the layer.
@@ -237,5 +188,5 @@ export const layerConfig = <E = never, R = never>(
 ): Layer.Layer<InstallationService, ConfigError | E, HttpClient.HttpClient | Exclude<R, Scope.Scope>> =>
   Layer.scoped(
     InstallationService,
-    Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeServiceConfig(senderOver(client), options))
+    Effect.flatMap(HttpClient.HttpClient, (client) => internal.makeConfig(senderOver(client), options))
   )

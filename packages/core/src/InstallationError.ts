@@ -173,7 +173,7 @@ const unauthorized = {
  * - `Unauthenticated`: it is missing, malformed, expired or unknown (401, or refused before sending).
  * - `Forbidden`: it is known and may not do this (403).
  * - `ReauthorizationRequired`: its grant is gone; the customer has to authorise the app again. Only the tokens of
- *   `Credentials.oauth` end so, and effects of your own that make credentials may.
+ *   `OAuth.credentials` end so, and effects of your own that make credentials may.
  *
  * @example
  * ```ts

@@ -133,7 +133,13 @@ export const attempts: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.coun
  * ```ts
  * import * as assert from "node:assert/strict"
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
- * import { Credentials, InstallationClient, InstallationMetric, InstallationService, TokenStore } from "@effect-pleo/core"
+ * import {
+ *   InstallationClient,
+ *   InstallationMetric,
+ *   InstallationService,
+ *   OAuth,
+ *   TokenStore
+ * } from "@effect-pleo/core"
  * import { Sandbox } from "@effect-pleo/sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Metric from "effect/Metric"
@@ -146,10 +152,10 @@ export const attempts: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.coun
  *     clientSecret: Redacted.make("secret"),
  *     tokenEndpoint: `${sandbox.url}/oauth/token`
  *   }
- *   yield* Credentials.storeTokens(app, { ...(yield* sandbox.authorize()), expiresIn: 0 })
+ *   yield* OAuth.storeTokens(app, { ...(yield* sandbox.authorize()), expiresIn: 0 })
  *   yield* InstallationService.update({ status: "ACTIVATED" }).pipe(
  *     Effect.provide(
- *       InstallationClient.layer({ server: sandbox.url, credentials: Credentials.oauth(app) })
+ *       InstallationClient.layer({ server: sandbox.url, credentials: OAuth.credentials(app) })
  *     )
  *   )
  *   const { count } = yield* Metric.value(Metric.tagged(InstallationMetric.refreshes, "result", "Issued"))

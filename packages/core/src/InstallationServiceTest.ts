@@ -15,10 +15,11 @@ import type { Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
 import { Updates } from "./internal/call/client.ts"
-import { around } from "./internal/call/scope.ts"
-import { encodeUpdate } from "./internal/codec.ts"
-import { authorizationOf, TypeId } from "./internal/credentials.ts"
-import { silent } from "./internal/observation.ts"
+import { withCallContext } from "./internal/call/scope.ts"
+import * as Codec from "./internal/contract/codec.ts"
+import { updateInstallation } from "./internal/contract/operations.ts"
+import { authorizationOf, TypeId } from "./internal/credentials/credentials.ts"
+import { noop } from "./internal/telemetry/observer.ts"
 import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
@@ -55,7 +56,7 @@ export type Outcome =
  * @example
  * ```ts
  * import {
- *   Credentials,
+ *   OAuth, Credentials,
  *   InstallationService,
  *   InstallationServiceTest,
  *   UpdateInstallation
@@ -65,7 +66,7 @@ export type Outcome =
  *
  * const updates: ReadonlyArray<InstallationServiceTest.Update> = await Effect.gen(function* () {
  *   yield* InstallationService.update(UpdateInstallation.activated()).pipe(
- *     Credentials.use(Credentials.tenant("acme"))
+ *     Credentials.use(OAuth.tenant("acme"))
  *   )
  *   const test = yield* InstallationServiceTest.InstallationServiceTest
  *   return yield* test.updates
@@ -82,7 +83,7 @@ export type Outcome =
 export interface Update {
   /** A copy of what was sent. */
   readonly request: UpdateInstallation
-  /** The customer, where `Credentials.tenant` chose one. */
+  /** The customer, where `OAuth.tenant` chose one. */
   readonly tenant?: string
   readonly receivedAt: DateTime.Utc
   /** When it was answered or interrupted. Absent while it is pending. */
@@ -406,7 +407,7 @@ const apply = (installation: Installation, request: UpdateInstallation, now: Dat
 const customerOf = (
   credentials: Credentials | undefined
 ): { readonly key: string; readonly tenant?: string } => {
-  // As `Credentials.oauth` has it, the default customer is one of that name.
+  // As `OAuth.credentials` has it, the default customer is one of that name.
   if (credentials === undefined) return { key: "tenant default" }
   const variant = credentials[TypeId]
   return variant._tag === "Fixed"
@@ -415,6 +416,8 @@ const customerOf = (
 }
 
 const ordinary = succeed()
+
+const codec = Codec.make(updateInstallation)
 
 /**
  * The service that an application sees, and what a test sees of it.
@@ -534,21 +537,21 @@ export const make = (
     return {
       service: InstallationService.of({
         update: (request) =>
-          around((around) =>
-            Effect.flatMap(encodeUpdate(request), (body) => {
-              const customer = customerOf(around.credentials)
+          withCallContext((context) =>
+            Effect.flatMap(codec.encode(request), (body) => {
+              const customer = customerOf(context.credentials)
               return ordered.attempt(
-                around,
+                context,
                 customer.key,
                 // It stands in for Pleo, also where the client is there as well.
-                () => silent,
+                () => noop,
                 (call) => call.sending(receive(JSON.parse(body), customer))
               )
             })
           )
       }),
       test: InstallationServiceTest.of({
-        installation: around(({ credentials }) =>
+        installation: withCallContext(({ credentials }) =>
           Effect.sync(() => installationOf(customerOf(credentials).key))
         ),
         requests: Effect.sync(() => updates.map(({ request }) => request)),

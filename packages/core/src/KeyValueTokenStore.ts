@@ -127,7 +127,7 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
  * import { tmpdir } from "node:os"
  * import { join } from "node:path"
  * import * as NodeKeyValueStore from "@effect/platform-node/NodeKeyValueStore"
- * import { Credentials, KeyValueTokenStore } from "@effect-pleo/core"
+ * import { KeyValueTokenStore, OAuth } from "@effect-pleo/core"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  * import * as Redacted from "effect/Redacted"
@@ -137,7 +137,7 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
  * const store = Layer.provide(KeyValueTokenStore.layer, NodeKeyValueStore.layerFileSystem(directory))
  *
  * const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
- * await Credentials.storeTokens({ clientId: "my-app" }, tokens).pipe(
+ * await OAuth.storeTokens({ clientId: "my-app" }, tokens).pipe(
  *   Effect.provide(store),
  *   Effect.runPromise
  * )

@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { Infrastructure, isInstallationError } from "./InstallationError.ts"
+import { type History, nextHistory, noHistory, withHistory } from "./internal/call/history.ts"
 import { withScope } from "./internal/call/scope.ts"
-import { type History, nextHistory, noHistory, withHistory } from "./internal/history.ts"
 import { monotonic } from "./internal/http/deadline.ts"
 
 /**

@@ -7,9 +7,7 @@
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Either from "effect/Either"
-import { BadRequest } from "./InstallationError.ts"
-import { servers } from "./internal/contract.ts"
-import { checkUrl } from "./internal/serverUrl.ts"
+import { baseUrl, type servers } from "./internal/contract/servers.ts"
 
 /**
  * `"production"`, `"staging"`, or the URL of another server: `https`, or `http` to this machine alone. A
@@ -17,42 +15,15 @@ import { checkUrl } from "./internal/serverUrl.ts"
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Server } from "@effect-pleo/core"
- * import * as Either from "effect/Either"
+ * import type { Server } from "@effect-pleo/core"
  *
- * const server: Server.Server = new URL("http://127.0.0.1:8080/pleo")
- * assert.deepEqual(Server.baseUrl(server), Either.right("http://127.0.0.1:8080/pleo"))
+ * export const server: Server.Server = new URL("http://127.0.0.1:8080/pleo")
  * ```
  *
  * @since 0.1.0
  * @category models
  */
 export type Server = keyof typeof servers | (string & {}) | URL
-
-/** The base URL without a slash at its end, or what is wrong with it. */
-const check = (server: Server): Either.Either<string, string> =>
-  Either.map(checkUrl(server, servers), (url) => url.origin + url.pathname.replace(/\/+$/, ""))
-
-/**
- * The base URL of a server, without a slash at its end. Fails with `BadRequest` when it cannot be used.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Server } from "@effect-pleo/core"
- * import * as Either from "effect/Either"
- *
- * assert.deepEqual(Server.baseUrl("staging"), Either.right("https://external.staging.pleo.io"))
- * // It would carry credentials in the clear.
- * assert.ok(Either.isLeft(Server.baseUrl("http://pleo.example")))
- * ```
- *
- * @since 0.1.0
- * @category constructors
- */
-export const baseUrl = (server: Server): Either.Either<string, BadRequest> =>
-  Either.mapLeft(check(server), (message) => new BadRequest({ issues: [{ path: ["server"], message }] }))
 
 /**
  * `PLEO_SERVER`, as its base URL: `production` (the default), `staging`, or a URL.
@@ -81,7 +52,7 @@ export const config: Config.Config<string> = Config.withDefault(
   "production"
 ).pipe(
   Config.mapOrFail((server) =>
-    Either.mapLeft(check(server), (message) =>
+    Either.mapLeft(baseUrl(server), (message) =>
       ConfigError.InvalidData(["PLEO_SERVER"], `PLEO_SERVER: ${message}`)
     )
   )

@@ -73,7 +73,7 @@ export class TokenStoreError extends Data.TaggedError("TokenStoreError")<{
 }
 
 /**
- * Where `Credentials.oauth` keeps its tokens.
+ * Where `OAuth.credentials` keeps its tokens.
  *
  * @example
  * ```ts

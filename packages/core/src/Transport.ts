@@ -1,23 +1,14 @@
 /**
- * What carries the requests of a client. `InstallationClient` puts any `HttpClient` underneath; who brings
- * something else implements `Transport`, as `@effect-pleo/node` does.
+ * How requests are sent. Implement `Transport` to send them by something other than an `HttpClient`, and give it to
+ * `TransportInstallationService`, as `@effect-pleo/node` does.
  *
  * @since 0.1.0
  * @module
  */
-import type { ConfigError } from "effect/ConfigError"
-import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
-import type { Credentials } from "./Credentials.ts"
-import type { BadRequest } from "./InstallationError.ts"
-import type { InstallationService } from "./InstallationService.ts"
-import * as internal from "./internal/call/client.ts"
-import { fromTransport } from "./internal/http/sender.ts"
-import type { OnDrift } from "./SchemaDrift.ts"
-import type * as Server from "./Server.ts"
 
 /**
- * What is sent. Its method and URL are told beforehand: see `Transport`.
+ * A request. `Transport` has its method and URL.
  *
  * @example
  * ```ts
@@ -28,7 +19,7 @@ import type * as Server from "./Server.ts"
  * const describe = ({ body, headers }: Transport.Request) =>
  *   `${body.length} characters, ${Object.keys(headers).join(", ")}`
  *
- * const request = { headers: { authorization: "Bearer token", accept: "application/json" }, body: "{}" }
+ * const request = { headers: { authorization: "Bearer token", accept: "application/json" }, body: "{}", freshConnection: false }
  * assert.equal(describe(request), "2 characters, authorization, accept")
  * ```
  *
@@ -39,17 +30,19 @@ export interface Request {
   /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** Whether to send it over a connection that no other request has used or will use. */
+  readonly freshConnection: boolean
 }
 
 /**
- * An answer, whole.
+ * A response, with its whole body.
  *
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
  * import type { Transport } from "@effect-pleo/core"
  *
- * const toAnswer = async (response: Response): Promise<Transport.Answer> => {
+ * const toAnswer = async (response: Response): Promise<Transport.Response> => {
  *   const headers: Record<string, string> = {}
  *   response.headers.forEach((value, name) => {
  *     headers[name] = value
@@ -64,11 +57,11 @@ export interface Request {
  * @since 0.1.0
  * @category models
  */
-export interface Answer {
+export interface Response {
   readonly status: number
   /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
-  /** Of an answer that is no success (2xx), the start is enough. */
+  /** Of a response that is no success (2xx), the start is enough. */
   readonly body: Uint8Array
 }
 
@@ -85,7 +78,7 @@ export interface Answer {
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Credentials, Transport } from "@effect-pleo/core"
+ * import { Credentials, Transport, TransportInstallationService } from "@effect-pleo/core"
  * import * as Effect from "effect/Effect"
  * import * as Either from "effect/Either"
  * import * as Redacted from "effect/Redacted"
@@ -99,7 +92,7 @@ export interface Answer {
  *
  * const program = Effect.gen(function* () {
  *   const credentials = Credentials.bearer(Redacted.make("token"))
- *   const { update } = yield* Transport.makeService(transport, { credentials })
+ *   const { update } = yield* TransportInstallationService.make(transport, { credentials })
  *   return yield* Effect.flip(update({ status: "ACTIVATED" }))
  * })
  * const error = await Effect.runPromise(program)
@@ -120,7 +113,7 @@ export type Failure =
   | {
       readonly _tag: "Broken"
       readonly cause: unknown
-      readonly headers?: Answer["headers"] | undefined
+      readonly headers?: Response["headers"] | undefined
     }
 
 /**
@@ -130,7 +123,7 @@ export type Failure =
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Credentials, RetryPolicy, Transport } from "@effect-pleo/core"
+ * import { Credentials, RetryPolicy, Transport, TransportInstallationService } from "@effect-pleo/core"
  * import * as Effect from "effect/Effect"
  * import * as Fiber from "effect/Fiber"
  * import * as Redacted from "effect/Redacted"
@@ -145,7 +138,7 @@ export type Failure =
  *
  * const program = Effect.gen(function* () {
  *   const credentials = Credentials.bearer(Redacted.make("token"))
- *   const { update } = yield* Transport.makeService(() => neverAnswers, { credentials })
+ *   const { update } = yield* TransportInstallationService.make(() => neverAnswers, { credentials })
  *   const late = update({ status: "ACTIVATED" }).pipe(RetryPolicy.timeout("5 seconds"))
  *   const fiber = yield* Effect.fork(Effect.flip(late))
  *   yield* TestClock.adjust("5 seconds")
@@ -159,34 +152,15 @@ export type Failure =
  * @since 0.1.0
  * @category models
  */
-export type Send = (request: Request, onEnd: (end: Either.Either<Answer, Failure>) => void) => () => boolean
+export type Send = (request: Request, onEnd: (end: Either.Either<Response, Failure>) => void) => () => boolean
 
 /**
- * `PUT` updates an installation, `POST` refreshes tokens.
+ * Sends requests to one URL. It is called once for each URL, and does then what need not be done for each request.
  *
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import type { Transport } from "@effect-pleo/core"
- *
- * // A broken connection is opened anew for the one, and not for the other.
- * const mayBeSentAgain = (method: Transport.Method) => method === "PUT"
- * assert.deepEqual((["PUT", "POST"] as const).map(mayBeSentAgain), [true, false])
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export type Method = "PUT" | "POST"
-
-/**
- * What sends requests to one URL: what need not be done for each of them is done once. A `POST` cannot be sent
- * again when it broke off: a connection that was idle, and may be closed by now, is not for it.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, Transport } from "@effect-pleo/core"
+ * import { Credentials, Transport, TransportInstallationService } from "@effect-pleo/core"
  * import { Sandbox } from "@effect-pleo/sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Either from "effect/Either"
@@ -213,7 +187,7 @@ export type Method = "PUT" | "POST"
  * const program = Effect.gen(function* () {
  *   const { url } = yield* Sandbox.Sandbox
  *   const credentials = Credentials.bearer(Redacted.make("token"))
- *   const { update } = yield* Transport.makeService(overFetch, { credentials, server: url })
+ *   const { update } = yield* TransportInstallationService.make(overFetch, { credentials, server: url })
  *   return yield* update({ status: "ACTIVATED" })
  * })
  * const { status } = await Effect.runPromise(Effect.provide(program, Sandbox.layer()))
@@ -223,141 +197,4 @@ export type Method = "PUT" | "POST"
  * @since 0.1.0
  * @category models
  */
-export type Transport = (method: Method, url: URL) => Send
-
-/**
- * What `makeService` takes: the credentials, and where to send the updates.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, Transport } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const options: Transport.Options = {
- *   credentials: Effect.orDie(Credentials.bearer(Redacted.make("token"))),
- *   server: "https://pleo.example?token=1"
- * }
- *
- * const error = Effect.runSync(Effect.flip(Transport.makeService(() => () => () => false, options)))
- * assert.deepEqual(error.issues?.[0]?.path, ["server"])
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options<E = never, R = never> {
-  /** Run once, when the layer is built. `Credentials.use` replaces it for a single call or a region. */
-  readonly credentials: Effect.Effect<Credentials, E, R>
-  /** Default: `"production"`. */
-  readonly server?: Server.Server | undefined
-  /** Is told when an answer holds what this version does not know. */
-  readonly onDrift?: OnDrift | undefined
-}
-
-/**
- * What `makeServiceConfig` takes: other credentials than those of the configuration.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, Transport } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const options: Transport.ConfigOptions = {
- *   credentials: Effect.orDie(Credentials.bearer(Redacted.make("token")))
- * }
- *
- * // With them, PLEO_ACCESS_TOKEN and PLEO_API_KEY need not be set.
- * const service = Effect.runSync(Transport.makeServiceConfig(() => () => () => false, options))
- * assert.equal(typeof service.update, "function")
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface ConfigOptions<E = never, R = never> {
-  /** Default: `Credentials.config`. `Credentials.oauthConfig` is the other. */
-  readonly credentials?: Effect.Effect<Credentials, E, R> | undefined
-  /** Is told when an answer holds what this version does not know. */
-  readonly onDrift?: OnDrift | undefined
-}
-
-/**
- * An `InstallationService` over a transport. Fails with `BadRequest` when the server cannot be used.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, Transport } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Either from "effect/Either"
- * import * as Redacted from "effect/Redacted"
- *
- * const sent: Array<string> = []
- * const busy: Transport.Transport = (method, url) => (request, onEnd) => {
- *   sent.push(`${method} ${url} ${request.body}`)
- *   onEnd(Either.right({ status: 429, headers: { "retry-after": "7" }, body: new Uint8Array() }))
- *   return () => false
- * }
- *
- * const program = Effect.gen(function* () {
- *   const credentials = Credentials.apiKey(Redacted.make("key"))
- *   const { update } = yield* Transport.makeService(busy, { credentials, server: "staging" })
- *   return yield* Effect.flip(update({ status: "ACTIVATED" }))
- * })
- * const error = await Effect.runPromise(program)
- * assert.ok(error._tag === "Infrastructure" && error.reason === "RateLimited")
- * assert.deepEqual(sent, ['PUT https://external.staging.pleo.io/v1/installations/me {"status":"ACTIVATED"}'])
- * ```
- *
- * @since 0.1.0
- * @category constructors
- */
-export const makeService = <E, R>(
-  transport: Transport,
-  options: Options<E, R>
-): Effect.Effect<InstallationService["Type"], BadRequest | E, R> =>
-  internal.makeService(fromTransport(transport), options)
-
-/**
- * `makeService`, configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are
- * given.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { InstallationService, Transport } from "@effect-pleo/core"
- * import * as ConfigProvider from "effect/ConfigProvider"
- * import * as Effect from "effect/Effect"
- * import * as Either from "effect/Either"
- * import * as Layer from "effect/Layer"
- *
- * const offline: Transport.Transport = () => (_request, onEnd) => {
- *   onEnd(Either.left({ _tag: "Broken", cause: { code: "ENOTFOUND" } }))
- *   return () => false
- * }
- *
- * const live = Layer.effect(
- *   InstallationService.InstallationService,
- *   Transport.makeServiceConfig(offline)
- * ).pipe(Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["PLEO_API_KEY", "key"]])))))
- *
- * const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
- *   Effect.flip,
- *   Effect.provide(live),
- *   Effect.runPromise
- * )
- * assert.equal(error._tag, "Infrastructure")
- * ```
- *
- * @since 0.1.0
- * @category constructors
- */
-export const makeServiceConfig = <E = never, R = never>(
-  transport: Transport,
-  options: ConfigOptions<E, R> = {}
-): Effect.Effect<InstallationService["Type"], ConfigError | E, R> =>
-  internal.makeServiceConfig(fromTransport(transport), options)
+export type Transport = (method: "PUT" | "POST", url: URL) => Send

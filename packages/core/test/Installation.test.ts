@@ -5,7 +5,8 @@ import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import { Installation, InstallationErrorCode, InstallationStatus } from "../src/Installation.ts"
 import type { Issue } from "../src/InstallationError.ts"
-import { decodeInstallation } from "../src/internal/codec.ts"
+import * as Codec from "../src/internal/contract/codec.ts"
+import { updateInstallation } from "../src/internal/contract/operations.ts"
 import {
   errorCodes,
   exampleResponse,
@@ -13,6 +14,8 @@ import {
   requiredInResponse,
   statuses
 } from "./support/contract.ts"
+
+const { decode: decodeInstallation } = Codec.make(updateInstallation)
 
 const decode = (changes: Readonly<Record<string, unknown>> = {}): Installation =>
   Either.getOrThrowWith(decodeInstallation({ ...exampleResponse, ...changes }), (issues) =>

@@ -18,7 +18,7 @@ import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
 import { update } from "../src/InstallationService.ts"
-import { fromInvalidBody } from "../src/internal/failure.ts"
+import { fromInvalidBody } from "../src/internal/http/failure.ts"
 import { exampleResponse, exampleWithout, requiredInResponse } from "./support/contract.ts"
 import {
   activated,

@@ -12,6 +12,7 @@ import { Installation } from "../src/Installation.ts"
 import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from "../src/InstallationError.ts"
 import { update } from "../src/InstallationService.ts"
 import * as InstallationServiceTest from "../src/InstallationServiceTest.ts"
+import * as OAuth from "../src/OAuth.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { exampleRequest, statuses } from "./support/contract.ts"
 import { infrastructureReasons, unauthorizedReasons } from "./support/errors.ts"
@@ -523,7 +524,7 @@ describe("InstallationServiceTest", () => {
   })
 
   describe("customers", () => {
-    const of = (tenant: string) => Credentials.use(Credentials.tenant(tenant))
+    const of = (tenant: string) => Credentials.use(OAuth.tenant(tenant))
 
     it.effect("each have an installation, and are named in the record and to the script", () =>
       Effect.gen(function* () {

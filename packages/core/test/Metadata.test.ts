@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import { fromParseIssue } from "../src/internal/issues.ts"
+import { fromParseIssue } from "../src/internal/contract/issues.ts"
 import { type Json, Metadata, maxDepth } from "../src/Metadata.ts"
 import { cyclic, hostileKeys, jsonObject, nested, notJson } from "./support/json.ts"
 

@@ -7,19 +7,20 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Credentials from "../src/Credentials.ts"
+import * as OAuth from "../src/OAuth.ts"
 import { TokenStore } from "../src/TokenStore.ts"
+import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, answering, bearer, installation, send } from "./support/http.ts"
-import * as OAuth from "./support/oauth.ts"
 
 const complete = { PLEO_CLIENT_ID: "id", PLEO_CLIENT_SECRET: "secret" }
 
 const configured = (variables: Readonly<Record<string, string>>) =>
-  Credentials.oauthConfig.pipe(
+  OAuth.config.pipe(
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables)))),
-    Effect.provideService(TokenStore, new OAuth.Shelf().store)
+    Effect.provideService(TokenStore, new FakeOAuth.Shelf().store)
   )
 
-describe("Credentials.oauthConfig", () => {
+describe("OAuth.config", () => {
   it.scoped.each<Readonly<Record<string, string>>>([
     complete,
     { ...complete, PLEO_SERVER: "staging", PLEO_TENANT: "customer" },
@@ -45,22 +46,22 @@ describe("Credentials.oauthConfig", () => {
   )
 })
 
-describe("Credentials.tenant", () => {
+describe("OAuth.tenant", () => {
   it.effect("is refused by name when it is empty", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(Credentials.tenant(""))
+      const error = yield* Effect.flip(OAuth.tenant(""))
       expect(error).toMatchObject({ _tag: "BadRequest", issues: [{ path: ["tenant"], message: "is empty" }] })
     })
   )
 
-  it.effect("is named when the layer was not given oauth, and nothing is sent", () =>
+  it.effect("is named when the layer has no OAuth credentials, and nothing is sent", () =>
     Effect.gen(function* () {
       const { client, requests } = answering(() => installation())
       const error = yield* Effect.flip(
-        Credentials.use(send(client, { credentials: bearer("token") }), Credentials.tenant("customer"))
+        Credentials.use(send(client, { credentials: bearer("token") }), OAuth.tenant("customer"))
       )
       expect(error).toMatchObject({ _tag: "Unauthorized", reason: "Unauthenticated" })
-      expect(error.message).toContain("tenant: the layer was not given Credentials.oauth")
+      expect(error.message).toContain("tenant: the layer has no OAuth credentials")
       expect(requests).toEqual([])
     })
   )
@@ -69,11 +70,11 @@ describe("Credentials.tenant", () => {
 describe("closing the layer", () => {
   it.live("waits until what was sent is answered and stored", () =>
     Effect.gen(function* () {
-      const server = new OAuth.Server()
-      const shelf = new OAuth.Shelf()
-      yield* OAuth.storeTokens(shelf.store, server.authorize(), 0)
+      const server = new FakeOAuth.Server()
+      const shelf = new FakeOAuth.Shelf()
+      yield* FakeOAuth.storeTokens(shelf.store, server.authorize(), 0)
       const scope = yield* Scope.make()
-      const update = yield* Scope.extend(OAuth.startProcess(server, shelf.store), scope)
+      const update = yield* Scope.extend(FakeOAuth.startProcess(server, shelf.store), scope)
       const isSent = yield* Deferred.make<void>()
       const goOn = yield* Deferred.make<void>()
       server.tokenFaults.push((answer) =>
@@ -85,14 +86,14 @@ describe("closing the layer", () => {
       yield* Deferred.await(isSent)
       yield* Fiber.interrupt(fiber)
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-      yield* OAuth.settled
+      yield* FakeOAuth.settled
       expect(closing.unsafePoll()).toBeNull()
       yield* Deferred.succeed(goOn, undefined)
       yield* Fiber.join(closing)
       expect(shelf.only._tag).toBe("Active")
       expect(server.presented).toEqual(["refresh-canary-1"])
       const other = yield* Effect.scoped(
-        Effect.flatMap(OAuth.startProcess(server, shelf.store), (update) => update(activated))
+        Effect.flatMap(FakeOAuth.startProcess(server, shelf.store), (update) => update(activated))
       )
       expect(other).toMatchObject({ status: "ACTIVATED" })
       expect(server.presented).toEqual(["refresh-canary-1"])
@@ -101,10 +102,10 @@ describe("closing the layer", () => {
 
   it.live("leaves expired tokens alone from then on", () =>
     Effect.gen(function* () {
-      const server = new OAuth.Server()
-      const shelf = new OAuth.Shelf()
-      yield* OAuth.storeTokens(shelf.store, server.authorize(), 0)
-      const update = yield* Effect.scoped(OAuth.startProcess(server, shelf.store))
+      const server = new FakeOAuth.Server()
+      const shelf = new FakeOAuth.Shelf()
+      yield* FakeOAuth.storeTokens(shelf.store, server.authorize(), 0)
+      const update = yield* Effect.scoped(FakeOAuth.startProcess(server, shelf.store))
       expect(yield* Effect.flip(update(activated))).toMatchObject({
         reason: "TokenEndpoint",
         code: "UND_ERR_CLOSED"

@@ -6,19 +6,21 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
-import { Grants } from "../src/internal/grants.ts"
+import { monotonic } from "../src/internal/http/deadline.ts"
+import { Sessions } from "../src/internal/oauth/sessions.ts"
+import * as OAuth from "../src/OAuth.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
+import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, authorizationOf, bodyOf } from "./support/http.ts"
 import { privateSize } from "./support/inspect.ts"
-import * as OAuth from "./support/oauth.ts"
 
 /** Two customers of one layer, of whom the other's tokens are good for a day. */
-const two = (...[expiresIn, options]: Parameters<typeof OAuth.setUp>) =>
+const two = (...[expiresIn, options]: Parameters<typeof FakeOAuth.setUp>) =>
   Effect.gen(function* () {
-    const customer = yield* OAuth.setUp(expiresIn, options)
+    const customer = yield* FakeOAuth.setUp(expiresIn, options)
     const { server, shelf, update } = customer
-    yield* OAuth.storeTokens(shelf.store, server.authorize("other"), "1 day")
-    return { ...customer, ofOther: Credentials.use(update(activated), Credentials.tenant("other")) }
+    yield* FakeOAuth.storeTokens(shelf.store, server.authorize("other"), "1 day")
+    return { ...customer, ofOther: Credentials.use(update(activated), OAuth.tenant("other")) }
   })
 
 describe("a customer who is idle", () => {
@@ -46,9 +48,9 @@ describe("a customer who is idle", () => {
   it.scoped("is not let go while the tokens are renewed", () =>
     Effect.gen(function* () {
       const { ofOther, server, shelf, update } = yield* two(0, { timeout: "1 hour" })
-      server.tokenFaults.push(OAuth.slow("15 minutes"))
+      server.tokenFaults.push(FakeOAuth.slow("15 minutes"))
       const first = yield* Effect.fork(update(activated))
-      yield* OAuth.settled
+      yield* FakeOAuth.settled
       yield* Fiber.interrupt(first)
       yield* TestClock.adjust("12 minutes")
       yield* ofOther
@@ -77,7 +79,7 @@ describe("a customer who is idle", () => {
       yield* TestClock.adjust("11 minutes")
       yield* ofOther
       const later = yield* Effect.fork(update(activated))
-      yield* OAuth.settled
+      yield* FakeOAuth.settled
       expect(server.updates.at(-1)).toBe("access-canary-3 200")
       yield* Fiber.join(later)
       shelf.isReadOnly = false
@@ -91,21 +93,21 @@ describe("a customer who is idle", () => {
 
   it.effect("is not who was met just now, whatever the clock says", () =>
     Effect.gen(function* () {
-      const grants = new Grants({
-        clientId: OAuth.clientId,
-        clientSecret: Redacted.make(OAuth.clientSecret),
+      const sessions = new Sessions({
+        clientId: FakeOAuth.clientId,
+        clientSecret: Redacted.make(FakeOAuth.clientSecret),
         tokenEndpoint: new URL("https://auth.test/token"),
-        store: new OAuth.Shelf().store,
+        store: new FakeOAuth.Shelf().store,
         timeout: 1000
       })
       const clock = yield* Effect.clock
       yield* TestClock.adjust("1 hour")
-      grants.of("new", clock)
-      grants.of("other", clock).ready(clock)
-      expect(privateSize(grants, "#grants")).toBe(2)
+      sessions.of("new", clock)
+      sessions.touch(sessions.of("other", clock), monotonic(clock))
+      expect(privateSize(sessions, "#sessions")).toBe(2)
       yield* TestClock.adjust("10 minutes")
-      grants.of("other", clock).ready(clock)
-      expect(privateSize(grants, "#grants")).toBe(1)
+      sessions.touch(sessions.of("other", clock), monotonic(clock))
+      expect(privateSize(sessions, "#sessions")).toBe(1)
     })
   )
 })
@@ -117,11 +119,11 @@ describe("the order of updates", () => {
     `${JSON.parse(bodyOf(request)).metadata?.name} with ${authorizationOf(request)?.slice(-1)}`
 
   /** Notes the next updates that arrive, and then does with them what is asked for. */
-  const noting = (server: OAuth.Server, ...faults: ReadonlyArray<OAuth.Fault>) => {
+  const noting = (server: FakeOAuth.Server, ...faults: ReadonlyArray<FakeOAuth.Fault>) => {
     const noted: Array<string> = []
     server.updateFaults.push(
       ...faults.map(
-        (fault): OAuth.Fault =>
+        (fault): FakeOAuth.Fault =>
           (answer, request) => {
             noted.push(shown(request))
             return fault(answer, request)
@@ -131,16 +133,16 @@ describe("the order of updates", () => {
     return noted
   }
 
-  const works: OAuth.Fault = (answer) => Effect.sync(answer)
+  const works: FakeOAuth.Fault = (answer) => Effect.sync(answer)
 
   it.scoped("is each customer's own: one that is slow does not hold up another's", () =>
     Effect.gen(function* () {
       const { ofOther, server, update } = yield* two("1 hour")
-      server.updateFaults.push(OAuth.slow("1 minute"))
+      server.updateFaults.push(FakeOAuth.slow("1 minute"))
       const slow = yield* Effect.fork(update(activated))
-      yield* OAuth.settled
+      yield* FakeOAuth.settled
       const behind = yield* Effect.fork(update(activated))
-      yield* OAuth.settled
+      yield* FakeOAuth.settled
       yield* ofOther
       expect(server.updates).toEqual(["access-canary-2 200"])
       yield* TestClock.adjust("1 minute")
@@ -151,9 +153,9 @@ describe("the order of updates", () => {
 
   it.scoped("is kept across a refresh, though the tokens change between them", () =>
     Effect.gen(function* () {
-      const { server, update } = yield* OAuth.setUp("1 hour")
-      const noted = noting(server, OAuth.status(401), works, works, works, works)
-      server.tokenFaults.push(OAuth.slow("3 seconds"))
+      const { server, update } = yield* FakeOAuth.setUp("1 hour")
+      const noted = noting(server, FakeOAuth.status(401), works, works, works, works)
+      server.tokenFaults.push(FakeOAuth.slow("3 seconds"))
       const fibers = [yield* Effect.fork(update(named("a"))), yield* Effect.fork(update(named("b")))]
       yield* TestClock.adjust("1 second")
       fibers.push(yield* Effect.fork(update(named("c"))))
@@ -169,8 +171,8 @@ describe("the order of updates", () => {
 
   it.scoped("is kept by a retry: it is given up after a newer update with newer tokens", () =>
     Effect.gen(function* () {
-      const { server, update } = yield* OAuth.setUp("1 hour")
-      const noted = noting(server, OAuth.status(503), OAuth.status(401), works, works)
+      const { server, update } = yield* FakeOAuth.setUp("1 hour")
+      const noted = noting(server, FakeOAuth.status(503), FakeOAuth.status(401), works, works)
       const older = yield* update(named("older")).pipe(
         RetryPolicy.retry(),
         Effect.flip,

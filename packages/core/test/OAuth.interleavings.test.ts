@@ -11,17 +11,17 @@ import * as TestClock from "effect/TestClock"
 import { type InstallationError, isInstallationError } from "../src/InstallationError.ts"
 import type { InstallationService } from "../src/InstallationService.ts"
 import { TokenStore, TokenStoreError } from "../src/TokenStore.ts"
+import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated } from "./support/http.ts"
-import * as OAuth from "./support/oauth.ts"
 
 /** A process, which may stop for ever in the middle of whatever it does. */
 class Process {
   isDead = false
-  store: OAuth.Store
+  store: FakeOAuth.Store
   update: InstallationService["Type"]["update"] | undefined
   readonly next: Array<"works" | "fails" | "stores, and fails" | "takes long"> = []
 
-  constructor(shelf: OAuth.Shelf) {
+  constructor(shelf: FakeOAuth.Shelf) {
     const unlessDead = <A, E>(self: Effect.Effect<A, E>) =>
       Effect.suspend(() => (this.isDead ? Effect.never : self))
     const operate = <A>(operation: "load" | "save", self: Effect.Effect<A, TokenStoreError>) =>
@@ -49,13 +49,13 @@ class Process {
 
 const faults = {
   works: (answer) => Effect.sync(answer),
-  lost: OAuth.lost,
-  hangs: OAuth.hang,
-  "is slow": OAuth.slow("4 seconds"),
-  "is busy": OAuth.status(503),
-  unsent: OAuth.unsent,
-  "refuses the app": OAuth.oauthError("invalid_client", 401)
-} satisfies Record<string, OAuth.Fault>
+  lost: FakeOAuth.lost,
+  hangs: FakeOAuth.hang,
+  "is slow": FakeOAuth.slow("4 seconds"),
+  "is busy": FakeOAuth.status(503),
+  unsent: FakeOAuth.unsent,
+  "refuses the app": FakeOAuth.oauthError("invalid_client", 401)
+} satisfies Record<string, FakeOAuth.Fault>
 
 const sometimes = <A>(arbitrary: FastCheck.Arbitrary<A>) =>
   FastCheck.oneof(FastCheck.constant(undefined), arbitrary)
@@ -88,16 +88,16 @@ it.scoped.prop(
   [FastCheck.array(step, { minLength: 2, maxLength: 10 })],
   ([steps]) =>
     Effect.gen(function* () {
-      const server = new OAuth.Server()
+      const server = new FakeOAuth.Server()
       server.expiresIn = 60
-      const shelf = new OAuth.Shelf()
+      const shelf = new FakeOAuth.Shelf()
       const scope = yield* Scope.make()
-      yield* OAuth.storeTokens(shelf.store, server.authorize(), 0)
+      yield* FakeOAuth.storeTokens(shelf.store, server.authorize(), 0)
       const processes: Array<Process> = []
       const start = Effect.gen(function* () {
         const process = new Process(shelf)
         process.update = yield* Scope.extend(
-          OAuth.startProcess(server, process.store, { timeout: "10 seconds" }),
+          FakeOAuth.startProcess(server, process.store, { timeout: "10 seconds" }),
           scope
         )
         return process
@@ -108,15 +108,15 @@ it.scoped.prop(
         readonly fiber: Fiber.RuntimeFiber<unknown, InstallationError>
       }> = []
       for (const each of steps) {
-        if (each.consents) yield* OAuth.storeTokens(shelf.store, server.authorize(), 0)
+        if (each.consents) yield* FakeOAuth.storeTokens(shelf.store, server.authorize(), 0)
         const of = processes[each.of]
         if (of?.update === undefined) throw new Error("no such process")
         of.next.push(...each.store)
         if (each.endpoint !== undefined) server.tokenFaults.push(faults[each.endpoint])
-        if (each.isRejected) server.updateFaults.push(OAuth.status(401))
+        if (each.isRejected) server.updateFaults.push(FakeOAuth.status(401))
         const fiber = yield* Effect.fork(of.update(activated))
         begun.push({ of, fiber })
-        yield* OAuth.settled
+        yield* FakeOAuth.settled
         yield* TestClock.adjust(each.wait)
         if (each.isInterrupted) yield* Effect.fork(Fiber.interrupt(fiber))
         if (!each.dies) continue
@@ -142,7 +142,7 @@ it.scoped.prop(
       }
       // Whatever has happened: a new consent is the end of it. Whoever holds older tokens learns of it by a 401.
       server.revoke()
-      yield* OAuth.storeTokens(shelf.store, server.authorize())
+      yield* FakeOAuth.storeTokens(shelf.store, server.authorize())
       const last = yield* Effect.forEach(processes, ({ update }) =>
         Effect.fork(update?.(activated) ?? Effect.void)
       )

@@ -5,13 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
+import * as OAuth from "../src/OAuth.ts"
+import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated } from "./support/http.ts"
-import * as OAuth from "./support/oauth.ts"
 
 const reauthorise = { _tag: "Unauthorized", reason: "ReauthorizationRequired" }
 
 /** Stores what a process leaves behind that dies while it refreshes. */
-const leaveLease = (shelf: OAuth.Shelf, key: string, duration: Duration.DurationInput = "20 seconds") => {
+const leaveLease = (shelf: FakeOAuth.Shelf, key: string, duration: Duration.DurationInput = "20 seconds") => {
   const stored = shelf.stored.get(key)
   if (stored?.authorization._tag !== "Active") throw new Error("no tokens are stored")
   return shelf.store.save(key, stored.generation, {
@@ -22,7 +23,7 @@ const leaveLease = (shelf: OAuth.Shelf, key: string, duration: Duration.Duration
   })
 }
 
-const onlyKey = (shelf: OAuth.Shelf): string => [...shelf.stored.keys()].join()
+const onlyKey = (shelf: FakeOAuth.Shelf): string => [...shelf.stored.keys()].join()
 
 /** The test's clock, as a process has it whose wall clock is off. */
 const off = (hours: number) =>
@@ -41,9 +42,9 @@ const off = (hours: number) =>
 describe("processes that share a store", () => {
   it.scoped("refresh once together, and both go on with what came of it", () =>
     Effect.gen(function* () {
-      const { server, shelf, update } = yield* OAuth.setUp(0)
-      const other = yield* OAuth.startProcess(server, shelf.store)
-      server.tokenFaults.push(OAuth.slow("3 seconds"))
+      const { server, shelf, update } = yield* FakeOAuth.setUp(0)
+      const other = yield* FakeOAuth.startProcess(server, shelf.store)
+      server.tokenFaults.push(FakeOAuth.slow("3 seconds"))
       const fiber = yield* Effect.fork(
         Effect.all([update(activated), other(activated)], { concurrency: "unbounded" })
       )
@@ -58,12 +59,12 @@ describe("processes that share a store", () => {
     "use tokens that are stored anew while a refresh is under way, and not what that one brings",
     () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
-        server.tokenFaults.push(OAuth.slow("1 second"))
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
+        server.tokenFaults.push(FakeOAuth.slow("1 second"))
         const fiber = yield* Effect.fork(update(activated))
         yield* TestClock.adjust("500 millis")
         const anew = server.authorize()
-        yield* OAuth.storeTokens(shelf.store, anew)
+        yield* FakeOAuth.storeTokens(shelf.store, anew)
         yield* TestClock.adjust("500 millis")
         yield* Fiber.join(fiber)
         expect(server.updates).toEqual([`${anew.accessToken} 200`])
@@ -76,7 +77,7 @@ describe("processes that share a store", () => {
       "whose owner died is declared lost after its duration, not earlier and not refreshed, with a clock that is %i hours off",
       (hours) =>
         Effect.gen(function* () {
-          const { server, shelf, update } = yield* OAuth.setUp(0)
+          const { server, shelf, update } = yield* FakeOAuth.setUp(0)
           yield* leaveLease(shelf, onlyKey(shelf))
           const fiber = yield* Effect.fork(
             Effect.withClock(Effect.flip(update(activated)), yield* off(hours))
@@ -88,30 +89,30 @@ describe("processes that share a store", () => {
           expect(yield* Fiber.join(fiber)).toMatchObject(reauthorise)
           expect(shelf.only).toMatchObject({ _tag: "Ended", reason: "Lost" })
           expect(server.tokenRequests).toEqual([])
-          yield* OAuth.storeTokens(shelf.store, server.authorize())
+          yield* FakeOAuth.storeTokens(shelf.store, server.authorize())
           expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
         })
     )
 
     it.scoped("of another customer keeps nobody waiting, however many there are", () =>
       Effect.gen(function* () {
-        const server = new OAuth.Server()
-        const shelf = new OAuth.Shelf()
+        const server = new FakeOAuth.Server()
+        const shelf = new FakeOAuth.Shelf()
         const leased = Array.from({ length: 16 }, (_, index) => `leased-${index}`)
         for (const tenant of leased) {
-          yield* OAuth.storeTokens(shelf.store, server.authorize(tenant), 0)
+          yield* FakeOAuth.storeTokens(shelf.store, server.authorize(tenant), 0)
           const key = [...shelf.stored.keys()].at(-1)
           if (key !== undefined) yield* leaveLease(shelf, key, "2 seconds")
         }
-        yield* OAuth.storeTokens(shelf.store, server.authorize("free"), 0)
-        const update = yield* OAuth.startProcess(server, shelf.store)
-        const updateOf = (tenant: string) => Credentials.use(update(activated), Credentials.tenant(tenant))
+        yield* FakeOAuth.storeTokens(shelf.store, server.authorize("free"), 0)
+        const update = yield* FakeOAuth.startProcess(server, shelf.store)
+        const updateOf = (tenant: string) => Credentials.use(update(activated), OAuth.tenant(tenant))
         const waiting = yield* Effect.fork(
           Effect.forEach(leased, (tenant) => Effect.flip(updateOf(tenant)), { concurrency: "unbounded" })
         )
-        yield* OAuth.settled
+        yield* FakeOAuth.settled
         const free = yield* Effect.fork(updateOf("free"))
-        yield* OAuth.settled
+        yield* FakeOAuth.settled
         expect(server.updates).toEqual(["access-canary-18 200"])
         yield* Fiber.join(free)
         yield* TestClock.adjust("3 seconds")
@@ -123,7 +124,7 @@ describe("processes that share a store", () => {
       "that was stored, though the store said it was not, is given back before it counts as lost",
       () =>
         Effect.gen(function* () {
-          const { server, shelf, update } = yield* OAuth.setUp(0)
+          const { server, shelf, update } = yield* FakeOAuth.setUp(0)
           shelf.next.push("works", "stores, and fails")
           expect(yield* Effect.flip(update(activated))).toMatchObject({
             reason: "TokenStore",
@@ -131,7 +132,7 @@ describe("processes that share a store", () => {
             isRetryable: true
           })
           expect(server.tokenRequests).toEqual([])
-          const other = yield* OAuth.startProcess(server, shelf.store)
+          const other = yield* FakeOAuth.startProcess(server, shelf.store)
           const fiber = yield* Effect.fork(other(activated))
           yield* TestClock.adjust("1 second")
           expect(yield* Fiber.join(fiber)).toMatchObject({ status: "ACTIVATED" })
@@ -141,7 +142,7 @@ describe("processes that share a store", () => {
 
     it.scoped("of the same kind is taken up at once by the process whose own it is", () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         // Nor can it be given back at first.
         shelf.next.push("works", "stores, and fails", "fails")
         yield* Effect.flip(update(activated))
@@ -155,7 +156,7 @@ describe("processes that share a store", () => {
 
     it.scoped("of the same kind is given back once, however often the store fails", () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         shelf.isReadOnly = true
         yield* Effect.replicateEffect(Effect.flip(update(activated)), 20, { discard: true })
         const { loads } = shelf
@@ -170,10 +171,10 @@ describe("processes that share a store", () => {
 
     it.scoped("under which nothing was sent is not lost, though another process has said so", () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.tokenFaults.push((answer, request) => {
           shelf.isDown = true
-          return OAuth.status(503)(answer, request)
+          return FakeOAuth.status(503)(answer, request)
         })
         const fiber = yield* Effect.fork(Effect.flip(update(activated)))
         yield* TestClock.adjust("25 seconds")
@@ -185,7 +186,7 @@ describe("processes that share a store", () => {
         yield* shelf.store.save(key, stored.generation, { _tag: "Ended", reason: "Lost", lease })
         yield* TestClock.adjust("5 seconds")
         expect(shelf.only._tag).toBe("Active")
-        const other = yield* OAuth.startProcess(server, shelf.store)
+        const other = yield* FakeOAuth.startProcess(server, shelf.store)
         expect(yield* other(activated)).toMatchObject({ status: "ACTIVATED" })
         expect(server.replayed).toEqual([])
       })
@@ -194,9 +195,9 @@ describe("processes that share a store", () => {
 
   it.scoped("a refresh whose answer is lost is not sent again, by whichever process", () =>
     Effect.gen(function* () {
-      const { server, shelf, update } = yield* OAuth.setUp(0)
-      const other = yield* OAuth.startProcess(server, shelf.store)
-      server.tokenFaults.push(OAuth.lost)
+      const { server, shelf, update } = yield* FakeOAuth.setUp(0)
+      const other = yield* FakeOAuth.startProcess(server, shelf.store)
+      server.tokenFaults.push(FakeOAuth.lost)
       for (const each of [update, other, update])
         expect(yield* Effect.flip(each(activated))).toMatchObject(reauthorise)
       expect(server.presented).toEqual(["refresh-canary-1"])
@@ -205,7 +206,7 @@ describe("processes that share a store", () => {
 
   describe("new tokens that cannot be stored", () => {
     const receiveWhileDown = Effect.gen(function* () {
-      const { server, shelf, update } = yield* OAuth.setUp(0)
+      const { server, shelf, update } = yield* FakeOAuth.setUp(0)
       server.tokenFaults.push((answer) =>
         Effect.sync(() => {
           shelf.isDown = true
@@ -228,7 +229,7 @@ describe("processes that share a store", () => {
         expect(shelf.only._tag).toBe("Refreshing")
         yield* TestClock.adjust("5 seconds")
         expect(shelf.only._tag).toBe("Active")
-        const other = yield* OAuth.startProcess(server, shelf.store)
+        const other = yield* FakeOAuth.startProcess(server, shelf.store)
         yield* other(activated)
         expect(server.replayed).toEqual([])
       })
@@ -242,7 +243,7 @@ describe("processes that share a store", () => {
         const { lease } = stored.authorization
         shelf.isDown = false
         yield* shelf.store.save(key, stored.generation, { _tag: "Ended", reason: "Lost", lease })
-        const other = yield* OAuth.startProcess(server, shelf.store)
+        const other = yield* FakeOAuth.startProcess(server, shelf.store)
         expect(yield* Effect.flip(other(activated))).toMatchObject(reauthorise)
         yield* TestClock.adjust("5 seconds")
         yield* other(activated)
@@ -255,9 +256,9 @@ describe("processes that share a store", () => {
         const { server, shelf } = yield* receiveWhileDown
         shelf.isDown = false
         const anew = server.authorize()
-        yield* OAuth.storeTokens(shelf.store, anew)
+        yield* FakeOAuth.storeTokens(shelf.store, anew)
         yield* TestClock.adjust("1 minute")
-        const other = yield* OAuth.startProcess(server, shelf.store)
+        const other = yield* FakeOAuth.startProcess(server, shelf.store)
         yield* other(activated)
         expect(server.updates.at(-1)).toBe(`${anew.accessToken} 200`)
       })
@@ -267,11 +268,11 @@ describe("processes that share a store", () => {
       Effect.gen(function* () {
         const { server, shelf, update } = yield* receiveWhileDown
         shelf.isDown = false
-        server.updateFaults.push(OAuth.status(401))
+        server.updateFaults.push(FakeOAuth.status(401))
         yield* update(activated)
         expect(server.presented).toEqual(["refresh-canary-1", "refresh-canary-2"])
         yield* TestClock.adjust("1 minute")
-        const other = yield* OAuth.startProcess(server, shelf.store)
+        const other = yield* FakeOAuth.startProcess(server, shelf.store)
         yield* other(activated)
         expect(server.replayed).toEqual([])
         expect(server.updates.at(-1)).toBe("access-canary-3 200")

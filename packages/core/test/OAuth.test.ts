@@ -8,25 +8,26 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
 import type { InstallationError } from "../src/InstallationError.ts"
+import * as OAuth from "../src/OAuth.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import * as TextTokenStore from "../src/TextTokenStore.ts"
 import { TokenStore } from "../src/TokenStore.ts"
+import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, bodyOf } from "./support/http.ts"
-import * as OAuth from "./support/oauth.ts"
 import { Leaky, leaks, probes } from "./support/probes.ts"
 import { recordingTracer } from "./support/tracer.ts"
 
 const reauthorise = { _tag: "Unauthorized", reason: "ReauthorizationRequired" }
 
-const accessTokenOf = (shelf: OAuth.Shelf) =>
+const accessTokenOf = (shelf: FakeOAuth.Shelf) =>
   "tokens" in shelf.only ? Redacted.value(shelf.only.tokens.accessToken) : shelf.only._tag
 
-describe("Credentials.oauth", () => {
+describe("OAuth.credentials", () => {
   describe("a 401", () => {
     it.scoped("is the last word on a new token, until tokens are stored anew", () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
-        server.updateFaults.push(OAuth.status(401), OAuth.status(401))
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
+        server.updateFaults.push(FakeOAuth.status(401), FakeOAuth.status(401))
         for (let time = 0; time < 2; time++)
           expect(yield* Effect.flip(update(activated))).toMatchObject({
             reason: "Unauthenticated",
@@ -34,7 +35,7 @@ describe("Credentials.oauth", () => {
           })
         expect(server.presented).toEqual(["refresh-canary-1"])
         server.revoke()
-        yield* OAuth.storeTokens(shelf.store, server.authorize())
+        yield* FakeOAuth.storeTokens(shelf.store, server.authorize())
         expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
         expect(server.presented).toEqual(["refresh-canary-1"])
         expect(server.updates.slice(2)).toEqual(["access-canary-2 401", "access-canary-3 200"])
@@ -43,8 +44,8 @@ describe("Credentials.oauth", () => {
 
     it.scoped("is told as it is when the store cannot be read", () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
-        server.updateFaults.push(OAuth.status(401), OAuth.status(401))
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
+        server.updateFaults.push(FakeOAuth.status(401), FakeOAuth.status(401))
         yield* Effect.flip(update(activated))
         shelf.isDown = true
         expect(yield* Effect.flip(update(activated))).toMatchObject({
@@ -58,10 +59,10 @@ describe("Credentials.oauth", () => {
       "renews a token that was known to Pleo when it answered another update with %i",
       (status) =>
         Effect.gen(function* () {
-          const { server, update } = yield* OAuth.setUp(0)
-          server.updateFaults.push(OAuth.status(status))
+          const { server, update } = yield* FakeOAuth.setUp(0)
+          server.updateFaults.push(FakeOAuth.status(status))
           expect(yield* Effect.flip(update(activated))).toMatchObject({ status })
-          server.updateFaults.push(OAuth.status(401))
+          server.updateFaults.push(FakeOAuth.status(401))
           expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
           expect(server.presented).toEqual(["refresh-canary-1", "refresh-canary-2"])
         })
@@ -69,8 +70,8 @@ describe("Credentials.oauth", () => {
 
     it.scoped("does not renew a token that was met by a 503 before", () =>
       Effect.gen(function* () {
-        const { server, update } = yield* OAuth.setUp(0)
-        server.updateFaults.push(OAuth.status(503), OAuth.status(401))
+        const { server, update } = yield* FakeOAuth.setUp(0)
+        server.updateFaults.push(FakeOAuth.status(503), FakeOAuth.status(401))
         yield* Effect.flip(update(activated))
         expect(yield* Effect.flip(update(activated))).toMatchObject({ reason: "Unauthenticated" })
         expect(server.presented).toEqual(["refresh-canary-1"])
@@ -79,11 +80,11 @@ describe("Credentials.oauth", () => {
 
     it.scoped("to a token leaves it unused, also while the app is not accepted", () =>
       Effect.gen(function* () {
-        const { server, update } = yield* OAuth.setUp()
-        server.updateFaults.push(OAuth.status(401))
+        const { server, update } = yield* FakeOAuth.setUp()
+        server.updateFaults.push(FakeOAuth.status(401))
         server.tokenFaults.push(
-          OAuth.oauthError("invalid_client", 401),
-          OAuth.oauthError("invalid_client", 401)
+          FakeOAuth.oauthError("invalid_client", 401),
+          FakeOAuth.oauthError("invalid_client", 401)
         )
         for (let time = 0; time < 2; time++)
           expect((yield* Effect.flip(update(activated))).message).toContain("invalid_client")
@@ -97,18 +98,18 @@ describe("Credentials.oauth", () => {
   describe("a refresh", () => {
     interface Case {
       readonly name: string
-      readonly fault: OAuth.Fault
+      readonly fault: FakeOAuth.Fault
       readonly error: Readonly<Record<string, unknown>>
       readonly says: string
       readonly stored: "Active" | "Refused" | "Lost"
     }
 
     const broken =
-      (cause: object): OAuth.Fault =>
+      (cause: object): FakeOAuth.Fault =>
       (_, request) =>
-        OAuth.broken(request, cause)
+        FakeOAuth.broken(request, cause)
 
-    const refused = (name: string, fault: OAuth.Fault): Case => ({
+    const refused = (name: string, fault: FakeOAuth.Fault): Case => ({
       name,
       fault,
       error: { ...reauthorise, isRetryable: false },
@@ -116,7 +117,7 @@ describe("Credentials.oauth", () => {
       stored: "Refused"
     })
 
-    const lost = (name: string, fault: OAuth.Fault): Case => ({
+    const lost = (name: string, fault: FakeOAuth.Fault): Case => ({
       name,
       fault,
       error: { ...reauthorise, isRetryable: false },
@@ -126,7 +127,7 @@ describe("Credentials.oauth", () => {
 
     const ofApp = (code: string, status: number): Case => ({
       name: `${code} with the status ${status}`,
-      fault: OAuth.oauthError(code, status),
+      fault: FakeOAuth.oauthError(code, status),
       error: { _tag: "Unauthorized", reason: "Unauthenticated", isRetryable: false },
       says: `clientId: the authorisation server answered ${code} (status ${status})`,
       stored: "Active"
@@ -134,7 +135,7 @@ describe("Credentials.oauth", () => {
 
     const unavailable = (
       name: string,
-      fault: OAuth.Fault,
+      fault: FakeOAuth.Fault,
       error: { readonly isRetryable: boolean } & Readonly<Record<string, unknown>>,
       says: string
     ): Case => ({
@@ -153,7 +154,7 @@ describe("Credentials.oauth", () => {
     ): Case =>
       unavailable(
         `the status ${status}${body === "" ? "" : `, ${body}`}`,
-        OAuth.status(status, body, headers),
+        FakeOAuth.status(status, body, headers),
         { status, isRetryable },
         `status ${status})`
       )
@@ -176,9 +177,9 @@ describe("Credentials.oauth", () => {
         "consent_required",
         "interaction_required",
         "login_required"
-      ].map((code) => refused(code, OAuth.oauthError(code))),
-      refused("invalid_grant with the status 401", OAuth.oauthError("invalid_grant", 401)),
-      refused("invalid_grant with the status 403", OAuth.oauthError("invalid_grant", 403)),
+      ].map((code) => refused(code, FakeOAuth.oauthError(code))),
+      refused("invalid_grant with the status 401", FakeOAuth.oauthError("invalid_grant", 401)),
+      refused("invalid_grant with the status 403", FakeOAuth.oauthError("invalid_grant", 403)),
       ofApp("invalid_client", 401),
       ofApp("invalid_client", 400),
       ofApp("unauthorized_client", 400),
@@ -189,7 +190,7 @@ describe("Credentials.oauth", () => {
       {
         ...unavailable(
           "429 with Retry-After",
-          OAuth.status(429, "", { "retry-after": "7" }),
+          FakeOAuth.status(429, "", { "retry-after": "7" }),
           { status: 429, isRetryable: true, retryAfter: Duration.seconds(7) },
           "status 429)"
         ),
@@ -242,68 +243,68 @@ describe("Credentials.oauth", () => {
         { code: "CERT_HAS_EXPIRED", isRetryable: false },
         "CERT_HAS_EXPIRED)"
       ),
-      lost("a connection that is reset", OAuth.lost),
+      lost("a connection that is reset", FakeOAuth.lost),
       lost("ETIMEDOUT while reading", broken({ code: "ETIMEDOUT", syscall: "read" })),
       lost("an error that says nothing", broken({})),
-      lost("no answer in time", OAuth.hang),
-      lost("502", OAuth.status(502)),
-      lost("504", OAuth.status(504)),
+      lost("no answer in time", FakeOAuth.hang),
+      lost("502", FakeOAuth.status(502)),
+      lost("504", FakeOAuth.status(504)),
       lost(
         "a page",
-        OAuth.answered(() => "<!doctype html>")
+        FakeOAuth.answered(() => "<!doctype html>")
       ),
       lost(
         "an empty success",
-        OAuth.answered(() => "")
+        FakeOAuth.answered(() => "")
       ),
       lost(
         "null",
-        OAuth.answered(() => null)
+        FakeOAuth.answered(() => null)
       ),
       lost(
         "no tokens",
-        OAuth.answered(() => ({}))
+        FakeOAuth.answered(() => ({}))
       ),
       lost(
         "an empty access token",
-        OAuth.answered((pair) => ({ ...pair, access_token: "" }))
+        FakeOAuth.answered((pair) => ({ ...pair, access_token: "" }))
       ),
       lost(
         "an access token that is a number",
-        OAuth.answered((pair) => ({ ...pair, access_token: 1 }))
+        FakeOAuth.answered((pair) => ({ ...pair, access_token: 1 }))
       ),
       lost(
         "an access token that splits headers",
-        OAuth.answered((pair) => ({ ...pair, access_token: "a\nb" }))
+        FakeOAuth.answered((pair) => ({ ...pair, access_token: "a\nb" }))
       ),
       lost(
         "an empty refresh token",
-        OAuth.answered((pair) => ({ ...pair, refresh_token: "" }))
+        FakeOAuth.answered((pair) => ({ ...pair, refresh_token: "" }))
       ),
       lost(
         "a refresh token that is null",
-        OAuth.answered((pair) => ({ ...pair, refresh_token: null }))
+        FakeOAuth.answered((pair) => ({ ...pair, refresh_token: null }))
       ),
       lost(
         "tokens of another type",
-        OAuth.answered((pair) => ({ ...pair, token_type: "mac" }))
+        FakeOAuth.answered((pair) => ({ ...pair, token_type: "mac" }))
       ),
       lost(
         "invalid_grant as a success",
-        OAuth.answered(() => ({ error: "invalid_grant" }))
+        FakeOAuth.answered(() => ({ error: "invalid_grant" }))
       )
     ]
 
     it.scoped.each(cases)("answered with $name ends as it should, and so does what is stored", (each) =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.tokenFaults.push(each.fault)
         const fiber = yield* Effect.fork(Effect.flip(update(activated)))
         yield* TestClock.adjust("10 seconds")
         const error = yield* Fiber.join(fiber)
         expect(error).toMatchObject({ ...each.error, mayHaveBeenApplied: false })
         expect(error.message).toContain(each.says)
-        expect(leaks(error, OAuth.clientSecret, "access-canary", "refresh-canary")).toEqual([])
+        expect(leaks(error, FakeOAuth.clientSecret, "access-canary", "refresh-canary")).toEqual([])
         expect(server.updates).toEqual([])
         expect(server.tokenRequests).toHaveLength(1)
         if (each.stored === "Active") {
@@ -314,7 +315,7 @@ describe("Credentials.oauth", () => {
           expect(shelf.only).toMatchObject({ _tag: "Ended", reason: each.stored })
           yield* Effect.flip(update(activated))
           expect(server.tokenRequests).toHaveLength(1)
-          yield* OAuth.storeTokens(shelf.store, server.authorize())
+          yield* FakeOAuth.storeTokens(shelf.store, server.authorize())
           expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
         }
         expect(server.replayed).toEqual([])
@@ -323,7 +324,7 @@ describe("Credentials.oauth", () => {
 
     it.scoped("is a form with these fields and headers, sent to the token endpoint alone", () =>
       Effect.gen(function* () {
-        const { server, update } = yield* OAuth.setUp(0)
+        const { server, update } = yield* FakeOAuth.setUp(0)
         yield* update(activated)
         const [request] = server.tokenRequests
         expect(request?.method).toBe("POST")
@@ -332,8 +333,8 @@ describe("Credentials.oauth", () => {
         expect([...new URLSearchParams(bodyOf(request))]).toEqual([
           ["grant_type", "refresh_token"],
           ["refresh_token", "refresh-canary-1"],
-          ["client_id", OAuth.clientId],
-          ["client_secret", OAuth.clientSecret]
+          ["client_id", FakeOAuth.clientId],
+          ["client_secret", FakeOAuth.clientSecret]
         ])
         expect(request?.headers["content-type"]).toBe("application/x-www-form-urlencoded")
         expect(request?.headers).not.toHaveProperty("authorization")
@@ -342,7 +343,7 @@ describe("Credentials.oauth", () => {
 
     it.scoped("whose answer has no refresh token goes on with the one that was sent", () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.tokenFaults.push(() => Effect.succeed(new Response('{"access_token":"access-canary-x"}')))
         yield* Effect.flip(update(activated))
         expect(accessTokenOf(shelf)).toBe("access-canary-x")
@@ -371,7 +372,7 @@ describe("Credentials.oauth", () => {
       "whose expires_in is %j brings a life of %j ms, in every store",
       ([seconds, millis]) =>
         Effect.gen(function* () {
-          const { server, shelf, update } = yield* OAuth.setUp(0)
+          const { server, shelf, update } = yield* FakeOAuth.setUp(0)
           server.expiresIn = seconds
           yield* update(activated)
           const stored = shelf.only
@@ -400,7 +401,7 @@ describe("Credentials.oauth", () => {
       { life: "100 seconds", seconds: 100, margin: 10 }
     ] as const)("of tokens that live $life is met $margin seconds before, and not earlier", (each) =>
       Effect.gen(function* () {
-        const { server, update } = yield* OAuth.setUp(each.life)
+        const { server, update } = yield* FakeOAuth.setUp(each.life)
         yield* TestClock.adjust(Duration.seconds(each.seconds - each.margin - 1))
         yield* update(activated)
         expect(server.presented).toEqual([])
@@ -413,9 +414,9 @@ describe("Credentials.oauth", () => {
 
     it.scoped("that is not known is when Pleo says so", () =>
       Effect.gen(function* () {
-        const { server, update } = yield* OAuth.setUp(undefined)
+        const { server, update } = yield* FakeOAuth.setUp(undefined)
         server.expiresIn = undefined
-        server.updateFaults.push(OAuth.status(401))
+        server.updateFaults.push(FakeOAuth.status(401))
         yield* update(activated)
         yield* TestClock.adjust("300 days")
         yield* update(activated)
@@ -424,7 +425,7 @@ describe("Credentials.oauth", () => {
     )
 
     const inMargin = Effect.gen(function* () {
-      const customer = yield* OAuth.setUp("1 hour")
+      const customer = yield* FakeOAuth.setUp("1 hour")
       yield* customer.update(activated)
       yield* TestClock.adjust("3545 seconds")
       return customer
@@ -433,7 +434,7 @@ describe("Credentials.oauth", () => {
     it.scoped("is not told before it, while the endpoint is down, and the endpoint is left alone", () =>
       Effect.gen(function* () {
         const { server, update } = yield* inMargin
-        for (let time = 0; time < 9; time++) server.tokenFaults.push(OAuth.status(503))
+        for (let time = 0; time < 9; time++) server.tokenFaults.push(FakeOAuth.status(503))
         for (let time = 0; time < 3; time++) yield* update(activated)
         yield* TestClock.adjust("4999 millis")
         yield* update(activated)
@@ -452,7 +453,7 @@ describe("Credentials.oauth", () => {
     it.scoped("is not met before the time for which the endpoint asks to be left alone", () =>
       Effect.gen(function* () {
         const { server, update } = yield* inMargin
-        server.tokenFaults.push(OAuth.status(429, "", { "retry-after": "30" }))
+        server.tokenFaults.push(FakeOAuth.status(429, "", { "retry-after": "30" }))
         yield* update(activated)
         yield* TestClock.adjust("29 seconds")
         yield* update(activated)
@@ -480,8 +481,8 @@ describe("Credentials.oauth", () => {
   describe("an endpoint that asks to be left alone, of expired tokens", () => {
     const asked = (status: number) =>
       Effect.gen(function* () {
-        const customer = yield* OAuth.setUp(0)
-        customer.server.tokenFaults.push(OAuth.status(status, "", { "retry-after": "30" }))
+        const customer = yield* FakeOAuth.setUp(0)
+        customer.server.tokenFaults.push(FakeOAuth.status(status, "", { "retry-after": "30" }))
         const refusal = { reason: "TokenEndpoint", status, retryAfter: Duration.seconds(30) }
         expect(yield* Effect.flip(customer.update(activated))).toMatchObject(refusal)
         return { ...customer, refusal }
@@ -506,7 +507,7 @@ describe("Credentials.oauth", () => {
         const { server, shelf, update } = yield* asked(429)
         yield* TestClock.adjust("1 second")
         const anew = server.authorize()
-        yield* OAuth.storeTokens(shelf.store, anew)
+        yield* FakeOAuth.storeTokens(shelf.store, anew)
         yield* update(activated)
         expect(server.updates).toEqual([`${anew.accessToken} 200`])
         expect(server.tokenRequests).toHaveLength(1)
@@ -522,7 +523,7 @@ describe("Credentials.oauth", () => {
       ["storing the lease", ["works", "throws"]]
     ] as const)("that breaks at %s, %j, is one that fails, and nothing is lost", ([, steps]) =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         shelf.next.push(...steps)
         const fiber = yield* Effect.fork(
           Effect.replicateEffect(Effect.either(update(activated)), 3, { concurrency: "unbounded" })
@@ -540,7 +541,7 @@ describe("Credentials.oauth", () => {
       "that breaks at storing new tokens is asked again until it has them: %s",
       (step) =>
         Effect.gen(function* () {
-          const { server, shelf, update } = yield* OAuth.setUp(0)
+          const { server, shelf, update } = yield* FakeOAuth.setUp(0)
           shelf.next.push("works", "works", step, step, step)
           const fiber = yield* Effect.fork(
             Effect.replicateEffect(update(activated), 3, { concurrency: "unbounded" })
@@ -555,7 +556,7 @@ describe("Credentials.oauth", () => {
 
     it.scoped("that hangs is one that fails, after the timeout", () =>
       Effect.gen(function* () {
-        const { shelf, update } = yield* OAuth.setUp(0, { timeout: "3 seconds" })
+        const { shelf, update } = yield* FakeOAuth.setUp(0, { timeout: "3 seconds" })
         for (const steps of [["hangs"], ["works", "hangs"]] as const) {
           shelf.next.push(...steps)
           const fiber = yield* Effect.fork(Effect.flip(update(activated)))
@@ -568,8 +569,8 @@ describe("Credentials.oauth", () => {
 
     it.scoped("without tokens of the customer is told, and nothing is sent", () =>
       Effect.gen(function* () {
-        const server = new OAuth.Server()
-        const update = yield* OAuth.startProcess(server, new OAuth.Shelf().store)
+        const server = new FakeOAuth.Server()
+        const update = yield* FakeOAuth.startProcess(server, new FakeOAuth.Shelf().store)
         const error = yield* Effect.flip(update(activated))
         expect(error).toMatchObject(reauthorise)
         expect(error.message).toContain("no tokens are stored")
@@ -580,8 +581,8 @@ describe("Credentials.oauth", () => {
 
   describe("the refresh under way", () => {
     const underWay = Effect.gen(function* () {
-      const customer = yield* OAuth.setUp(0)
-      customer.server.tokenFaults.push(OAuth.slow("3 seconds"))
+      const customer = yield* FakeOAuth.setUp(0)
+      customer.server.tokenFaults.push(FakeOAuth.slow("3 seconds"))
       return customer
     })
 
@@ -602,7 +603,7 @@ describe("Credentials.oauth", () => {
       Effect.gen(function* () {
         const { server, update } = yield* underWay
         const first = yield* Effect.fork(update(activated))
-        yield* OAuth.settled
+        yield* FakeOAuth.settled
         const second = yield* Effect.fork(update(activated))
         yield* TestClock.adjust("1 second")
         yield* Fiber.interrupt(which === "first" ? first : second)
@@ -618,7 +619,7 @@ describe("Credentials.oauth", () => {
         const { server, shelf, update } = yield* underWay
         const { loads } = shelf
         const first = yield* Effect.fork(update(activated))
-        yield* OAuth.settled
+        yield* FakeOAuth.settled
         yield* Fiber.interrupt(first)
         const second = yield* Effect.fork(update(activated))
         yield* TestClock.adjust("3 seconds")
@@ -630,14 +631,14 @@ describe("Credentials.oauth", () => {
 
     it.scoped("has its lease stored before the refresh token is sent", () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0, { timeout: "1 second" })
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0, { timeout: "1 second" })
         const stored: Array<string> = []
         server.tokenFaults.push((answer, request) => {
           stored.push(shelf.only._tag)
-          return OAuth.slow("500 millis")(answer, request)
+          return FakeOAuth.slow("500 millis")(answer, request)
         })
         const fiber = yield* Effect.fork(update(activated))
-        yield* OAuth.settled
+        yield* FakeOAuth.settled
         expect(stored).toEqual(["Refreshing"])
         yield* TestClock.adjust("500 millis")
         yield* Fiber.join(fiber)
@@ -663,10 +664,10 @@ describe("Credentials.oauth", () => {
   describe("a refusal", () => {
     it.scoped("ends all requests of the customer, and of no other, until tokens are stored", () =>
       Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
-        const ofOther = Credentials.use(update(activated), Credentials.tenant("other"))
-        yield* OAuth.storeTokens(shelf.store, server.authorize("other"), 0)
-        server.tokenFaults.push(OAuth.oauthError("invalid_grant"))
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
+        const ofOther = Credentials.use(update(activated), OAuth.tenant("other"))
+        yield* FakeOAuth.storeTokens(shelf.store, server.authorize("other"), 0)
+        server.tokenFaults.push(FakeOAuth.oauthError("invalid_grant"))
         for (let time = 0; time < 3; time++)
           expect(yield* Effect.flip(update(activated))).toMatchObject(reauthorise)
         expect(server.tokenRequests).toHaveLength(1)
@@ -674,7 +675,7 @@ describe("Credentials.oauth", () => {
         yield* ofOther
         expect(server.updates).toEqual(["access-canary-3 200"])
         const anew = server.authorize()
-        yield* OAuth.storeTokens(shelf.store, anew)
+        yield* FakeOAuth.storeTokens(shelf.store, anew)
         yield* update(activated)
         expect(server.updates.at(-1)).toBe(`${anew.accessToken} 200`)
       })
@@ -684,9 +685,9 @@ describe("Credentials.oauth", () => {
   describe("options", () => {
     const options = { clientId: "id", clientSecret: Redacted.make("secret") }
     const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
-    const { store } = new OAuth.Shelf()
+    const { store } = new FakeOAuth.Shelf()
 
-    it.scoped.each<readonly [string, Partial<Credentials.OAuthOptions>]>([
+    it.scoped.each<readonly [string, Partial<OAuth.Options>]>([
       ["clientId", { clientId: "" }],
       ["clientSecret", { clientSecret: Redacted.make("") }],
       ["tenant", { tenant: "" }],
@@ -699,14 +700,14 @@ describe("Credentials.oauth", () => {
     ])("that cannot be used are refused by name: %s, %j", ([name, changes]) =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(
-          Effect.provideService(Credentials.oauth({ ...options, ...changes }), TokenStore, store)
+          Effect.provideService(OAuth.credentials({ ...options, ...changes }), TokenStore, store)
         )
         expect(error._tag).toBe("BadRequest")
         expect(error.issues?.map(({ path }) => path)).toEqual([[name]])
       })
     )
 
-    it.effect.each<readonly [string, Partial<Credentials.OAuthTokens>]>([
+    it.effect.each<readonly [string, Partial<OAuth.Tokens>]>([
       ["accessToken", { accessToken: Redacted.make("") }],
       ["accessToken", { accessToken: Redacted.make("canary\n") }],
       ["refreshToken", { refreshToken: Redacted.make("") }]
@@ -714,7 +715,7 @@ describe("Credentials.oauth", () => {
       Effect.gen(function* () {
         const error: InstallationError = yield* Effect.flip(
           Effect.provideService(
-            Credentials.storeTokens({ clientId: "id" }, { ...tokens, ...changes }),
+            OAuth.storeTokens({ clientId: "id" }, { ...tokens, ...changes }),
             TokenStore,
             store
           )
@@ -726,25 +727,27 @@ describe("Credentials.oauth", () => {
 
     it.effect("tokens that live for ever are stored as such, in a store of texts too", () =>
       Effect.gen(function* () {
-        const shelf = new OAuth.Shelf()
-        const pair = new OAuth.Server().authorize()
-        yield* OAuth.storeTokens(shelf.store, pair, Duration.infinity)
+        const shelf = new FakeOAuth.Shelf()
+        const pair = new FakeOAuth.Server().authorize()
+        yield* FakeOAuth.storeTokens(shelf.store, pair, Duration.infinity)
         expect("tokens" in shelf.only && shelf.only.tokens.expiresIn).toBeUndefined()
       })
     )
 
     it.effect("a store that fails is told by storeTokens", () =>
       Effect.gen(function* () {
-        const shelf = new OAuth.Shelf()
+        const shelf = new FakeOAuth.Shelf()
         shelf.isDown = true
-        const error = yield* Effect.flip(OAuth.storeTokens(shelf.store, new OAuth.Server().authorize()))
+        const error = yield* Effect.flip(
+          FakeOAuth.storeTokens(shelf.store, new FakeOAuth.Server().authorize())
+        )
         expect(error).toMatchObject({ reason: "TokenStore", code: "ENOSPC", isRetryable: true })
       })
     )
   })
 
   describe("secrets", () => {
-    const secrets = [OAuth.clientSecret, "access-canary", "refresh-canary"]
+    const secrets = [FakeOAuth.clientSecret, "access-canary", "refresh-canary"]
 
     it("are found by every probe where there is no defence", () => {
       for (const secret of secrets) expect(leaks(new Leaky(secret), ...secrets)).toEqual(probes)
@@ -755,7 +758,7 @@ describe("Credentials.oauth", () => {
       const { spans, tracer } = recordingTracer()
       const logger = Logger.map(Logger.jsonLogger, (line) => logged.push(line))
       return Effect.gen(function* () {
-        const { server, shelf, update } = yield* OAuth.setUp(0)
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.tokenFaults.push((answer) =>
           Effect.sync(() => {
             shelf.isReadOnly = true

@@ -18,8 +18,8 @@ import { Infrastructure, type InstallationError } from "../src/InstallationError
 import { type InstallationService, update } from "../src/InstallationService.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import type { SchemaDrift } from "../src/SchemaDrift.ts"
+import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, answering, bearer, bodyOf, installation } from "./support/http.ts"
-import * as OAuth from "./support/oauth.ts"
 import { type RecordedSpan, recordingTracer } from "./support/tracer.ts"
 
 const status = (status: number) => new Response("", { status })
@@ -345,10 +345,10 @@ describe("what an update tells of itself", () => {
 
   it.scoped("a refresh, before the request and after a 401", () =>
     Effect.gen(function* () {
-      const server = new OAuth.Server()
-      const shelf = new OAuth.Shelf()
-      yield* OAuth.storeTokens(shelf.store, server.authorize(), 0)
-      const update = yield* OAuth.startProcess(server, shelf.store)
+      const server = new FakeOAuth.Server()
+      const shelf = new FakeOAuth.Shelf()
+      yield* FakeOAuth.storeTokens(shelf.store, server.authorize(), 0)
+      const update = yield* FakeOAuth.startProcess(server, shelf.store)
       const expired = yield* observe(update(activated), "1 minute")
       expect(expired.tree).toEqual([
         "InstallationService.update, internal, 0 ms, Success",
@@ -359,7 +359,7 @@ describe("what an update tells of itself", () => {
         "pleo.installation.attempts result=200": 1,
         "pleo.oauth.refreshes result=Issued": 1
       })
-      server.updateFaults.push(OAuth.status(401))
+      server.updateFaults.push(FakeOAuth.status(401))
       const rejected = yield* observe(update(activated), "1 minute")
       expect(rejected.tree).toEqual([
         "InstallationService.update, internal, 0 ms, Success",
@@ -367,8 +367,8 @@ describe("what an update tells of itself", () => {
         "  POST /oauth/token, client, 0 ms, Success, status_code=200",
         "  PUT /v1/installations/me, client, 0 ms, Success, status_code=200, resend_count=1"
       ])
-      server.updateFaults.push(OAuth.status(401))
-      server.tokenFaults.push(OAuth.oauthError("invalid_grant"))
+      server.updateFaults.push(FakeOAuth.status(401))
+      server.tokenFaults.push(FakeOAuth.oauthError("invalid_grant"))
       const revoked = yield* observe(update(activated), "1 minute")
       expect(revoked.tree).toEqual([
         "InstallationService.update, internal, 0 ms, Failure, type=ReauthorizationRequired",

@@ -14,8 +14,8 @@ import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
 import { type Call, Updates } from "../src/internal/call/client.ts"
-import { around, Scope } from "../src/internal/call/scope.ts"
-import { silent } from "../src/internal/observation.ts"
+import { Scope, withCallContext } from "../src/internal/call/scope.ts"
+import { noop } from "../src/internal/telemetry/observer.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { answering, authorizationOf, bearer, bodyOf, installation } from "./support/http.ts"
 import { privateSize } from "./support/inspect.ts"
@@ -684,13 +684,13 @@ describe("what is kept in memory", () => {
     const updates = new Updates()
     const observe = () => {
       begun += 1
-      return silent
+      return noop
     }
     const attempt = <A>(
       installation: string,
       scope: Scope | undefined,
       send: (call: Call) => Effect.Effect<A, InstallationError>
-    ) => around((around) => updates.attempt({ ...around, scope }, installation, observe, send))
+    ) => withCallContext((context) => updates.attempt({ ...context, scope }, installation, observe, send))
     return { queues: () => privateSize(updates, "#queues"), attempt, begun: () => begun }
   }
 

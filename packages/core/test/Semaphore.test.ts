@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import { Semaphore, withPermit } from "../src/internal/semaphore.ts"
-import { settled } from "./support/oauth.ts"
+import { settled } from "./support/fakeOAuth.ts"
 
 /** What runs until it is told to end, and notes that it has begun. */
 const gated = (semaphore: Semaphore) => {

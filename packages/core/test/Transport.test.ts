@@ -7,13 +7,14 @@ import * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import * as Credentials from "../src/Credentials.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
-import * as Transport from "../src/Transport.ts"
+import type * as Transport from "../src/Transport.ts"
+import * as TransportInstallationService from "../src/TransportInstallationService.ts"
 import { exampleResponse } from "./support/contract.ts"
 import { activated, bearer } from "./support/http.ts"
 
 type End = Parameters<Transport.Send>[1]
 
-const answer: Either.Either<Transport.Answer, Transport.Failure> = Either.right({
+const answer: Either.Either<Transport.Response, Transport.Failure> = Either.right({
   status: 200,
   headers: {},
   body: new TextEncoder().encode(JSON.stringify(exampleResponse))
@@ -31,11 +32,14 @@ const service = (onRequest: (request: Transport.Request, number: number, end: En
       return true
     }
   }
-  return Effect.map(Transport.makeService(transport, { credentials: bearer("token") }), ({ update }) => ({
-    givenUp,
-    requests,
-    update
-  }))
+  return Effect.map(
+    TransportInstallationService.make(transport, { credentials: bearer("token") }),
+    ({ update }) => ({
+      givenUp,
+      requests,
+      update
+    })
+  )
 }
 
 describe("an update over a transport", () => {
@@ -50,7 +54,8 @@ describe("an update over a transport", () => {
             accept: "application/json",
             "content-type": "application/json;charset=UTF-8"
           },
-          body: '{"status":"ACTIVATED"}'
+          body: '{"status":"ACTIVATED"}',
+          freshConnection: false
         }
       ])
     })
@@ -95,8 +100,9 @@ describe("an update over a transport", () => {
 
   it.live("that is late before it was sent was not applied, and says what it waited for", () =>
     Effect.gen(function* () {
-      const update = (yield* Transport.makeService(() => () => () => false, { credentials: bearer("token") }))
-        .update
+      const update = (yield* TransportInstallationService.make(() => () => () => false, {
+        credentials: bearer("token")
+      })).update
       const error = yield* Effect.flip(update(activated).pipe(RetryPolicy.timeout(50)))
       expect(error).toMatchObject({ reason: "Timeout", phase: "Connection", mayHaveBeenApplied: false })
       expect(error.message).toContain("waiting for a connection to Pleo")

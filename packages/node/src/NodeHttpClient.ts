@@ -14,7 +14,6 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type { BadRequest } from "@effect-pleo/core/InstallationError"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -24,7 +23,8 @@ import type { Dispatcher } from "undici"
 import { BufferedResponse } from "./internal/bufferedResponse.ts"
 import { ConnectionError } from "./internal/connectionError.ts"
 import * as internal from "./internal/connectionPools.ts"
-import type { Outcome } from "./internal/responseHandler.ts"
+import type * as ResponseHandler from "./internal/responseHandler.ts"
+import type * as Settings from "./internal/settings.ts"
 
 /**
  * The limits of the sockets and of the answers, and the proxy. Each may be left out.
@@ -51,21 +51,7 @@ import type { Outcome } from "./internal/responseHandler.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  /** How many sockets, at least 1, may be open to the server at once; more requests wait. Default: 64. */
-  readonly connections?: number | undefined
-  /** How long connecting may take, the tunnel and TLS included. Default: 5 seconds. */
-  readonly connectTimeout?: Duration.DurationInput | undefined
-  /** How long an idle socket is kept for the next request: finite, and more than 0. Default: 4 seconds. */
-  readonly keepAliveTimeout?: Duration.DurationInput | undefined
-  /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
-  readonly maxResponseSize?: number | undefined
-  /**
-   * The proxy to tunnel through (HTTP CONNECT), with its user and password in the URL if it wants any.
-   * Default: none, whatever `HTTPS_PROXY` says.
-   */
-  readonly proxy?: URL | undefined
-}
+export interface Options extends Settings.Options {}
 
 type RequestBody = NonNullable<Dispatcher.DispatchOptions["body"]> | null
 
@@ -106,8 +92,8 @@ const contentOf = ({
 
 type Result = Either.Either<HttpClientResponse, HttpClientError.HttpClientError>
 
-const toResult = (request: HttpClientRequest.HttpClientRequest, outcome: Outcome): Result =>
-  Either.mapBoth(outcome, {
+const toResult = (request: HttpClientRequest.HttpClientRequest, result: ResponseHandler.Result): Result =>
+  Either.mapBoth(result, {
     onLeft: (failure) => {
       if (failure._tag === "Unsent")
         return new HttpClientError.RequestError({
@@ -115,21 +101,21 @@ const toResult = (request: HttpClientRequest.HttpClientRequest, outcome: Outcome
           reason: "Transport",
           cause: ConnectionError.from(failure.cause)
         })
-      const { answer, cause } = failure
-      return answer === undefined
+      const { cause, response } = failure
+      return response === undefined
         ? new HttpClientError.RequestError({ request, reason: "Transport", cause })
         : new HttpClientError.ResponseError({
             request,
-            response: new BufferedResponse(request, answer),
+            response: new BufferedResponse(request, response),
             reason: "Decode",
             cause
           })
     },
-    onRight: (answer) => new BufferedResponse(request, answer)
+    onRight: (response) => new BufferedResponse(request, response)
   })
 
 /** Why a request cannot be sent. */
-const flawOf = (
+const validate = (
   { headers }: HttpClientRequest.HttpClientRequest,
   { protocol }: URL,
   isTunneled: boolean
@@ -145,14 +131,14 @@ const flawOf = (
   return undefined
 }
 
-/** One request and the whole of its answer. */
-const exchange = (
+/** One request and its whole response. */
+const execute = (
   pools: internal.ConnectionPools,
   request: HttpClientRequest.HttpClientRequest,
   url: URL
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
-  const flaw = flawOf(request, url, pools.isTunneled)
-  if (flaw !== undefined) return Effect.fail(new HttpClientError.RequestError({ request, ...flaw }))
+  const problem = validate(request, url, pools.isTunneled)
+  if (problem !== undefined) return Effect.fail(new HttpClientError.RequestError({ request, ...problem }))
   const { method } = request
   const { origin, pathname, search } = url
   const pool = pools.to(origin)
@@ -162,9 +148,9 @@ const exchange = (
       const endBody = () => {
         if (body instanceof Readable) body.destroy()
       }
-      const cancel = pool.request(options, (outcome) => {
-        if (Either.isLeft(outcome)) endBody()
-        resume(toResult(request, outcome))
+      const cancel = pool.request(options, (result) => {
+        if (Either.isLeft(result)) endBody()
+        resume(toResult(request, result))
       })
       return Effect.sync(() => {
         cancel()
@@ -210,7 +196,7 @@ const exchange = (
  */
 export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient, BadRequest, Scope.Scope> =>
   Effect.map(internal.make(options), (pools) =>
-    HttpClient.make((request, url) => exchange(pools, request, url))
+    HttpClient.make((request, url) => execute(pools, request, url))
   )
 
 /**

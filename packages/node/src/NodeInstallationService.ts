@@ -7,11 +7,11 @@
  * @module
  */
 import type { BadRequest } from "@effect-pleo/core/InstallationError"
-import { InstallationService } from "@effect-pleo/core/InstallationService"
-import * as Transport from "@effect-pleo/core/Transport"
+import type { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as TransportInstallationService from "@effect-pleo/core/TransportInstallationService"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as internalPools from "./internal/connectionPools.ts"
 import * as internalTransport from "./internal/transport.ts"
@@ -48,7 +48,9 @@ import type * as NodeHttpClient from "./NodeHttpClient.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options<E = never, R = never> extends Transport.Options<E, R>, NodeHttpClient.Options {}
+export interface Options<E = never, R = never>
+  extends TransportInstallationService.Options<E, R>,
+    NodeHttpClient.Options {}
 
 /**
  * What `layerConfig` takes besides the configuration: other credentials, and the options of `NodeHttpClient`.
@@ -76,7 +78,7 @@ export interface Options<E = never, R = never> extends Transport.Options<E, R>, 
  * @category models
  */
 export interface ConfigOptions<E = never, R = never>
-  extends Transport.ConfigOptions<E, R>,
+  extends TransportInstallationService.ConfigOptions<E, R>,
     NodeHttpClient.Options {}
 
 const makeTransport = (options: NodeHttpClient.Options) =>
@@ -118,7 +120,7 @@ const makeTransport = (options: NodeHttpClient.Options) =>
 export const make = <E, R>(
   options: Options<E, R>
 ): Effect.Effect<InstallationService["Type"], BadRequest | E, R | Scope.Scope> =>
-  Effect.flatMap(makeTransport(options), (transport) => Transport.makeService(transport, options))
+  Effect.flatMap(makeTransport(options), (transport) => TransportInstallationService.make(transport, options))
 
 /**
  * `make` as a layer.
@@ -156,7 +158,7 @@ export const make = <E, R>(
 export const layer = <E, R>(
   options: Options<E, R>
 ): Layer.Layer<InstallationService, BadRequest | E, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(InstallationService, make(options))
+  TransportInstallationService.layer(makeTransport(options), options)
 
 /**
  * `layer`, configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are
@@ -189,7 +191,4 @@ export const layer = <E, R>(
 export const layerConfig = <E = never, R = never>(
   options: ConfigOptions<E, R> = {}
 ): Layer.Layer<InstallationService, BadRequest | ConfigError | E, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(
-    InstallationService,
-    Effect.flatMap(makeTransport(options), (transport) => Transport.makeServiceConfig(transport, options))
-  )
+  TransportInstallationService.layerConfig(makeTransport(options), options)

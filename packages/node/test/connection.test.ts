@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { Connection } from "../src/internal/connection.ts"
 import { ConnectionPool } from "../src/internal/connectionPool.ts"
 import type { Dial } from "../src/internal/dial.ts"
-import type { Outcome } from "../src/internal/responseHandler.ts"
+import type { Result } from "../src/internal/responseHandler.ts"
 import * as RawServer from "./support/rawServer.ts"
 
 describe("a connection", () => {
@@ -22,12 +22,12 @@ describe("a connection", () => {
         return (onClosed) => onClosed()
       }
       const pool = new ConnectionPool(1, 1_000, () => new Connection(server.url, {}, dial))
-      const outcome = yield* Effect.async<Outcome>((resume) => {
-        pool.request({ origin: server.url, path: "/", method: "PUT", body: "" }, (outcome) =>
-          resume(Effect.succeed(outcome))
+      const result = yield* Effect.async<Result>((resume) => {
+        pool.request({ origin: server.url, path: "/", method: "PUT", body: "" }, (result) =>
+          resume(Effect.succeed(result))
         )
       })
-      expect(outcome).toMatchObject({ _tag: "Left", left: { _tag: "Unsent", cause: { code: "ECONNRESET" } } })
+      expect(result).toMatchObject({ _tag: "Left", left: { _tag: "Unsent", cause: { code: "ECONNRESET" } } })
       expect(dialed).toBe(1)
       expect(server.requests).toEqual([])
     })

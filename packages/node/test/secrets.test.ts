@@ -7,6 +7,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { describe, expect, it } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import * as TextTokenStore from "@effect-pleo/core/TextTokenStore"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as UpdateInstallation from "@effect-pleo/core/UpdateInstallation"
@@ -87,7 +88,7 @@ const holding = (server: RawServer.RawServer, expiresIn: Duration.DurationInput)
   Effect.gen(function* () {
     const context = yield* Layer.build(TokenStore.layerMemory)
     const grant = { clientId: "app", tokenEndpoint: `${server.url}/oauth/token` }
-    yield* Credentials.storeTokens(grant, {
+    yield* OAuth.storeTokens(grant, {
       accessToken: Redacted.make(token),
       refreshToken: Redacted.make(refreshToken),
       expiresIn
@@ -102,13 +103,13 @@ const invalidText = TextTokenStore.make({
 
 /** Updates with OAuth tokens that fail in every way. */
 const grantedUpdates = Effect.gen(function* () {
-  const granted = (grant: Credentials.OAuthGrant, store: TokenStore.TokenStore["Type"], server: string) =>
+  const granted = (grant: OAuth.Grant, store: TokenStore.TokenStore["Type"], server: string) =>
     Effect.map(
       Layer.build(
         Layer.provide(
           NodeInstallationService.layer({
             server,
-            credentials: Credentials.oauth({ ...grant, clientSecret: Redacted.make(clientSecret) })
+            credentials: OAuth.credentials({ ...grant, clientSecret: Redacted.make(clientSecret) })
           }),
           Layer.succeed(TokenStore.TokenStore, store)
         )

@@ -4,8 +4,9 @@ import type { Socket } from "node:net"
 import { describe, expect, it, vi } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
-import type { Answer, Failure, Transport } from "@effect-pleo/core/Transport"
+import type { Failure, Response, Transport } from "@effect-pleo/core/Transport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -33,8 +34,9 @@ const open = (options: NodeHttpClient.Options) =>
     const begin = (
       method: "PUT" | "POST",
       url: string,
-      onEnd: (end: Either.Either<Answer, Failure>) => void = () => {}
-    ) => transport(method, new URL(url))({ headers: {}, body: "a=b" }, onEnd)
+      onEnd: (end: Either.Either<Response, Failure>) => void = () => {}
+    ) =>
+      transport(method, new URL(url))({ headers: {}, body: "a=b", freshConnection: method === "POST" }, onEnd)
     const send = (method: "PUT" | "POST", url: string) =>
       Effect.async<number>((resume) => {
         const cancel = begin(method, url, (end) =>
@@ -215,11 +217,11 @@ describe("the sockets to an origin that has both updates and tokens", () => {
         const app = { clientId: "client", tokenEndpoint: `${server.url}/token` }
         const customers = Array.from({ length: 8 }, (_, index) => `customer-${index}`)
         for (const tenant of customers)
-          yield* Credentials.storeTokens(
+          yield* OAuth.storeTokens(
             { ...app, tenant },
             { accessToken: Redacted.make("old"), refreshToken: Redacted.make("old"), expiresIn: 0 }
           ).pipe(Effect.provideService(TokenStore.TokenStore, store))
-        const credentials = Credentials.oauth({ ...app, clientSecret: Redacted.make("secret") })
+        const credentials = OAuth.credentials({ ...app, clientSecret: Redacted.make("secret") })
         const { update } = Context.get(
           yield* Layer.build(
             NodeInstallationService.layer({ server: server.url, credentials, connections, ...patient }).pipe(
@@ -232,10 +234,7 @@ describe("the sockets to an origin that has both updates and tokens", () => {
         yield* Effect.forEach(
           customers,
           (tenant) =>
-            Effect.replicateEffect(
-              Credentials.use(update({ status: "ACTIVATED" }), Credentials.tenant(tenant)),
-              5
-            ),
+            Effect.replicateEffect(Credentials.use(update({ status: "ACTIVATED" }), OAuth.tenant(tenant)), 5),
           { concurrency: "unbounded" }
         )
         const posts = requestLines(server).filter((line) => line.startsWith("POST"))

@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
  * import * as Duration from "effect/Duration"
  * import * as Effect from "effect/Effect"
  *
- * // What `Credentials.storeTokens` takes is in it.
+ * // What `OAuth.storeTokens` takes is in it.
  * const describe = ({ accessToken, expiresIn }: Grant.Grant) =>
  *   `${accessToken}, good for ${Duration.format(expiresIn)}`
  *

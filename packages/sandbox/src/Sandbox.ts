@@ -75,7 +75,7 @@ export class Sandbox extends Context.Tag("@effect-pleo/sandbox/Sandbox")<
     readonly url: string
     /**
      * The variables by which an application is told to talk to it: `PLEO_SERVER`, `PLEO_API_KEY`, and for
-     * `Credentials.oauthConfig` also `PLEO_CLIENT_ID`, `PLEO_CLIENT_SECRET` and `PLEO_TOKEN_ENDPOINT`.
+     * `OAuth.config` also `PLEO_CLIENT_ID`, `PLEO_CLIENT_SECRET` and `PLEO_TOKEN_ENDPOINT`.
      */
     readonly environment: Readonly<Record<string, string>>
     /**

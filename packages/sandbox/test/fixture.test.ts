@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import {
   Credentials,
   InstallationService,
+  OAuth,
   RetryPolicy,
   TokenStore,
   UpdateInstallation
@@ -82,7 +83,7 @@ describe("layerTest", () => {
 
   const withOAuth = (options?: Sandbox.Options) =>
     Sandbox.layerTest(
-      NodeInstallationService.layerConfig({ credentials: Credentials.oauthConfig }).pipe(
+      NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
         Layer.provideMerge(TokenStore.layerMemory)
       ),
       options
@@ -94,7 +95,7 @@ describe("layerTest", () => {
       Effect.gen(function* () {
         const sandbox = yield* Sandbox.Sandbox
         const tokens = yield* sandbox.authorize({ expiresIn: "1 hour" })
-        yield* Credentials.storeTokens(yield* Credentials.grantConfig, tokens)
+        yield* OAuth.storeTokens(yield* OAuth.grantConfig, tokens)
         yield* activate
         yield* TestClock.adjust("2 hours")
         yield* activate

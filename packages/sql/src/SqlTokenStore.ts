@@ -264,7 +264,7 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
  * import { tmpdir } from "node:os"
  * import { join } from "node:path"
  * import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
- * import { Credentials } from "@effect-pleo/core"
+ * import { OAuth } from "@effect-pleo/core"
  * import { SqlTokenStore } from "@effect-pleo/sql"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
@@ -276,7 +276,7 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
  * )
  *
  * const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
- * await Credentials.storeTokens({ clientId: "my-app", tenant: "acme" }, tokens).pipe(
+ * await OAuth.storeTokens({ clientId: "my-app", tenant: "acme" }, tokens).pipe(
  *   Effect.provide(store),
  *   Effect.runPromise
  * )

@@ -5,13 +5,13 @@ import type { HttpClientRequest } from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as UrlParams from "@effect/platform/UrlParams"
-import type { Answer } from "@effect-pleo/core/Transport"
+import type * as Transport from "@effect-pleo/core/Transport"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
-/** An answer whose body is in memory, and may be read as often as one likes. */
+/** A response whose body is in memory, and may be read as often as one likes. */
 export class BufferedResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
@@ -19,18 +19,18 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
   readonly request: HttpClientRequest
   readonly status: number
   readonly headers: Headers.Headers
-  readonly #answer: Answer
+  readonly #response: Transport.Response
 
-  constructor(request: HttpClientRequest, answer: Answer) {
+  constructor(request: HttpClientRequest, response: Transport.Response) {
     super()
     this.request = request
-    this.status = answer.status
-    this.headers = Headers.fromInput(answer.headers)
-    this.#answer = answer
+    this.status = response.status
+    this.headers = Headers.fromInput(response.headers)
+    this.#response = response
   }
 
   get cookies(): Cookies.Cookies {
-    return Cookies.fromSetCookie(this.#answer.headers["set-cookie"] ?? [])
+    return Cookies.fromSetCookie(this.#response.headers["set-cookie"] ?? [])
   }
 
   get text() {
@@ -70,7 +70,7 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
 
   // A copy: it may be part of what came over the socket in one piece.
   get #bytes() {
-    return new Uint8Array(this.#answer.body)
+    return new Uint8Array(this.#response.body)
   }
 
   #read<A>(read: (body: Response) => Promise<A>): Effect.Effect<A, HttpClientError.ResponseError> {

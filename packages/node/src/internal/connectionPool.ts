@@ -1,7 +1,7 @@
 import { Semaphore } from "@effect-pleo/core/internal/semaphore"
 import type { Dispatcher } from "undici"
 import type { Connection } from "./connection.ts"
-import { type Outcome, ResponseHandler, unsent } from "./responseHandler.ts"
+import { ResponseHandler, type Result, unsent } from "./responseHandler.ts"
 import { errors } from "./undici.ts"
 
 /**
@@ -26,14 +26,14 @@ export class ConnectionPool {
   }
 
   /**
-   * Sends a request as soon as a connection is free; `isAlone`, over one that no other request has used or will use.
-   * Call what it returns to cancel the request: then there is no outcome, unless there is one already. That returns
+   * Sends a request as soon as a connection is free; `isFresh`, over one that no other request has used or will use.
+   * Call what it returns to cancel the request: then there is no result, unless there is one already. That returns
    * whether the request may have been sent.
    */
   request(
     request: Dispatcher.DispatchOptions,
-    onOutcome: (outcome: Outcome) => void,
-    isAlone = false
+    onResult: (result: Result) => void,
+    isFresh = false
   ): () => boolean {
     let handler: ResponseHandler | undefined
     let isCanceled = false
@@ -42,19 +42,19 @@ export class ConnectionPool {
       let connection: Connection
       try {
         if (this.#isClosed) throw new errors.ClientClosedError()
-        connection = isAlone ? this.#open() : this.#take()
+        connection = isFresh ? this.#open() : this.#take()
       } catch (error) {
         this.#semaphore.release()
-        return onOutcome(unsent(error as Error))
+        return onResult(unsent(error as Error))
       }
-      handler = new ResponseHandler(this.#maxResponseSize, (outcome, isReusable) => {
-        if (isReusable && !isAlone) this.#keep(connection)
+      handler = new ResponseHandler(this.#maxResponseSize, (result, isReusable) => {
+        if (isReusable && !isFresh) this.#keep(connection)
         else this.#discard(connection)
-        if (outcome !== undefined) onOutcome(outcome)
+        if (result !== undefined) onResult(result)
       })
       connection.dispatch(request, handler)
     }
-    const waiter = this.#semaphore.acquire(isAlone ? () => this.#closeIdle(start) : start)
+    const waiter = this.#semaphore.acquire(isFresh ? () => this.#closeIdle(start) : start)
     return () => {
       if (waiter !== undefined && this.#semaphore.cancel(waiter)) return false
       isCanceled = true

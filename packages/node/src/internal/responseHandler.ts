@@ -1,34 +1,34 @@
-import type { Answer, Failure } from "@effect-pleo/core/Transport"
+import type * as Transport from "@effect-pleo/core/Transport"
 import * as Either from "effect/Either"
 import type { Dispatcher } from "undici"
 import { BodyBuffer } from "./bodyBuffer.ts"
 import { ConnectionError } from "./connectionError.ts"
 import { errors } from "./undici.ts"
 
-interface Unsent extends Extract<Failure, { readonly _tag: "Unsent" }> {
+interface Unsent extends Extract<Transport.Failure, { readonly _tag: "Unsent" }> {
   readonly cause: Error
 }
 
-interface Broken extends Extract<Failure, { readonly _tag: "Broken" }> {
+interface Broken extends Extract<Transport.Failure, { readonly _tag: "Broken" }> {
   readonly cause: Error
   /** A success, as far as it has come. */
-  readonly answer: Answer | undefined
+  readonly response: Transport.Response | undefined
 }
 
-export type Outcome = Either.Either<Answer, Unsent | Broken>
+export type Result = Either.Either<Transport.Response, Unsent | Broken>
 
-export const unsent = (cause: Error): Outcome =>
+export const unsent = (cause: Error): Result =>
   Either.left({
     _tag: "Unsent",
     cause,
     proxyStatus: cause instanceof ConnectionError ? cause.proxyStatus : undefined
   })
 
-const broken = (cause: Error, answer: Answer | undefined): Outcome =>
-  Either.left({ _tag: "Broken", cause, headers: answer?.headers, answer })
+const broken = (cause: Error, response: Transport.Response | undefined): Result =>
+  Either.left({ _tag: "Broken", cause, headers: response?.headers, response })
 
-/** The outcome, unless the request was canceled, and whether the socket is good for another request. */
-type Settle = (outcome: Outcome | undefined, isReusable: boolean) => void
+/** The result, unless the request was canceled, and whether the socket is good for another request. */
+type Settle = (result: Result | undefined, isReusable: boolean) => void
 
 type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]
 
@@ -89,13 +89,13 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
     return this.#status >= 200 && this.#status < 300
   }
 
-  /** The answer as far as it has come. */
-  get #answer(): Answer {
+  /** The response as far as it has come. */
+  get #response(): Transport.Response {
     return { status: this.#status, headers: this.#headers, body: this.#body.bytes }
   }
 
   #succeed(isReusable: boolean): void {
-    this.#end(Either.right(this.#answer), isReusable)
+    this.#end(Either.right(this.#response), isReusable)
   }
 
   #fail(cause: Error): void {
@@ -103,14 +103,14 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
       // The status has said what happened, whatever became of the rest.
       this.#succeed(false)
     } else {
-      this.#end(broken(cause, this.#isSuccess ? this.#answer : undefined), false)
+      this.#end(broken(cause, this.#isSuccess ? this.#response : undefined), false)
     }
   }
 
   // Giving up halfway closes the socket, which ends in another call from it.
-  #end(outcome: Outcome | undefined, isReusable: boolean): void {
+  #end(result: Result | undefined, isReusable: boolean): void {
     if (this.#isSettled) return
     this.#isSettled = true
-    this.#settle(outcome, isReusable)
+    this.#settle(result, isReusable)
   }
 }

@@ -3,12 +3,19 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 
-/** What `NodeHttpClient.Options` are, without their documentation. */
 export interface Options {
+  /** How many sockets, at least 1, may be open to the server at once; more requests wait. Default: 64. */
   readonly connections?: number | undefined
+  /** How long connecting may take, the tunnel and TLS included. Default: 5 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
+  /** How long an idle socket is kept for the next request: finite, and more than 0. Default: 4 seconds. */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
+  /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
   readonly maxResponseSize?: number | undefined
+  /**
+   * The proxy to tunnel through (HTTP CONNECT), with its user and password in the URL if it wants any.
+   * Default: none, whatever `HTTPS_PROXY` says.
+   */
   readonly proxy?: URL | undefined
 }
 
@@ -34,7 +41,7 @@ const canBeDecoded = (text: string): boolean => {
 const isPositive = (value: number): boolean => value > 0 && value < Number.POSITIVE_INFINITY
 
 /** What undici would refuse with the first request, or take for no limit. */
-const flawsOf = (settings: Settings): ReadonlyArray<Issue> => {
+const validate = (settings: Settings): ReadonlyArray<Issue> => {
   const { connectTimeout, connections, keepAliveTimeout, maxResponseSize, proxy } = settings
   const checks = {
     connections: [Number.isInteger(connections) && connections > 0, "expected a whole number from 1"],
@@ -55,6 +62,6 @@ const flawsOf = (settings: Settings): ReadonlyArray<Issue> => {
 export const resolve = (options: Options): Effect.Effect<Settings, BadRequest> =>
   Effect.suspend(() => {
     const settings = withDefaults(options)
-    const issues = flawsOf(settings)
+    const issues = validate(settings)
     return issues.length > 0 ? Either.left(new BadRequest({ issues })) : Either.right(settings)
   })

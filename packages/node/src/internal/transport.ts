@@ -7,6 +7,6 @@ export const make =
   (method, { origin, pathname, search }) => {
     const pool = pools.to(origin)
     const path = pathname + search
-    const isAlone = method === "POST"
-    return ({ body, headers }, onEnd) => pool.request({ origin, path, method, headers, body }, onEnd, isAlone)
+    return ({ body, freshConnection, headers }, onEnd) =>
+      pool.request({ origin, path, method, headers, body }, onEnd, freshConnection)
   }

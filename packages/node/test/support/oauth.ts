@@ -1,8 +1,9 @@
 // A customer's grant in a sandbox, and a client that has it in its store.
-import * as Credentials from "@effect-pleo/core/Credentials"
+
 import * as FetchInstallationService from "@effect-pleo/core/FetchInstallationService"
 import type { InstallationError } from "@effect-pleo/core/InstallationError"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as Sandbox from "@effect-pleo/sandbox/Sandbox"
 import * as Context from "effect/Context"
@@ -25,7 +26,7 @@ export interface Customer {
   readonly grantId: string
   readonly update: InstallationService["Type"]["update"]
   /** A client of its own on the same store. */
-  readonly another: (options?: Partial<Credentials.OAuthOptions>) => Client
+  readonly another: (options?: Partial<OAuth.Options>) => Client
   /** Stores the tokens of a new consent. */
   readonly authorizeAgain: Effect.Effect<void, InstallationError>
   /** The requests to the token endpoint: the generation of the token that was sent, and what became of it. */
@@ -57,10 +58,10 @@ export const open = (
   transport: "node" | "fetch",
   server: string,
   store: Store,
-  options?: Partial<Credentials.OAuthOptions>,
+  options?: Partial<OAuth.Options>,
   sockets: NodeHttpClient.Options = {}
 ): Client => {
-  const credentials = Credentials.oauth({
+  const credentials = OAuth.credentials({
     clientId,
     clientSecret,
     tokenEndpoint: tokenEndpointOf(server),
@@ -77,9 +78,9 @@ export const open = (
 }
 
 /** Stores the tokens of a customer's consent. */
-export const storeTokens = (server: string, store: Store, tokens: Credentials.OAuthTokens) =>
+export const storeTokens = (server: string, store: Store, tokens: OAuth.Tokens) =>
   Effect.provideService(
-    Credentials.storeTokens({ clientId, tokenEndpoint: tokenEndpointOf(server) }, tokens),
+    OAuth.storeTokens({ clientId, tokenEndpoint: tokenEndpointOf(server) }, tokens),
     TokenStore.TokenStore,
     store
   )

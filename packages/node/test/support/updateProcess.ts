@@ -2,8 +2,8 @@
 // has ended. SIGTERM interrupts what is under way, closes the client, and only then ends the process. With the
 // directory of a token store in TOKENS, the client is one of OAuth; with a URL in PROXY, it tunnels.
 import { createInterface } from "node:readline"
-import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -18,7 +18,7 @@ const client =
   TOKENS === undefined
     ? NodeInstallationService.layerConfig({ proxy })
     : Layer.provide(
-        NodeInstallationService.layerConfig({ proxy, credentials: Credentials.oauthConfig }),
+        NodeInstallationService.layerConfig({ proxy, credentials: OAuth.config }),
         FileTokenStore.layer(TOKENS)
       )
 

@@ -4,7 +4,7 @@ import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import type * as SqlClient from "@effect/sql/SqlClient"
-import * as Credentials from "@effect-pleo/core/Credentials"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import { type Stored, TokenStore } from "@effect-pleo/core/TokenStore"
 import * as Sandbox from "@effect-pleo/sandbox/Sandbox"
 import * as Context from "effect/Context"
@@ -122,7 +122,7 @@ const make = (database: string) =>
       Effect.gen(function* () {
         const grant = yield* sandbox.authorize({ clientId, clientSecret })
         let key = ""
-        yield* Credentials.storeTokens(
+        yield* OAuth.storeTokens(
           { clientId, tenant, tokenEndpoint },
           { ...grant, expiresIn: storedFor ?? grant.expiresIn }
         ).pipe(

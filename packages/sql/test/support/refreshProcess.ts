@@ -6,6 +6,7 @@ import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import { TokenStore } from "@effect-pleo/core/TokenStore"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
 import * as Context from "effect/Context"
@@ -23,7 +24,7 @@ export interface Order {
   readonly tenants: ReadonlyArray<string>
   /** How many updates of each, all at once. */
   readonly updates: number
-  /** That of `Credentials.oauth`, in milliseconds: a lease lasts twice as long. */
+  /** That of `OAuth.credentials`, in milliseconds: a lease lasts twice as long. */
   readonly timeout: number
   /** The process sends itself this signal, as soon as every one of the customers has come to this step. */
   readonly stop?: { readonly at: Step; readonly signal: "SIGKILL" | "SIGSTOP" }
@@ -86,7 +87,7 @@ const store = Layer.effect(TokenStore, Effect.map(SqlTokenStore.make, observe)).
 const service = (timeout: number) =>
   NodeInstallationService.layer({
     server: SERVER,
-    credentials: Credentials.oauth({
+    credentials: OAuth.credentials({
       clientId: CLIENT_ID,
       clientSecret: Redacted.make(CLIENT_SECRET),
       tokenEndpoint: `${SERVER}/oauth/token`,
@@ -106,7 +107,7 @@ const program = Effect.gen(function* () {
       const { update } = yield* clientFor(timeout)
       const updateOf = (tenant: string, number: number) =>
         update({ status: "ACTIVATED", metadata: { note: `${process.pid} ${number}` } }).pipe(
-          Credentials.use(Credentials.tenant(tenant)),
+          Credentials.use(OAuth.tenant(tenant)),
           Effect.match({
             onFailure: (error) => ("reason" in error ? error.reason : error._tag),
             onSuccess: () => "updated"

@@ -1,32 +1,34 @@
 // The way of an update: what is sent, in its turn, with which credential, and what the response means.
-import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type { Span } from "effect/Tracer"
-import * as Credentials from "../../Credentials.ts"
 import type { Installation } from "../../Installation.ts"
-import { type BadRequest, Infrastructure, type InstallationError } from "../../InstallationError.ts"
+import { Infrastructure, type InstallationError } from "../../InstallationError.ts"
 import { InstallationService } from "../../InstallationService.ts"
 import type { OnDrift } from "../../SchemaDrift.ts"
-import * as Server from "../../Server.ts"
-import type * as Transport from "../../Transport.ts"
-import { encodeUpdate } from "../codec.ts"
-import * as contract from "../contract.ts"
-import { authorizationOf, type GrantCall, type Secrets } from "../credentials.ts"
-import { Drift } from "../drift.ts"
-import { fromFailure } from "../failure.ts"
+import * as Codec from "../contract/codec.ts"
+import { Drift } from "../contract/drift.ts"
+import * as operations from "../contract/operations.ts"
+import {
+  authorizationOf,
+  type Credentials,
+  formsOf,
+  type Secrets,
+  type SessionCall
+} from "../credentials/credentials.ts"
+import { resolveCredentials } from "../credentials/resolve.ts"
 import * as Deadline from "../http/deadline.ts"
+import { fromFailure } from "../http/failure.ts"
+import * as Redact from "../http/redact.ts"
 import { interpret } from "../http/response.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
-import * as Labels from "../labels.ts"
 import type { LinkedList } from "../linkedList.ts"
-import * as Observation from "../observation.ts"
-import * as Scrub from "../scrub.ts"
-import { sourceOf } from "../source.ts"
+import * as MetricLabels from "../telemetry/metricLabels.ts"
+import * as Observer from "../telemetry/observer.ts"
 import { RetryBudgets } from "./budget.ts"
 import { type Update, UpdateQueue, type Waiting } from "./queue.ts"
-import { type Around, around, deadlineOf } from "./scope.ts"
+import { type CallContext, deadlineOf, withCallContext } from "./scope.ts"
 
 type Updated = Effect.Effect<Installation, InstallationError>
 
@@ -34,7 +36,7 @@ const timedOut = (phase?: Infrastructure["phase"]) =>
   new Infrastructure({ reason: "Timeout", ...(phase === undefined ? {} : { phase }) })
 
 /** One attempt at an update, in its place in the queue. */
-export class Call implements Attempt, GrantCall, Waiting {
+export class Call implements Attempt, SessionCall, Waiting {
   readonly deadline: Deadline.Deadline
   readonly #update: Update
   readonly #place: ReturnType<LinkedList<Waiting>["append"]>
@@ -56,7 +58,7 @@ export class Call implements Attempt, GrantCall, Waiting {
     this.#update.attemptBegan()
   }
 
-  get observer(): Observation.Observer {
+  get observer(): Observer.Observer {
     return this.#update.observer
   }
 
@@ -121,7 +123,7 @@ export class Call implements Attempt, GrantCall, Waiting {
     else this.#windingUp.addObserver(leave)
     const log = observer.received(exit)
     this.#update.attemptEnded(exit)
-    return Observation.after(log, exit)
+    return Observer.after(log, exit)
   }
 }
 
@@ -140,21 +142,21 @@ export class Updates {
 
   /** Makes one attempt: of the update that the scope has in hand, or of a new one. */
   attempt<A>(
-    around: Around,
+    context: CallContext,
     installation: string,
-    observe: () => Observation.Observer,
+    observe: () => Observer.Observer,
     send: (call: Call) => Effect.Effect<A, InstallationError>
   ): Effect.Effect<A, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
       // In one step, so that the number and the place in the queue agree.
-      const { scope } = around
+      const { scope } = context
       const queue = this.#queueOf(installation)
       const make = () => {
         this.#budgets.deposit(installation)
         return queue.issue(observe())
       }
       const begin = () => (scope === undefined ? make() : scope.begin(queue, make))
-      const call = new Call(queue, deadlineOf(around), begin)
+      const call = new Call(queue, deadlineOf(context), begin)
       return Effect.matchCauseEffect(restore(Effect.suspend(() => call.inTurn(() => send(call)))), {
         onFailure: (cause) => {
           if (cause._tag === "Fail") scope?.failed(cause.error, () => this.#budgets.withdraw(installation))
@@ -166,92 +168,80 @@ export class Updates {
   }
 }
 
-const make = (
-  sender: Sender,
-  baseUrl: string,
-  credentials: Credentials.Credentials,
-  onDrift: OnDrift | undefined
-): InstallationService["Type"] => {
-  const url = new URL(baseUrl + contract.path)
-  const send = sender(contract.method, url)
-  const endpoint = Observation.endpoint(contract.method, url)
-  const drift = new Drift(onDrift)
+/** What a service needs besides a sender. */
+export interface Settings {
+  readonly baseUrl: string
+  readonly credentials: Credentials
+  readonly onDrift: OnDrift | undefined
+}
+
+/** An `InstallationService` over a sender. */
+export const make = (sender: Sender, settings: Settings): InstallationService["Type"] => {
+  const operation = operations.updateInstallation
+  const codec = Codec.make(operation)
+  const url = new URL(settings.baseUrl + operation.path)
+  const send = sender(operation.method, url)
+  const endpoint = Observer.endpoint(operation.method, url)
+  const drift = new Drift(operation, settings.onDrift)
   const updates = new Updates()
 
-  /** One request of an attempt. */
-  const exchange = (call: Call, around: Around, body: string, secrets: Secrets): Updated => {
+  /** Sends one request of an attempt. */
+  const request = (call: Call, context: CallContext, body: string, secrets: Secrets): Updated => {
     const { observer } = call
     call.span = observer.sent()
     const request = {
       headers: {
         authorization: authorizationOf(secrets),
-        accept: contract.accept,
-        "content-type": contract.contentType
+        accept: operations.accept,
+        "content-type": operations.contentType
       },
-      body
+      body,
+      freshConnection: false
     }
-    const makeScrub = () => Scrub.make(secrets, body)
+    const makeRedact = () => Redact.make(formsOf(secrets), body)
     return Effect.matchEffect(send(request, call), {
       onFailure: (failure) =>
         Effect.fail(failure._tag === "TimedOut" ? call.timedOut(failure) : fromFailure(failure)),
-      onSuccess: (answer) => {
-        observer.answered(answer.status)
-        let telling: Effect.Effect<void> | undefined
+      onSuccess: (response) => {
+        observer.answered(response.status)
+        let reporting: Effect.Effect<void> | undefined
         const result = interpret(
-          answer,
-          around.clock.unsafeCurrentTimeMillis(),
-          makeScrub,
+          response,
+          codec,
+          context.clock.unsafeCurrentTimeMillis(),
+          makeRedact,
           (installation, body) => {
-            telling = drift.note(installation, body, Labels.around(around.fiber), makeScrub)
+            reporting = drift.note(installation, body, MetricLabels.around(context.fiber), makeRedact)
           }
         )
-        return Observation.after(
-          observer.received(Exit.fromEither(result)),
-          Observation.after(telling, result)
-        )
+        return Observer.after(observer.received(Exit.fromEither(result)), Observer.after(reporting, result))
       }
     })
   }
 
-  const update = (request: unknown, around: Around): Updated => {
-    const observe = () => new Observation.Observation(around.fiber, around.clock, endpoint)
+  const update = (value: unknown, context: CallContext): Updated => {
+    const observe = () =>
+      new Observer.UpdateObserver(context.fiber, context.clock, operation.spanName, endpoint)
     const refuse = (error: InstallationError): Updated => {
       const exit = Exit.fail(error)
       observe().end(exit)
       return exit
     }
-    const encoded = encodeUpdate(request)
+    const encoded = codec.encode(value)
     if (Either.isLeft(encoded)) return refuse(encoded.left)
     const body = encoded.right
-    const source = sourceOf(credentials, around.credentials, around.clock)
-    if ("_tag" in source) return refuse(source)
-    return "identity" in source
-      ? updates.attempt(around, source.identity, observe, (call) =>
-          source.attempt(call, sender, (secrets) => exchange(call, around, body, secrets))
+    const credential = resolveCredentials(settings.credentials, context.credentials, context.clock)
+    if ("_tag" in credential) return refuse(credential)
+    return "identity" in credential
+      ? updates.attempt(context, credential.identity, observe, (call) =>
+          credential.attempt(call, sender, (secrets) => request(call, context, body, secrets))
         )
-      : updates.attempt(around, authorizationOf(source), observe, (call) =>
-          exchange(call, around, body, source)
+      : updates.attempt(context, authorizationOf(credential), observe, (call) =>
+          request(call, context, body, credential)
         )
   }
 
-  return InstallationService.of({ update: (request) => around((around) => update(request, around)) })
+  return InstallationService.of({
+    update: (request) => withCallContext((context) => update(request, context))
+  })
 }
-
-export const makeService = <E, R>(
-  sender: Sender,
-  options: Transport.Options<E, R>
-): Effect.Effect<InstallationService["Type"], BadRequest | E, R> =>
-  Effect.flatMap(Server.baseUrl(options.server ?? "production"), (baseUrl) =>
-    Effect.map(options.credentials, (credentials) => make(sender, baseUrl, credentials, options.onDrift))
-  )
-
-export const makeServiceConfig = <E, R>(
-  sender: Sender,
-  { credentials, onDrift }: Transport.ConfigOptions<E, R>
-): Effect.Effect<InstallationService["Type"], ConfigError | E, R> =>
-  Effect.flatMap(Server.config, (baseUrl) =>
-    Effect.map<Credentials.Credentials, ConfigError | E, R, InstallationService["Type"]>(
-      credentials ?? Credentials.config,
-      (credentials) => make(sender, baseUrl, credentials, onDrift)
-    )
-  )

@@ -1,7 +1,7 @@
 // The order of the updates of one installation.
 import * as Exit from "effect/Exit"
 import { LinkedList, type Node } from "../linkedList.ts"
-import type { Observer } from "../observation.ts"
+import type { Observer } from "../telemetry/observer.ts"
 
 /** One logical update, across all attempts. A later one of the same installation has a higher number. */
 export class Update {

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
-import type { Credentials } from "../../Credentials.ts"
+import type { Credentials } from "../credentials/credentials.ts"
 import type { Deadline } from "../http/deadline.ts"
 import { monotonic } from "../http/deadline.ts"
 import type { Update, UpdateQueue } from "./queue.ts"
@@ -124,8 +124,8 @@ class Chosen extends Context.Reference<Chosen>()("@effect-pleo/core/Credentials"
   defaultValue: (): Credentials | undefined => undefined
 }) {}
 
-/** What an operation finds around it. */
-export interface Around {
+/** What surrounds an operation. */
+export interface CallContext {
   readonly fiber: RuntimeFiber<unknown, unknown>
   readonly clock: Clock.Clock
   readonly credentials: Credentials | undefined
@@ -133,19 +133,21 @@ export interface Around {
 }
 
 /** Begins an operation with what surrounds it. */
-export const around = <A, E, R>(begin: (around: Around) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const withCallContext = <A, E, R>(
+  begin: (context: CallContext) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) => {
-    const context = fiber.currentContext
+    const services = fiber.currentContext
     return begin({
       fiber,
       clock: Context.get(fiber.currentDefaultServices, Clock.Clock),
-      credentials: Context.get(context, Chosen),
-      scope: Scope.current(context)
+      credentials: Context.get(services, Chosen),
+      scope: Scope.current(services)
     })
   })
 
 /** Until when an update may take that begins here. */
-export const deadlineOf = ({ clock, scope }: Around): Deadline => ({
+export const deadlineOf = ({ clock, scope }: CallContext): Deadline => ({
   clock,
   at: scope?.attemptEndsAt ?? Number.POSITIVE_INFINITY
 })
@@ -161,7 +163,7 @@ export const withScope = <A, E, R>(
   bounds: boolean,
   self: (scope: Scope, clock: Clock.Clock) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  around(({ clock, fiber, scope: parent }) => {
+  withCallContext(({ clock, fiber, scope: parent }) => {
     const scope = new Scope(parent, monotonic(clock) + millis, bounds)
     const { currentContext } = fiber
     // `Effect.provideService` and `Effect.onExit` in one: each costs as much as a part of an update.

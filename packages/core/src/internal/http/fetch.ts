@@ -1,6 +1,6 @@
 import * as Either from "effect/Either"
-import type { Answer, Failure, Transport } from "../../Transport.ts"
-import { fromCause } from "../failure.ts"
+import type * as Transport from "../../Transport.ts"
+import { fromCause } from "./failure.ts"
 import { isSuccess } from "./response.ts"
 
 /** Of a response that is no success, as much is kept as tells what happened. */
@@ -46,7 +46,10 @@ const isShort = ({ headers }: Response, limit: number): boolean => {
   )
 }
 
-const read = async (response: Response, maxResponseSize: number): Promise<Either.Either<Answer, Failure>> => {
+const read = async (
+  response: Response,
+  maxResponseSize: number
+): Promise<Either.Either<Transport.Response, Transport.Failure>> => {
   const { body, status } = response
   const isOfSuccess = isSuccess(response)
   const limit = isOfSuccess ? maxResponseSize : maxErrorBodySize
@@ -69,7 +72,7 @@ const read = async (response: Response, maxResponseSize: number): Promise<Either
 
 /** Requests by the `fetch` of the platform, as it is when they are sent. */
 export const transport =
-  (maxResponseSize: number): Transport =>
+  (maxResponseSize: number): Transport.Transport =>
   (method, { href }) =>
   ({ body, headers }, onEnd) => {
     const controller = new AbortController()

@@ -2,10 +2,10 @@
 import * as Either from "effect/Either"
 import type { Installation } from "../../Installation.ts"
 import type { InstallationError, Issue } from "../../InstallationError.ts"
-import type { Answer } from "../../Transport.ts"
-import { decodeInstallation } from "../codec.ts"
-import { fromInvalidBody, fromStatus } from "../failure.ts"
-import * as Json from "../json.ts"
+import type * as Transport from "../../Transport.ts"
+import type { Codec } from "../contract/codec.ts"
+import { fromInvalidBody, fromStatus } from "./failure.ts"
+import * as Json from "./json.ts"
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 
@@ -28,16 +28,18 @@ export const isSuccess = ({ status }: { readonly status: number }): boolean => s
 
 /** `now` is in milliseconds since the epoch. `onInstallation` gets the body that an installation was decoded from. */
 export const interpret = (
-  answer: Answer,
+  response: Transport.Response,
+  { decode }: Codec,
   now: number,
-  makeScrub: () => (text: string) => string,
+  makeRedact: () => (text: string) => string,
   onInstallation: (installation: Installation, body: unknown) => void
 ): Either.Either<Installation, InstallationError> => {
-  if (!isSuccess(answer)) return Either.left(fromStatus(answer, quotable(answer.body), now, makeScrub()))
-  const body = parseBody(answer.body)
-  const decoded = Either.flatMap(body, decodeInstallation)
+  if (!isSuccess(response))
+    return Either.left(fromStatus(response, quotable(response.body), now, makeRedact()))
+  const body = parseBody(response.body)
+  const decoded = Either.flatMap(body, decode)
   if (Either.isLeft(decoded))
-    return Either.left(fromInvalidBody(answer, quotable(answer.body), decoded.left, makeScrub()))
+    return Either.left(fromInvalidBody(response, quotable(response.body), decoded.left, makeRedact()))
   onInstallation(decoded.right, Either.getOrThrow(body))
   return Either.right(decoded.right)
 }

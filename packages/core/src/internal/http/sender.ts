@@ -16,9 +16,11 @@ export interface Attempt {
 export type Send = (
   request: Transport.Request,
   attempt: Attempt
-) => Effect.Effect<Transport.Answer, Transport.Failure | Deadline.TimedOut>
+) => Effect.Effect<Transport.Response, Transport.Failure | Deadline.TimedOut>
 
-export type Sender = (method: Transport.Method, url: URL) => Send
+type Method = Parameters<Transport.Transport>[0]
+
+export type Sender = (method: Method, url: URL) => Send
 
 export const fromTransport =
   (transport: Transport.Transport): Sender =>
@@ -38,12 +40,12 @@ export const fromTransport =
 export const fromEffects =
   (
     to: (
-      method: Transport.Method,
+      method: Method,
       url: URL
     ) => (
       request: Transport.Request,
       span: Span | undefined
-    ) => Effect.Effect<Transport.Answer, Transport.Failure>
+    ) => Effect.Effect<Transport.Response, Transport.Failure>
   ): Sender =>
   (method, url) => {
     const send = to(method, url)

@@ -1,4 +1,4 @@
-// How tokens are renewed when several processes share them. Whoever wants to renew first stores that it does, and
+// How tokens are refreshed when several processes share them. Whoever wants to renew first stores that it does, and
 // only who could store it sends the refresh token. A process that dies in between leaves that mark, and nobody can
 // know whether the token was used up: it is not sent again.
 import type * as Clock from "effect/Clock"
@@ -9,13 +9,13 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import type { Authorization, Tokens } from "../Authorization.ts"
-import { Infrastructure, type InstallationError, Unauthorized } from "../InstallationError.ts"
-import type { Stored, TokenStore, TokenStoreError } from "../TokenStore.ts"
-import type { Secrets } from "./credentials.ts"
-import * as Deadline from "./http/deadline.ts"
-import { monotonic } from "./http/deadline.ts"
-import type { Sender } from "./http/sender.ts"
+import type { Authorization, Tokens } from "../../Authorization.ts"
+import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
+import type { Stored, TokenStore, TokenStoreError } from "../../TokenStore.ts"
+import type { Secrets } from "../credentials/credentials.ts"
+import * as Deadline from "../http/deadline.ts"
+import { monotonic } from "../http/deadline.ts"
+import type { Sender } from "../http/sender.ts"
 import * as TokenEndpoint from "./tokenEndpoint.ts"
 
 export interface Settings extends TokenEndpoint.App {
@@ -25,10 +25,10 @@ export interface Settings extends TokenEndpoint.App {
 }
 
 /** Tokens in use, with times as `monotonic` counts them. */
-export interface Held {
+export interface CachedTokens {
   readonly secrets: Secrets
-  /** When they should be renewed, and when they are of no use any more. */
-  readonly renewAt: number
+  /** When they should be refreshed, and when they are of no use any more. */
+  readonly refreshAt: number
   readonly expiresAt: number
   /** Whether they were had from the token endpoint just now, and not from the store. */
   readonly isNew: boolean
@@ -37,7 +37,7 @@ export interface Held {
 // An update that begins before the end arrives before it.
 const maxMargin = 60_000
 
-const hold = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): Held => {
+const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens => {
   const { accessToken, expiresIn, receivedAt } = tokens
   const life = expiresIn === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(expiresIn)
   // Another process may have received them, by another clock.
@@ -45,7 +45,7 @@ const hold = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): Held => {
   const expiresAt = monotonic(clock) + life - age
   return {
     secrets: { scheme: "Bearer", secret: accessToken },
-    renewAt: expiresAt - Math.min(maxMargin, life / 10),
+    refreshAt: expiresAt - Math.min(maxMargin, life / 10),
     expiresAt,
     isNew
   }
@@ -113,10 +113,10 @@ export interface Leases {
   pause?: { readonly error: InstallationError; readonly until: number } | undefined
 }
 
-export interface Host {
+export interface Shared {
   readonly settings: Settings
   /** Exchanges a token, when there is room for it. */
-  readonly exchange: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
+  readonly withPermit: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
   /** Carries out in the background what may take long. */
   readonly background: <A>(self: Effect.Effect<A>) => Effect.Effect<Fiber.Fiber<A>>
 }
@@ -148,14 +148,14 @@ export const isStored = (
  * Tokens other than `stale`: those that another process has stored, or else new ones. Fails with
  * `ReauthorizationRequired` when there will be none.
  */
-export const renew = (
-  host: Host,
+export const refresh = (
+  shared: Shared,
   key: string,
   stale: Redacted.Redacted | undefined,
   leases: Leases,
   sender: Sender
-): Effect.Effect<Held, InstallationError> => {
-  const { settings } = host
+): Effect.Effect<CachedTokens, InstallationError> => {
+  const { settings } = shared
   const { store, timeout } = settings
   const save = (expected: number, authorization: Authorization) =>
     soon(() => store.save(key, expected, authorization), timeout)
@@ -199,7 +199,7 @@ export const renew = (
       Effect.retry(untilStored),
       Effect.orElseSucceed(() => true),
       Effect.ensuring(Effect.sync(() => leases.known.delete(lease))),
-      (self) => host.background(self),
+      (self) => shared.background(self),
       Effect.flatMap((fiber) => Effect.option(Effect.timeout(Fiber.join(fiber), timeout))),
       Effect.map(Option.getOrElse(() => true))
     )
@@ -222,14 +222,14 @@ export const renew = (
           leases.unclear.clear()
         })
       ),
-      (self) => host.background(self)
+      (self) => shared.background(self)
     )
   }
 
   /** With the lease stored as the generation `expected`. `undefined` when something else is stored meanwhile. */
-  const exchange = (expected: number, lease: string, tokens: Tokens) =>
+  const exchangeUnderLease = (expected: number, lease: string, tokens: Tokens) =>
     Effect.gen(function* () {
-      const outcome = yield* TokenEndpoint.refresh(settings, tokens.refreshToken, sender, timeout)
+      const outcome = yield* TokenEndpoint.exchange(settings, tokens.refreshToken, sender, timeout)
       switch (outcome._tag) {
         case "Issued": {
           const issued: Tokens = {
@@ -238,8 +238,8 @@ export const renew = (
             receivedAt: yield* DateTime.now,
             ...(outcome.expiresIn === undefined ? {} : { expiresIn: outcome.expiresIn })
           }
-          const held = hold(issued, yield* Effect.clock, true)
-          return (yield* keep(expected, lease, issued, true)) ? held : undefined
+          const cached = cache(issued, yield* Effect.clock, true)
+          return (yield* keep(expected, lease, issued, true)) ? cached : undefined
         }
         case "Failed":
           yield* keep(expected, lease, tokens, false)
@@ -264,7 +264,7 @@ export const renew = (
       const isClaimed = yield* save(generation, { _tag: "Refreshing", tokens, lease, duration }).pipe(
         Effect.tapError(() => clear(lease, tokens))
       )
-      return isClaimed ? yield* exchange(generation + 1, lease, tokens) : undefined
+      return isClaimed ? yield* exchangeUnderLease(generation + 1, lease, tokens) : undefined
     })
 
   return Effect.gen(function* () {
@@ -278,12 +278,12 @@ export const renew = (
       const tokens =
         authorization._tag === "Active" ? authorization.tokens : leases.known.get(authorization.lease)
       if (tokens !== undefined) {
-        const held = hold(tokens, clock, false)
-        if (!isStale(tokens) && monotonic(clock) < held.renewAt) return held
+        const cached = cache(tokens, clock, false)
+        if (!isStale(tokens) && monotonic(clock) < cached.refreshAt) return cached
         if (leases.pause !== undefined && monotonic(clock) < leases.pause.until)
           return yield* Effect.fail(leases.pause.error)
-        const renewed = yield* host.exchange(claim(generation, tokens))
-        if (renewed !== undefined) return renewed
+        const refreshed = yield* shared.withPermit(claim(generation, tokens))
+        if (refreshed !== undefined) return refreshed
       } else if (authorization._tag === "Ended") {
         return yield* Effect.fail(reauthorise(ended[authorization.reason]))
       } else if (authorization._tag === "Refreshing") {

@@ -1,6 +1,6 @@
 import type * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
-import type { Issue } from "../InstallationError.ts"
+import type { Issue } from "../../InstallationError.ts"
 
 const isAbsent = (ast: AST.AST): boolean => AST.isUndefinedKeyword(ast)
 

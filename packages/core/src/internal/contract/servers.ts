@@ -1,5 +1,15 @@
 import * as Either from "effect/Either"
 
+export const servers = {
+  production: "https://external.pleo.io",
+  staging: "https://external.staging.pleo.io"
+} as const
+
+export const tokenEndpoints = {
+  production: "https://auth.pleo.io/oauth/token",
+  staging: "https://auth.staging.pleo.io/oauth/token"
+} as const
+
 const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 
@@ -24,3 +34,7 @@ export const checkUrl = (
   if (url.search !== "" || url.hash !== "") return Either.left("expected a URL without query and fragment")
   return Either.right(url)
 }
+
+/** The base URL of a server, without a slash at its end, or what is wrong with it. */
+export const baseUrl = (server: string | URL): Either.Either<string, string> =>
+  Either.map(checkUrl(server, servers), (url) => url.origin + url.pathname.replace(/\/+$/, ""))

@@ -11,9 +11,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { Authorization } from "../../src/Authorization.ts"
-import * as Credentials from "../../src/Credentials.ts"
 import * as InstallationClient from "../../src/InstallationClient.ts"
 import { InstallationService } from "../../src/InstallationService.ts"
+import * as OAuth from "../../src/OAuth.ts"
 import { type Stored, TokenStore, TokenStoreError } from "../../src/TokenStore.ts"
 import { authorizationOf, bodyOf, installation } from "./http.ts"
 
@@ -234,7 +234,7 @@ export const storeTokens = (
   pair: Pair,
   expiresIn: Duration.DurationInput | undefined = "1 hour"
 ) =>
-  Credentials.storeTokens(
+  OAuth.storeTokens(
     { clientId, tenant: pair.tenant },
     {
       accessToken: Redacted.make(pair.accessToken),
@@ -247,10 +247,10 @@ export const storeTokens = (
 export const startProcess = (
   server: Server,
   store: Store,
-  options: Partial<Credentials.OAuthOptions> = {}
+  options: Partial<OAuth.Options> = {}
 ): Effect.Effect<InstallationService["Type"]["update"], never, Scope.Scope> =>
   InstallationClient.layer({
-    credentials: Credentials.oauth({ clientId, clientSecret: Redacted.make(clientSecret), ...options })
+    credentials: OAuth.credentials({ clientId, clientSecret: Redacted.make(clientSecret), ...options })
   }).pipe(
     Layer.provide(
       Layer.merge(Layer.succeed(TokenStore, store), Layer.succeed(HttpClient.HttpClient, server.client))
@@ -261,7 +261,7 @@ export const startProcess = (
   )
 
 /** A customer whose tokens are stored, and a process that updates the installation. */
-export const setUp = (expiresIn?: Duration.DurationInput, options: Partial<Credentials.OAuthOptions> = {}) =>
+export const setUp = (expiresIn?: Duration.DurationInput, options: Partial<OAuth.Options> = {}) =>
   Effect.gen(function* () {
     const server = new Server()
     const shelf = new Shelf()

@@ -1,5 +1,5 @@
 import * as Duration from "effect/Duration"
-import { isInstallationError } from "../InstallationError.ts"
+import { isInstallationError } from "../../InstallationError.ts"
 
 /** What came before an attempt. */
 export interface History {

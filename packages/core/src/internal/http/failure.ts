@@ -6,8 +6,8 @@ import {
   type InstallationError,
   type Issue,
   Unauthorized
-} from "../InstallationError.ts"
-import type { Answer, Failure } from "../Transport.ts"
+} from "../../InstallationError.ts"
+import type * as Transport from "../../Transport.ts"
 
 interface ErrorLike {
   readonly code?: unknown
@@ -47,17 +47,17 @@ const isNotHttp = ({ code, name }: ErrorLike): boolean =>
 const isEndOfChunks = (error: ErrorLike): boolean =>
   isNotHttp(error) && /EOF/.test(`${error.code} ${error.message}`)
 
-const header = (headers: Answer["headers"] | undefined, name: string): string | undefined => {
+const header = (headers: Transport.Response["headers"] | undefined, name: string): string | undefined => {
   const value = headers?.[name]
   return typeof value === "object" ? value.join(", ") : value
 }
 
 /** undici reports a body that ended before its one length in the same way as two lengths that contradict. */
-const hasOneLength = (headers: Answer["headers"] | undefined): boolean =>
+const hasOneLength = (headers: Transport.Response["headers"] | undefined): boolean =>
   header(headers, "transfer-encoding") === undefined && /^\d+$/.test(header(headers, "content-length") ?? "")
 
 const reasonOf = (
-  headers: Answer["headers"] | undefined,
+  headers: Transport.Response["headers"] | undefined,
   chain: ReadonlyArray<ErrorLike>,
   code: string | undefined
 ) => {
@@ -79,7 +79,7 @@ const unsentCode =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EPROTO|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED)$|CERT|^ERR_(TLS|SSL)_(?!.*BAD_RECORD_MAC)|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH/
 
 /** The failure of a client that does not say how far it got: its codes have to. */
-export const fromCause = (cause: unknown, headers?: Answer["headers"]): Failure => {
+export const fromCause = (cause: unknown, headers?: Transport.Response["headers"]): Transport.Failure => {
   const chain = causes(cause)
   const isUnsent = chain.some(
     (error) => isOfConnecting(error) || (isCode(error.code) && unsentCode.test(error.code))
@@ -90,7 +90,7 @@ export const fromCause = (cause: unknown, headers?: Answer["headers"]): Failure 
   return { _tag: "Unsent", cause, proxyStatus: proxyStatus as number | undefined }
 }
 
-export const fromFailure = (failure: Failure): BadRequest | Infrastructure => {
+export const fromFailure = (failure: Transport.Failure): BadRequest | Infrastructure => {
   if (failure._tag === "Unwritable")
     return new BadRequest({ issues: [{ path: [], message: "the request could not be written" }] })
   const chain = causes(failure.cause)
@@ -114,7 +114,7 @@ const imfFixdate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} 
 const maxSeconds = 100 * 365 * 24 * 60 * 60
 
 /** RFC 9110 section 10.2.3: seconds, or a date. A date is read against the server's own clock. */
-export const retryAfterOf = ({ headers }: Answer, now: number): Duration.Duration | undefined => {
+export const retryAfterOf = ({ headers }: Transport.Response, now: number): Duration.Duration | undefined => {
   const value = header(headers, "retry-after")?.trim()
   if (value === undefined) return undefined
   if (/^\d+$/.test(value)) return Duration.seconds(Math.min(Number(value), maxSeconds))
@@ -135,16 +135,16 @@ const maxKeyLength = 128
 const excerpt = (text: string): string =>
   text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxExcerptBytes)).read)
 
-/** Takes out of what an answer says what it quotes of the request's secrets. */
-type Scrub = (text: string) => string
+/** Redacts the secrets of the request that a response quotes. */
+type Redact = (text: string) => string
 
 /** What an answer tells besides its meaning. */
-const answerFacts = (answer: Answer, body: string, scrub: Scrub) => {
-  const requestId = header(answer.headers, "x-request-id")
+const responseFacts = (response: Transport.Response, body: string, redact: Redact) => {
+  const requestId = header(response.headers, "x-request-id")
   return {
-    status: answer.status,
-    ...(body === "" ? {} : { body: excerpt(scrub(body)) }),
-    ...(requestId === undefined ? {} : { requestId: scrub(requestId).slice(0, 128) })
+    status: response.status,
+    ...(body === "" ? {} : { body: excerpt(redact(body)) }),
+    ...(requestId === undefined ? {} : { requestId: redact(requestId).slice(0, 128) })
   }
 }
 
@@ -153,28 +153,33 @@ const looksLikeJson = (body: string): boolean => /^[\s\0\ufeff\ufffd]*["[{]/.tes
 
 /** A success whose body is not an installation. JSON is not quoted: it may hold a customer's metadata. */
 export const fromInvalidBody = (
-  answer: Answer,
+  response: Transport.Response,
   body: string,
   issues: ReadonlyArray<Issue>,
-  scrub: Scrub
+  redact: Redact
 ): Infrastructure =>
   new Infrastructure({
     reason: "InvalidResponse",
-    ...answerFacts(answer, looksLikeJson(body) ? "" : body, scrub),
+    ...responseFacts(response, looksLikeJson(body) ? "" : body, redact),
     issues: issues.slice(0, maxIssues).map(({ message, path }) => ({
-      path: path.map((key) => (typeof key === "string" ? scrub(key).slice(0, maxKeyLength) : key)),
+      path: path.map((key) => (typeof key === "string" ? redact(key).slice(0, maxKeyLength) : key)),
       message
     }))
   })
 
 /** An answer that is no success. `now` is in milliseconds since the epoch. */
-export const fromStatus = (answer: Answer, body: string, now: number, scrub: Scrub): InstallationError => {
-  const { status } = answer
-  const facts = answerFacts(answer, body, scrub)
+export const fromStatus = (
+  response: Transport.Response,
+  body: string,
+  now: number,
+  redact: Redact
+): InstallationError => {
+  const { status } = response
+  const facts = responseFacts(response, body, redact)
   if (status === 401) return new Unauthorized({ reason: "Unauthenticated", ...facts })
   if (status === 403) return new Unauthorized({ reason: "Forbidden", ...facts })
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) return new BadRequest(facts)
-  const retryAfter = retryAfterOf(answer, now)
+  const retryAfter = retryAfterOf(response, now)
   return new Infrastructure({
     reason: infrastructureReason(status),
     ...facts,

@@ -8,9 +8,9 @@ import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type { Span } from "effect/Tracer"
-import { isInstallationError } from "../InstallationError.ts"
-import * as InstallationMetric from "../InstallationMetric.ts"
-import * as Labels from "./labels.ts"
+import { isInstallationError } from "../../InstallationError.ts"
+import * as InstallationMetric from "../../InstallationMetric.ts"
+import * as MetricLabels from "./metricLabels.ts"
 import { type Attributes, begin, type Fiber } from "./span.ts"
 
 /** The requests of one client: the same attributes for each (OpenTelemetry's semantic conventions for HTTP). */
@@ -51,9 +51,9 @@ const endOf = (exit: Result): End => {
 const errorTypeOf = (end: End): string | undefined =>
   end === success ? undefined : (end.reason ?? end.outcome)
 
-const ends = new Labels.Cache()
+const ends = new MetricLabels.Cache()
 
-const results = new Labels.Cache()
+const results = new MetricLabels.Cache()
 
 /** A request under way. */
 interface Request {
@@ -75,8 +75,8 @@ export interface Observer {
   readonly end: (exit: Result) => void
 }
 
-/** Tells nobody. */
-export const silent: Observer = {
+/** Observes nothing. */
+export const noop: Observer = {
   span: undefined,
   sent: () => undefined,
   answered: () => {},
@@ -84,12 +84,12 @@ export const silent: Observer = {
   end: () => {}
 }
 
-/** Tells tracers, meters and logs. */
-export class Observation implements Observer {
+/** Reports to tracers, meters and logs. */
+export class UpdateObserver implements Observer {
   readonly #fiber: Fiber
   readonly #clock: Clock.Clock
   readonly #endpoint: Endpoint
-  readonly #labels: Labels.Labels
+  readonly #labels: MetricLabels.Labels
   readonly #beganAt: bigint
   readonly span: Span | undefined
   /** Whether anybody is told of each request. */
@@ -98,13 +98,13 @@ export class Observation implements Observer {
   #request: Request | undefined
   #hasEnded = false
 
-  constructor(fiber: Fiber, clock: Clock.Clock, endpoint: Endpoint) {
+  constructor(fiber: Fiber, clock: Clock.Clock, spanName: string, endpoint: Endpoint) {
     this.#fiber = fiber
     this.#clock = clock
     this.#endpoint = endpoint
-    this.#labels = Labels.around(fiber)
+    this.#labels = MetricLabels.around(fiber)
     this.#beganAt = clock.unsafeCurrentTimeNanos()
-    this.span = begin(fiber, "InstallationService.update", "internal", [], this.#beganAt)
+    this.span = begin(fiber, spanName, "internal", [], this.#beganAt)
     this.#isDetailed = this.span !== undefined || logsDebug(fiber)
     InstallationMetric.activeUpdates.unsafeUpdate(1, this.#labels)
   }
@@ -141,7 +141,7 @@ export class Observation implements Observer {
     const result = status ?? errorType ?? "Success"
     InstallationMetric.attempts.unsafeUpdate(
       1,
-      Labels.add(
+      MetricLabels.add(
         this.#labels,
         results.get(result, () => ({ result: String(result) }))
       )
@@ -166,7 +166,7 @@ export class Observation implements Observer {
     InstallationMetric.activeUpdates.unsafeUpdate(-1, this.#labels)
     InstallationMetric.updateDuration.unsafeUpdate(
       Number(endedAt - this.#beganAt) / 1e9,
-      Labels.add(
+      MetricLabels.add(
         this.#labels,
         ends.get(errorType, () => ({ ...end }))
       )

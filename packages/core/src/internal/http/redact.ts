@@ -1,5 +1,3 @@
-import { formsOf, type Secrets } from "./credentials.ts"
-
 // Less of a secret than this tells nothing, and stands in many a text by chance.
 const minLength = 4
 
@@ -28,12 +26,12 @@ const stringsOfMetadata = (body: string): ReadonlyArray<string> => {
 }
 
 /**
- * Takes out of what an answer says what it may quote from the request: the credential, and the strings of
- * the customer's metadata. `body` is that of the request. Where there are too many, nothing is quoted.
+ * Redacts in a response what it may quote from the request: the credential, in each of its `forms`, and the strings of
+ * the customer's metadata in `body`. Where there are too many, nothing is quoted.
  */
-export const make = (credential: Secrets, body: string): ((text: string) => string) => {
+export const make = (forms: ReadonlyArray<string>, body: string): ((text: string) => string) => {
   const strings = stringsOfMetadata(body)
   if (strings.length > maxStrings) return () => "<redacted>"
-  const secrets = [...formsOf(credential), ...strings]
+  const secrets = [...forms, ...strings]
   return (text) => secrets.reduce(withoutSecret, text)
 }

@@ -1,14 +1,17 @@
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { Credentials } from "../Credentials.ts"
-import type { InstallationError } from "../InstallationError.ts"
-import type { Deadline } from "./http/deadline.ts"
-import type { Sender } from "./http/sender.ts"
+import type { InstallationError } from "../../InstallationError.ts"
+import type { Deadline } from "../http/deadline.ts"
+import type { Sender } from "../http/sender.ts"
 
 export const TypeId: unique symbol = Symbol.for("@effect-pleo/core/Credentials")
 
-/** What one request carries. */
+export interface Credentials {
+  readonly [TypeId]: Variant
+}
+
+/** The credential of one request. */
 export interface Secrets {
   readonly scheme: "Bearer" | "Basic"
   /** The token, or the API key. */
@@ -29,32 +32,21 @@ export const formsOf = (secrets: Secrets): ReadonlyArray<string> => [
 ]
 
 /** An attempt that may have to wait for tokens. */
-export interface GrantCall {
+export interface SessionCall {
   readonly deadline: Deadline
   /** Waits, before anything is sent, until the deadline at the latest. */
   readonly token: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
 }
 
-/** What a customer granted: credentials that are renewed as they expire. */
-export interface Grant {
-  /** The same for as long as it is the same customer, whatever is sent. */
+/** The tokens of one customer, which are refreshed as they expire. */
+export interface Session {
+  /** The same for as long as it is the same customer, whatever tokens it has. */
   readonly identity: string
-  /** What to send now, if nothing has to be waited for. */
-  readonly ready: (clock: Clock.Clock) => Secrets | undefined
-  /** What to send now. It waits while that is being renewed. */
-  readonly secrets: (sender: Sender) => Effect.Effect<Secrets, InstallationError>
-  /** What to send instead of what was not accepted. `undefined` when there is nothing else. */
-  readonly replace: (
-    rejected: Secrets,
-    sender: Sender
-  ) => Effect.Effect<Secrets | undefined, InstallationError>
-  /** Learns that these were accepted. */
-  readonly accept: (secrets: Secrets) => void
-  /** One attempt, in which `exchange` sends. */
+  /** Makes one attempt, in which `send` sends one request. */
   readonly attempt: <A>(
-    call: GrantCall,
+    call: SessionCall,
     sender: Sender,
-    exchange: (secrets: Secrets) => Effect.Effect<A, InstallationError>
+    send: (secrets: Secrets) => Effect.Effect<A, InstallationError>
   ) => Effect.Effect<A, InstallationError>
 }
 
@@ -63,9 +55,9 @@ export type Variant =
   | {
       readonly _tag: "App"
       readonly tenant: string
-      readonly of: (tenant: string, clock: Clock.Clock) => Grant
+      readonly sessionOf: (tenant: string, clock: Clock.Clock) => Session
     }
-  /** A customer of the app that the layer has the credentials of. */
+  /** A customer of the app whose credentials the layer has. */
   | { readonly _tag: "Tenant"; readonly tenant: string }
 
 export const make = (variant: Variant): Credentials => ({ [TypeId]: variant })
@@ -73,8 +65,8 @@ export const make = (variant: Variant): Credentials => ({ [TypeId]: variant })
 // Visible ASCII (RFC 9110 section 5.5). Anything else would be altered, or split the header, on its way.
 const visibleAscii = /^[\x21-\x7e]+$/
 
-/** What keeps a secret from being sent in a header. */
-export const flawOf = (secret: string): string | undefined => {
+/** Why a header cannot carry a secret, if it cannot. */
+export const validateSecret = (secret: string): string | undefined => {
   if (secret === "") return "is empty"
   return visibleAscii.test(secret) ? undefined : "cannot be sent in a header: expected visible ASCII"
 }

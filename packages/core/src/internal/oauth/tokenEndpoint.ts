@@ -6,15 +6,15 @@ import * as Either from "effect/Either"
 import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import type { Span } from "effect/Tracer"
-import { Infrastructure, type InstallationError, Unauthorized } from "../InstallationError.ts"
-import * as InstallationMetric from "../InstallationMetric.ts"
-import type { Answer, Failure } from "../Transport.ts"
-import { flawOf } from "./credentials.ts"
-import { fromFailure, retryAfterOf } from "./failure.ts"
-import { monotonic, type TimedOut } from "./http/deadline.ts"
-import type { Attempt, Sender } from "./http/sender.ts"
-import * as Json from "./json.ts"
-import { endpoint } from "./observation.ts"
+import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
+import * as InstallationMetric from "../../InstallationMetric.ts"
+import type * as Transport from "../../Transport.ts"
+import { validateSecret } from "../credentials/credentials.ts"
+import { monotonic, type TimedOut } from "../http/deadline.ts"
+import { fromFailure, retryAfterOf } from "../http/failure.ts"
+import * as Json from "../http/json.ts"
+import type { Attempt, Sender } from "../http/sender.ts"
+import { endpoint } from "../telemetry/observer.ts"
 
 export interface App {
   readonly clientId: string
@@ -22,7 +22,7 @@ export interface App {
   readonly tokenEndpoint: URL
 }
 
-export type Outcome =
+export type Result =
   | {
       readonly _tag: "Issued"
       readonly accessToken: Redacted.Redacted
@@ -37,9 +37,9 @@ export type Outcome =
   /** The token was sent, and whether it is used up is known to the server only. */
   | { readonly _tag: "Lost" }
 
-const lost: Outcome = { _tag: "Lost" }
+const lost: Result = { _tag: "Lost" }
 
-const failed = (error: InstallationError): Outcome => ({ _tag: "Failed", error })
+const failed = (error: InstallationError): Result => ({ _tag: "Failed", error })
 
 // RFC 6749 section 5.2 has the first; the others are in use for a consent that is gone. With the status 401, some
 // servers say `access_denied` of the app's secret.
@@ -73,10 +73,10 @@ const parseExpiresIn = (value: unknown): Duration.Duration | undefined => {
 const isToken = (value: unknown): value is string => typeof value === "string" && value !== ""
 
 /** Tokens that cannot be used were issued all the same: what was sent for them is gone. */
-const fromSuccess = (body: Uint8Array): Outcome => {
+const fromSuccess = (body: Uint8Array): Result => {
   const { access_token, expires_in, refresh_token, token_type } = parse(body)
   return isToken(access_token) &&
-    flawOf(access_token) === undefined &&
+    validateSecret(access_token) === undefined &&
     (refresh_token === undefined || isToken(refresh_token)) &&
     (token_type === undefined || /^bearer$/i.test(String(token_type)))
     ? {
@@ -89,7 +89,7 @@ const fromSuccess = (body: Uint8Array): Outcome => {
 }
 
 /** A refusal of the app, not of its customer: the client is unknown, or may not refresh. */
-const fromOtherRefusal = (status: number, code: string): Outcome =>
+const fromOtherRefusal = (status: number, code: string): Result =>
   failed(
     new Unauthorized({
       reason: "Unauthenticated",
@@ -99,8 +99,8 @@ const fromOtherRefusal = (status: number, code: string): Outcome =>
     })
   )
 
-const fromAnswer = (answer: Answer, now: number): Outcome => {
-  const { body, status } = answer
+const fromResponse = (response: Transport.Response, now: number): Result => {
+  const { body, status } = response
   if (status >= 200 && status < 300) return fromSuccess(body)
   // A gateway that heard nothing, or nonsense, from the server behind it knows no more than we do.
   if (status === 502 || status === 504) return lost
@@ -110,7 +110,7 @@ const fromAnswer = (answer: Answer, now: number): Outcome => {
     if (endOfGrant.has(error) && !isOfApp) return { _tag: "Refused" }
     if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error)) return fromOtherRefusal(status, error)
   }
-  const retryAfter = retryAfterOf(answer, now)
+  const retryAfter = retryAfterOf(response, now)
   return failed(
     new Infrastructure({
       reason: "TokenEndpoint",
@@ -120,7 +120,7 @@ const fromAnswer = (answer: Answer, now: number): Outcome => {
   )
 }
 
-const fromBroken = (failure: Failure | TimedOut, { isSent }: Attempt): Outcome => {
+const fromBroken = (failure: Transport.Failure | TimedOut, { isSent }: Attempt): Result => {
   if (failure._tag === "TimedOut")
     return isSent ? lost : failed(new Infrastructure({ reason: "TokenEndpoint" }))
   const error = fromFailure(failure)
@@ -138,12 +138,12 @@ const fromBroken = (failure: Failure | TimedOut, { isSent }: Attempt): Outcome =
 }
 
 /** Exchanges a refresh token. `timeout` is in milliseconds. */
-export const refresh = (
+export const exchange = (
   app: App,
   refreshToken: Redacted.Redacted,
   sender: Sender,
   timeout: number
-): Effect.Effect<Outcome> => {
+): Effect.Effect<Result> => {
   const body = new URLSearchParams({
     grant_type: "refresh_token",
     refresh_token: Redacted.value(refreshToken),
@@ -152,19 +152,19 @@ export const refresh = (
   }).toString()
   const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" }
   const { attributes, name } = endpoint("POST", app.tokenEndpoint)
-  const exchange = (span: Span) =>
+  const send = (span: Span) =>
     Effect.clockWith((clock) => {
       const attempt: Attempt = {
         deadline: { clock, at: monotonic(clock) + timeout },
         span: undefined,
         isSent: false
       }
-      return sender("POST", app.tokenEndpoint)({ headers, body }, attempt).pipe(
+      return sender("POST", app.tokenEndpoint)({ headers, body, freshConnection: true }, attempt).pipe(
         Effect.match({
           onFailure: (failure) => fromBroken(failure, attempt),
-          onSuccess: (answer) => {
-            span.attribute("http.response.status_code", answer.status)
-            return fromAnswer(answer, clock.unsafeCurrentTimeMillis())
+          onSuccess: (response) => {
+            span.attribute("http.response.status_code", response.status)
+            return fromResponse(response, clock.unsafeCurrentTimeMillis())
           }
         }),
         // Whether a transport that throws has sent it, it does not say.
@@ -181,6 +181,6 @@ export const refresh = (
   return Effect.useSpan(
     name,
     { kind: "client", captureStackTrace: false, attributes: Object.fromEntries(attributes) },
-    exchange
+    send
   )
 }

@@ -2,28 +2,28 @@ import * as Clock from "effect/Clock"
 import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { Infrastructure, type InstallationError } from "../InstallationError.ts"
-import { Grant, type Host } from "./grant.ts"
-import { monotonic } from "./http/deadline.ts"
-import { LinkedList } from "./linkedList.ts"
-import type { Held, Settings } from "./renewal.ts"
-import { Semaphore, withPermit } from "./semaphore.ts"
+import { Infrastructure, type InstallationError } from "../../InstallationError.ts"
+import { monotonic } from "../http/deadline.ts"
+import { LinkedList } from "../linkedList.ts"
+import * as Semaphore from "../semaphore.ts"
+import type { CachedTokens, Settings } from "./refresh.ts"
+import { Session, type Shared } from "./session.ts"
 
-/** After how many milliseconds without use a grant is let go: the store has what is needed to go on. */
+/** After how many milliseconds without use a session is let go: the store has what is needed to go on. */
 const maxIdle = 10 * 60_000
 
 /** Fewer than a transport has sockets: an exchange that waits for one loses time, and may then be lost. */
-const maxRenewals = 16
+const maxRefreshes = 16
 
 // The code that a transport has for it.
 const closed = () => new Infrastructure({ reason: "TokenEndpoint", code: "UND_ERR_CLOSED" })
 
-/** The grants of one app: each customer's by the key that it has in the store. */
-export class Grants implements Host {
+/** The sessions of one app: each customer's by the key that it has in the store. */
+export class Sessions implements Shared {
   readonly settings: Settings
-  readonly #grants = new Map<string, Grant>()
-  readonly #byLastUse = new LinkedList<Grant>()
-  readonly #semaphore = new Semaphore(maxRenewals)
+  readonly #sessions = new Map<string, Session>()
+  readonly #byLastUse = new LinkedList<Session>()
+  readonly #semaphore = new Semaphore.Semaphore(maxRefreshes)
   readonly #running = new Set<Fiber.RuntimeFiber<unknown>>()
   #isClosed = false
 
@@ -31,38 +31,38 @@ export class Grants implements Host {
     this.settings = settings
   }
 
-  of(key: string, clock: Clock.Clock): Grant {
-    const known = this.#grants.get(key)
+  of(key: string, clock: Clock.Clock): Session {
+    const known = this.#sessions.get(key)
     if (known !== undefined) return known
-    const grant = new Grant(this, key, monotonic(clock))
-    this.#grants.set(key, grant)
-    grant.place = this.#byLastUse.append(grant)
-    return grant
+    const session = new Session(this, key, monotonic(clock))
+    this.#sessions.set(key, session)
+    session.place = this.#byLastUse.append(session)
+    return session
   }
 
-  touch(grant: Grant, now: number): void {
-    grant.lastUsed = now
-    if (grant.place !== undefined) this.#byLastUse.remove(grant.place)
-    grant.place = this.#byLastUse.append(grant)
-    this.#grants.set(grant.identity, grant)
+  touch(session: Session, now: number): void {
+    session.lastUsed = now
+    if (session.place !== undefined) this.#byLastUse.remove(session.place)
+    session.place = this.#byLastUse.append(session)
+    this.#sessions.set(session.identity, session)
     for (let oldest = this.#byLastUse.first; oldest !== undefined; oldest = this.#byLastUse.first) {
       const { identity, isBusy, lastUsed } = oldest.value
       if (isBusy || now - lastUsed < maxIdle) return
       this.#byLastUse.remove(oldest)
-      if (this.#grants.get(identity) === oldest.value) this.#grants.delete(identity)
+      if (this.#sessions.get(identity) === oldest.value) this.#sessions.delete(identity)
     }
   }
 
-  renew(
-    self: Effect.Effect<Held, InstallationError>,
-    result: Deferred.Deferred<Held, InstallationError>
+  refresh(
+    self: Effect.Effect<CachedTokens, InstallationError>,
+    result: Deferred.Deferred<CachedTokens, InstallationError>
   ): Effect.Effect<void> {
     return Effect.asVoid(this.background(Effect.intoDeferred(self, result)))
   }
 
   // What waits for another process takes no room: it may be dead.
-  exchange<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
-    return withPermit(
+  withPermit<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
+    return Semaphore.withPermit(
       this.#semaphore,
       Effect.suspend(() => (this.#isClosed ? Effect.fail(closed()) : self))
     )

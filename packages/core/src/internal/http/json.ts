@@ -1,5 +1,5 @@
 import * as Either from "effect/Either"
-import { maxDepth } from "../Metadata.ts"
+import { maxDepth } from "../../Metadata.ts"
 
 // An answer holds metadata at its second level.
 const maxNesting = maxDepth + 1
@@ -14,7 +14,7 @@ const quote = 0x22
 const backslash = 0x5c
 
 /** What is wrong with the arrays and objects of a text, counted by the brackets outside of its strings. */
-const findFlaw = (text: string): string | undefined => {
+const validateNesting = (text: string): string | undefined => {
   let depth = 0
   let containers = 0
   let inString = false
@@ -41,8 +41,8 @@ const findFlaw = (text: string): string | undefined => {
  * so a long text is looked through before it is parsed.
  */
 export const parse = (text: string): Either.Either<unknown, string> => {
-  const flaw = text.length > alwaysSmall ? findFlaw(text) : undefined
-  if (flaw !== undefined) return Either.left(flaw)
+  const problem = text.length > alwaysSmall ? validateNesting(text) : undefined
+  if (problem !== undefined) return Either.left(problem)
   try {
     return Either.right(JSON.parse(text))
   } catch {

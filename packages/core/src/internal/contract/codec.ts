@@ -1,0 +1,56 @@
+import * as Either from "effect/Either"
+import type * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type { Installation } from "../../Installation.ts"
+import { BadRequest, type Issue } from "../../InstallationError.ts"
+import { fromParseIssue } from "./issues.ts"
+import type { Operation } from "./operations.ts"
+
+/** JSON text out of a request, and a response out of JSON. */
+export interface Codec {
+  /** A request that the contract does not know is refused, never sent in part. */
+  readonly encode: (request: unknown) => Either.Either<string, BadRequest>
+  /** `body` is what `JSON.parse` made of a response. */
+  readonly decode: (body: unknown) => Either.Either<Installation, ReadonlyArray<Issue>>
+}
+
+const maxMetadataBytes = 256 * 1024
+
+const isTooLarge = (metadata: unknown, body: string): boolean =>
+  // A UTF-16 code unit takes at most three bytes of UTF-8: a short body needs no counting.
+  body.length * 3 > maxMetadataBytes &&
+  new TextEncoder().encode(JSON.stringify(metadata)).byteLength > maxMetadataBytes
+
+const toIssues = (error: ParseResult.ParseError) => fromParseIssue(error.issue)
+
+const refuse = (issues: ReadonlyArray<Issue>) => new BadRequest({ issues })
+
+/** Without an errorCode that is `null`: many servers say so that there is none. */
+const withoutNullErrorCode = (body: unknown): unknown => {
+  if (typeof body !== "object" || body === null || !("errorCode" in body) || body.errorCode !== null)
+    return body
+  const { errorCode: _, ...others } = body
+  return others
+}
+
+/** The codec of an operation. Make it once: that costs far more than to run it. */
+export const make = ({ request, response }: Operation): Codec => {
+  const encode = Schema.encodeUnknownEither(request, { errors: "all", onExcessProperty: "error" })
+  const decode = Schema.decodeUnknownEither(response, { errors: "all" })
+  return {
+    encode: (value) => {
+      try {
+        const encoded = encode(value)
+        if (Either.isLeft(encoded)) return Either.left(refuse(toIssues(encoded.left)))
+        const body = JSON.stringify(encoded.right)
+        return isTooLarge(encoded.right.metadata, body)
+          ? Either.left(refuse([{ path: ["metadata"], message: "expected at most 256 KiB of JSON" }]))
+          : Either.right(body)
+      } catch {
+        // A getter or a proxy in the caller's metadata threw.
+        return Either.left(refuse([{ path: [], message: "could not be read" }]))
+      }
+    },
+    decode: (body) => Either.mapLeft(decode(withoutNullErrorCode(body)), toIssues)
+  }
+}

@@ -1,0 +1,65 @@
+import * as Effect from "effect/Effect"
+import { type Installation, InstallationErrorCode, InstallationStatus } from "../../Installation.ts"
+import * as InstallationMetric from "../../InstallationMetric.ts"
+import type { OnDrift, SchemaDrift } from "../../SchemaDrift.ts"
+import * as MetricLabels from "../telemetry/metricLabels.ts"
+import type { Operation } from "./operations.ts"
+
+const statuses: ReadonlySet<string> = new Set(InstallationStatus.literals)
+const errorCodes: ReadonlySet<string> = new Set(InstallationErrorCode.literals)
+
+const kinds = new MetricLabels.Cache()
+
+const maxLength = 128
+const maxReported = 64
+
+/** What the responses to one operation held that this version does not know. */
+export class Drift {
+  readonly #fields: ReadonlySet<string>
+  readonly #onDrift: OnDrift | undefined
+  readonly #reported = new Set<string>()
+
+  constructor({ response }: Operation, onDrift: OnDrift | undefined) {
+    this.#fields = new Set(Object.keys(response.fields))
+    this.#onDrift = onDrift
+  }
+
+  /** Counts what a decoded response holds beyond the contract, and reports what is new. */
+  note(
+    { errorCode, status }: Installation,
+    body: unknown,
+    labels: MetricLabels.Labels,
+    makeRedact: () => (text: string) => string
+  ): Effect.Effect<void> | undefined {
+    const found: Array<SchemaDrift> = []
+    if (!statuses.has(status)) found.push({ kind: "status", name: status })
+    if (errorCode !== undefined && !errorCodes.has(errorCode))
+      found.push({ kind: "errorCode", name: errorCode })
+    for (const name in body as object)
+      if (!this.#fields.has(name) && found.length < maxReported) found.push({ kind: "field", name })
+    for (const { kind } of found)
+      InstallationMetric.drift.unsafeUpdate(
+        1,
+        MetricLabels.add(
+          labels,
+          kinds.get(kind, () => ({ kind }))
+        )
+      )
+    const onDrift = this.#onDrift
+    const unreported = found.filter((drift) => onDrift !== undefined && this.#isNew(drift))
+    if (onDrift === undefined || unreported.length === 0) return undefined
+    const redact = makeRedact()
+    const reporting = Effect.forEach(unreported, ({ kind, name }) =>
+      Effect.catchAllCause(
+        Effect.suspend(() => onDrift({ kind, name: redact(name).slice(0, maxLength) })),
+        (cause) => Effect.logWarning("onDrift failed", cause)
+      )
+    )
+    return Effect.asVoid(Effect.forkDaemon(reporting))
+  }
+
+  #isNew({ kind, name }: SchemaDrift): boolean {
+    const key = `${kind} ${name.slice(0, maxLength)}`
+    return !this.#reported.has(key) && this.#reported.size < maxReported && !!this.#reported.add(key)
+  }
+}

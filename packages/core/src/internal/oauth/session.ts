@@ -1,0 +1,181 @@
+import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import type { InstallationError } from "../../InstallationError.ts"
+import type * as internal from "../credentials/credentials.ts"
+import { monotonic } from "../http/deadline.ts"
+import type { Sender } from "../http/sender.ts"
+import type { Node } from "../linkedList.ts"
+import * as Refresh from "./refresh.ts"
+
+/** What the sessions of one app share. */
+export interface Shared extends Refresh.Shared {
+  /** Refreshes in the background. */
+  readonly refresh: (
+    self: Effect.Effect<Refresh.CachedTokens, InstallationError>,
+    result: Deferred.Deferred<Refresh.CachedTokens, InstallationError>
+  ) => Effect.Effect<void>
+  /** Notes that a session is used, at a time of `monotonic`. */
+  readonly touch: (session: Session, now: number) => void
+}
+
+/** How long tokens that are still good are used on after they could not be refreshed, in milliseconds. */
+const pause = 5000
+
+const isEnd = (error: InstallationError): boolean =>
+  error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired"
+
+const isRejection = (error: InstallationError): boolean =>
+  error._tag === "Unauthorized" && error.reason === "Unauthenticated"
+
+/** Whether Pleo knew the token, and had something else against the update. */
+const isAcceptance = (error: InstallationError) =>
+  (error._tag === "Unauthorized" && error.reason === "Forbidden") ||
+  (error._tag === "BadRequest" && error.status !== undefined)
+
+/** One customer's tokens as this process has them, refreshed once for all callers. */
+export class Session implements internal.Session {
+  readonly identity: string
+  lastUsed: number
+  /** Among the sessions, by their last use. */
+  place: Node<Session> | undefined
+  readonly #shared: Shared
+  readonly #leases: Refresh.Leases = { known: new Map(), unclear: new Set() }
+  #cached: Refresh.CachedTokens | undefined
+  #isAccepted = false
+  #isRejected = false
+  #refresh: Deferred.Deferred<Refresh.CachedTokens, InstallationError> | undefined
+
+  constructor(shared: Shared, identity: string, now: number) {
+    this.#shared = shared
+    this.identity = identity
+    this.lastUsed = now
+  }
+
+  /** Whether it refreshes, or knows what the store does not know yet. */
+  get isBusy(): boolean {
+    return this.#refresh !== undefined || this.#leases.known.size > 0
+  }
+
+  /** One attempt: once more with other tokens when the first are not accepted. */
+  attempt<A>(
+    call: internal.SessionCall,
+    sender: Sender,
+    send: (secrets: internal.Secrets) => Effect.Effect<A, InstallationError>
+  ): Effect.Effect<A, InstallationError> {
+    const sendWith = (secrets: internal.Secrets) =>
+      Effect.tapBoth(send(secrets), {
+        onFailure: (error) => Effect.sync(() => isAcceptance(error) && this.#accept(secrets)),
+        onSuccess: () => Effect.sync(() => this.#accept(secrets))
+      })
+    const sendFirst = (secrets: internal.Secrets) =>
+      Effect.catchAll(sendWith(secrets), (error) =>
+        isRejection(error)
+          ? Effect.flatMap(call.token(this.#replace(secrets, sender)), (others) =>
+              others === undefined ? Effect.fail(error) : sendWith(others)
+            )
+          : Effect.fail(error)
+      )
+    const ready = this.#ready(call.deadline.clock)
+    return ready === undefined
+      ? Effect.flatMap(call.token(this.#secrets(sender)), sendFirst)
+      : sendFirst(ready)
+  }
+
+  /** What to send now, unless a refresh has to come first. */
+  #ready(clock: Clock.Clock): internal.Secrets | undefined {
+    const now = monotonic(clock)
+    this.#shared.touch(this, now)
+    const cached = this.#cached
+    return cached !== undefined && !this.#isRejected && this.#refresh === undefined && now < cached.refreshAt
+      ? cached.secrets
+      : undefined
+  }
+
+  /** What to send now, after a refresh if it needs one. */
+  #secrets(sender: Sender): Effect.Effect<internal.Secrets, InstallationError> {
+    return Effect.clockWith((clock) => {
+      const ready = this.#ready(clock)
+      return ready === undefined
+        ? Effect.map(this.#refreshed(sender), ({ secrets }) => secrets)
+        : Effect.succeed(ready)
+    })
+  }
+
+  /** What to send instead of what was not accepted. `undefined`: there is nothing else. */
+  #replace(
+    rejected: internal.Secrets,
+    sender: Sender
+  ): Effect.Effect<internal.Secrets | undefined, InstallationError> {
+    return Effect.suspend(() => {
+      const cached = this.#cached
+      if (cached?.secrets === rejected && this.#refresh === undefined) {
+        if (cached.isNew && !this.#isAccepted)
+          return Effect.flatMap(
+            Refresh.isStored(this.#shared.settings, this.identity, cached.secrets.secret),
+            (isLastWord) => {
+              // New and never accepted: it is not the token that is wrong, and the next would fare no better.
+              if (isLastWord) return Effect.succeed(undefined)
+              this.#reject(rejected)
+              return this.#secrets(sender)
+            }
+          )
+        this.#reject(rejected)
+      }
+      return this.#secrets(sender)
+    })
+  }
+
+  #reject(rejected: internal.Secrets): void {
+    if (this.#cached?.secrets === rejected) this.#isRejected = true
+  }
+
+  #accept(secrets: internal.Secrets): void {
+    if (this.#cached?.secrets === secrets) this.#isAccepted = true
+  }
+
+  /** Goes on when the callers that wait for it are gone. */
+  #refreshed(sender: Sender): Effect.Effect<Refresh.CachedTokens, InstallationError> {
+    return Effect.uninterruptibleMask((restore) => {
+      const underWay = this.#refresh
+      if (underWay !== undefined) return restore(Deferred.await(underWay))
+      const result = Deferred.unsafeMake<Refresh.CachedTokens, InstallationError>(FiberId.none)
+      this.#refresh = result
+      const shared = this.#shared
+      const stale = this.#cached?.secrets.secret
+      const self = Refresh.refresh(shared, this.identity, stale, this.#leases, sender).pipe(
+        Effect.catchTag("Infrastructure", (error) =>
+          Effect.clockWith((clock) => {
+            const wait = error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
+            const cached = this.#useOn(monotonic(clock), Math.max(pause, wait))
+            return cached === undefined ? Effect.fail(error) : Effect.succeed(cached)
+          })
+        ),
+        Effect.onExit((exit) => Effect.sync(() => this.#settle(exit)))
+      )
+      return Effect.zipRight(shared.refresh(self, result), restore(Deferred.await(result)))
+    })
+  }
+
+  /** The cached tokens, if they are still good, not to be refreshed for some milliseconds. */
+  #useOn(now: number, wait: number): Refresh.CachedTokens | undefined {
+    const cached = this.#cached
+    return cached === undefined || this.#isRejected || now >= cached.expiresAt
+      ? undefined
+      : { ...cached, refreshAt: Math.min(now + wait, cached.expiresAt) }
+  }
+
+  #settle(exit: Exit.Exit<Refresh.CachedTokens, InstallationError>): void {
+    this.#refresh = undefined
+    if (Exit.isSuccess(exit)) {
+      if (exit.value.secrets !== this.#cached?.secrets) this.#isAccepted = false
+      this.#isRejected = false
+      this.#cached = exit.value
+    } else if (exit.cause._tag === "Fail" && isEnd(exit.cause.error)) {
+      this.#cached = undefined
+    }
+  }
+}
