@@ -165,7 +165,9 @@ describe("processes that share a store", () => {
         expect(shelf.loads - loads).toBeLessThan(25)
         shelf.isReadOnly = false
         expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        yield* TestClock.adjust("5 seconds")
         expect(server.presented).toEqual(["refresh-canary-1"])
+        expect(shelf.only._tag).toBe("Active")
       })
     )
 

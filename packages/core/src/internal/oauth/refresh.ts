@@ -27,6 +27,7 @@ export interface Settings extends TokenEndpoint.App {
 /** Tokens in use, with times as `monotonic` counts them. */
 export interface CachedTokens {
   readonly secrets: Secrets
+  readonly cachedAt: number
   /** When they should be refreshed, and when they are of no use any more. */
   readonly refreshAt: number
   readonly expiresAt: number
@@ -42,11 +43,13 @@ const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens
   const life = expiresIn === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(expiresIn)
   // Another process may have received them, by another clock.
   const age = isNew ? 0 : Math.max(0, clock.unsafeCurrentTimeMillis() - DateTime.toEpochMillis(receivedAt))
-  const expiresAt = monotonic(clock) + life - age
+  const cachedAt = monotonic(clock)
+  const expiresAt = cachedAt + life - age
   return {
     secrets: { scheme: "Bearer", secret: accessToken },
     refreshAt: expiresAt - Math.min(maxMargin, life / 10),
     expiresAt,
+    cachedAt,
     isNew
   }
 }
@@ -62,17 +65,34 @@ const ended = {
 const unavailable = (code: string | undefined) =>
   new Infrastructure({ reason: "TokenStore", ...(code === undefined ? {} : { code }) })
 
+const within = <A, E>(timeout: number, self: Effect.Effect<A, E>): Effect.Effect<A, E | Deadline.TimedOut> =>
+  Effect.clockWith((clock) => Deadline.effect({ clock, at: monotonic(clock) + timeout }, self))
+
 /** A store that does not answer, or throws, is one that fails: what was to be stored is not lost with it. */
 const soon = <A>(
   self: () => Effect.Effect<A, TokenStoreError>,
   timeout: number
 ): Effect.Effect<A, Infrastructure> =>
-  Effect.clockWith((clock) =>
-    Deadline.effect({ clock, at: monotonic(clock) + timeout }, Effect.suspend(self)).pipe(
-      Effect.mapError((error) => unavailable(error._tag === "TimedOut" ? "TIMEOUT" : error.code)),
-      Effect.catchAllDefect(() => Effect.fail(unavailable("DEFECT")))
-    )
+  within(timeout, Effect.suspend(self)).pipe(
+    Effect.mapError((error) => unavailable(error._tag === "TimedOut" ? "TIMEOUT" : error.code)),
+    Effect.catchAllDefect(() => Effect.fail(unavailable("DEFECT")))
   )
+
+const firstPause = 50
+const longestPause = 1000
+
+/**
+ * Waits after a write that the store refused, longer each time and the first time not at all: that one is a conflict,
+ * and more of them in a row are a store whose reads lag behind its writes.
+ */
+const makeBackoff = (): Effect.Effect<void> => {
+  let pause = 0
+  return Effect.suspend(() => {
+    const wait = Effect.sleep(pause)
+    pause = Math.min(Math.max(firstPause, 2 * pause), longestPause)
+    return wait
+  })
+}
 
 /** Stores tokens in place of whatever is stored. */
 export const put = (
@@ -84,6 +104,7 @@ export const put = (
     // JSON has no infinity: what was stored with it could neither be read nor replaced.
     const tokens: Tokens =
       expiresIn === undefined || !Duration.isFinite(expiresIn) ? others : { ...others, expiresIn }
+    const backoff = makeBackoff()
     for (;;) {
       const stored = yield* soon(() => store.load(key), Number.POSITIVE_INFINITY)
       const generation = Option.match(stored, { onNone: () => 0, onSome: ({ generation }) => generation })
@@ -91,6 +112,7 @@ export const put = (
         yield* soon(() => store.save(key, generation, { _tag: "Active", tokens }), Number.POSITIVE_INFINITY)
       )
         return
+      yield* backoff
     }
   })
 
@@ -99,16 +121,12 @@ const untilStored = /*#__PURE__*/ Schedule.union(
   /*#__PURE__*/ Schedule.spaced("5 seconds")
 )
 
-// How often to look whether another process is done: it mostly takes less than a second.
-const firstLook = 50
-const longestLook = 1000
-
 /** What this process knows and the store may not. */
 export interface Leases {
   /** The tokens that are good where the store has a lease, or says that it was lost. */
   readonly known: Map<string, Tokens>
-  /** Those under which nothing was sent, since they were perhaps not stored. */
-  readonly unclear: Set<string>
+  /** Those under which nothing was sent, since they were perhaps not stored, by the generation they would replace. */
+  readonly unclear: Map<string, number>
   /** What the token endpoint answered when it asked to be left alone, and until when. */
   pause?: { readonly error: InstallationError; readonly until: number } | undefined
 }
@@ -145,15 +163,16 @@ export const isStored = (
   })
 
 /**
- * Tokens other than `stale`: those that another process has stored, or else new ones. Fails with
- * `ReauthorizationRequired` when there will be none.
+ * Tokens other than `stale`: those that another process has stored, or else new ones. `onStored` gets those that are
+ * stored and due for a refresh. Fails with `ReauthorizationRequired` when there will be none.
  */
 export const refresh = (
   shared: Shared,
   key: string,
   stale: Redacted.Redacted | undefined,
   leases: Leases,
-  sender: Sender
+  sender: Sender,
+  onStored: (tokens: CachedTokens) => void
 ): Effect.Effect<CachedTokens, InstallationError> => {
   const { settings } = shared
   const { store, timeout } = settings
@@ -169,30 +188,28 @@ export const refresh = (
     })
 
   /**
-   * Stores the tokens that are good in place of a lease, also when another process has said meanwhile that they
-   * were lost. `false` when something else is stored.
+   * Stores tokens in place of a lease, also when another process has said meanwhile that they were lost. It goes on for
+   * as long as that takes, since nobody else knows these tokens to be good; the result waits for it for a while.
+   * `false` when something else is stored.
    */
-  const putBack = (expected: number, tokens: Tokens, goodFor: (lease: string) => Tokens | undefined) =>
-    Effect.gen(function* () {
+  const keep = (expected: number, lease: string, tokens: Tokens, isNew: boolean) => {
+    leases.known.set(lease, tokens)
+    const store = Effect.gen(function* () {
+      const backoff = makeBackoff()
       let generation = expected
-      let good = tokens
       for (;;) {
-        if (generation > 0 && (yield* save(generation, { _tag: "Active", tokens: good }))) return true
+        if (yield* save(generation, { _tag: "Active", tokens })) return true
         const stored = yield* load(settings, key)
         if (Option.isNone(stored)) return false
         const { authorization } = stored.value
-        if (authorization._tag === "Active") return isSame(authorization.tokens.accessToken, good.accessToken)
-        const known = goodFor(authorization.lease)
-        if (known === undefined) return false
+        if (authorization._tag === "Active")
+          return isSame(authorization.tokens.accessToken, tokens.accessToken)
+        if (authorization.lease !== lease) return false
         generation = stored.value.generation
-        good = known
+        yield* backoff
       }
     })
-
-  /** The same, for as long as it takes: nobody else knows these tokens to be good. Waits for it for a while. */
-  const keep = (expected: number, lease: string, tokens: Tokens, isNew: boolean) => {
-    leases.known.set(lease, tokens)
-    return putBack(expected, tokens, (other) => (other === lease ? tokens : undefined)).pipe(
+    return store.pipe(
       Effect.tapError((error) =>
         isNew ? Effect.logError("New tokens are not stored yet", error) : Effect.void
       ),
@@ -200,25 +217,40 @@ export const refresh = (
       Effect.orElseSucceed(() => true),
       Effect.ensuring(Effect.sync(() => leases.known.delete(lease))),
       (self) => shared.background(self),
-      Effect.flatMap((fiber) => Effect.option(Effect.timeout(Fiber.join(fiber), timeout))),
-      Effect.map(Option.getOrElse(() => true))
+      Effect.flatMap((fiber) => within(timeout, Fiber.join(fiber))),
+      Effect.orElseSucceed(() => true)
     )
   }
 
-  /** A lease whose storing failed may be stored, and would count as lost. */
-  const clear = (lease: string, tokens: Tokens) => {
+  /**
+   * A lease whose storing failed may be stored, now or later, and would count as lost. Once the tokens are stored under
+   * a higher generation than it would replace, it can be stored no more.
+   */
+  const fence = (generation: number, lease: string, tokens: Tokens) => {
     const isUnderWay = leases.unclear.size > 0
     leases.known.set(lease, tokens)
-    leases.unclear.add(lease)
+    leases.unclear.set(lease, generation)
     if (isUnderWay) return Effect.void
-    return putBack(0, tokens, (other) =>
-      leases.unclear.has(other) ? leases.known.get(other) : undefined
-    ).pipe(
+    const store = Effect.gen(function* () {
+      const backoff = makeBackoff()
+      for (;;) {
+        const stored = yield* load(settings, key)
+        if (Option.isNone(stored)) return
+        const { authorization, generation } = stored.value
+        const isActive = authorization._tag === "Active"
+        if (isActive && generation > Math.max(...leases.unclear.values())) return
+        if (!isActive && !leases.unclear.has(authorization.lease)) return
+        const good = isActive ? authorization.tokens : (leases.known.get(authorization.lease) ?? tokens)
+        yield* save(generation, { _tag: "Active", tokens: good })
+        yield* backoff
+      }
+    })
+    return store.pipe(
       Effect.retry(untilStored),
       Effect.ignore,
       Effect.ensuring(
         Effect.sync(() => {
-          for (const lease of leases.unclear) leases.known.delete(lease)
+          for (const lease of leases.unclear.keys()) leases.known.delete(lease)
           leases.unclear.clear()
         })
       ),
@@ -262,7 +294,7 @@ export const refresh = (
       const lease = crypto.randomUUID()
       const duration = Duration.millis(2 * timeout)
       const isClaimed = yield* save(generation, { _tag: "Refreshing", tokens, lease, duration }).pipe(
-        Effect.tapError(() => clear(lease, tokens))
+        Effect.tapError(() => fence(generation, lease, tokens))
       )
       return isClaimed ? yield* exchangeUnderLease(generation + 1, lease, tokens) : undefined
     })
@@ -270,7 +302,8 @@ export const refresh = (
   return Effect.gen(function* () {
     const clock = yield* Effect.clock
     let watched: { readonly lease: string; readonly since: number } | undefined
-    let look = firstLook
+    let look = firstPause
+    const backoff = makeBackoff()
     for (;;) {
       const stored: Option.Option<Stored> = yield* load(settings, key)
       if (Option.isNone(stored)) return yield* Effect.fail(reauthorise("no tokens are stored"))
@@ -279,11 +312,16 @@ export const refresh = (
         authorization._tag === "Active" ? authorization.tokens : leases.known.get(authorization.lease)
       if (tokens !== undefined) {
         const cached = cache(tokens, clock, false)
-        if (!isStale(tokens) && monotonic(clock) < cached.refreshAt) return cached
+        if (!isStale(tokens)) {
+          if (monotonic(clock) < cached.refreshAt) return cached
+          onStored(cached)
+        }
         if (leases.pause !== undefined && monotonic(clock) < leases.pause.until)
           return yield* Effect.fail(leases.pause.error)
-        const refreshed = yield* shared.withPermit(claim(generation, tokens))
+        // From the lease on, the refresh goes on to its end also when the layer is closed.
+        const refreshed = yield* shared.withPermit(Effect.uninterruptible(claim(generation, tokens)))
         if (refreshed !== undefined) return refreshed
+        yield* backoff
       } else if (authorization._tag === "Ended") {
         return yield* Effect.fail(reauthorise(ended[authorization.reason]))
       } else if (authorization._tag === "Refreshing") {
@@ -296,7 +334,7 @@ export const refresh = (
           yield* save(generation, { _tag: "Ended", reason: "Lost", lease })
         } else {
           yield* Effect.sleep(Math.ceil(Math.min(look, left)))
-          look = Math.min(2 * look, longestLook)
+          look = Math.min(2 * look, longestPause)
         }
       }
     }

@@ -25,6 +25,13 @@ export interface Shared extends Refresh.Shared {
 /** How long tokens that are still good are used on after they could not be refreshed, in milliseconds. */
 const pause = 5000
 
+/**
+ * How long a new token is used on, in milliseconds, although it was rejected and never accepted; it doubles with each
+ * further one, so that an API that rejects all tokens causes no loop of refreshes.
+ */
+const shortestLife = 60_000
+const longestLife = 60 * 60_000
+
 const isEnd = (error: InstallationError): boolean =>
   error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired"
 
@@ -43,10 +50,12 @@ export class Session implements internal.Session {
   /** Among the sessions, by their last use. */
   place: Node<Session> | undefined
   readonly #shared: Shared
-  readonly #leases: Refresh.Leases = { known: new Map(), unclear: new Set() }
+  readonly #leases: Refresh.Leases = { known: new Map(), unclear: new Map() }
   #cached: Refresh.CachedTokens | undefined
   #isAccepted = false
   #isRejected = false
+  /** How many new tokens in a row were rejected without ever being accepted. */
+  #rejectedInVain = 0
   #refresh: Deferred.Deferred<Refresh.CachedTokens, InstallationError> | undefined
 
   constructor(shared: Shared, identity: string, now: number) {
@@ -112,20 +121,26 @@ export class Session implements internal.Session {
   ): Effect.Effect<internal.Secrets | undefined, InstallationError> {
     return Effect.suspend(() => {
       const cached = this.#cached
-      if (cached?.secrets === rejected && this.#refresh === undefined) {
-        if (cached.isNew && !this.#isAccepted)
-          return Effect.flatMap(
-            Refresh.isStored(this.#shared.settings, this.identity, cached.secrets.secret),
-            (isLastWord) => {
-              // New and never accepted: it is not the token that is wrong, and the next would fare no better.
-              if (isLastWord) return Effect.succeed(undefined)
-              this.#reject(rejected)
-              return this.#secrets(sender)
-            }
-          )
+      const isOfNoUse = cached?.secrets === rejected && cached.isNew && !this.#isAccepted
+      if (!isOfNoUse || this.#refresh !== undefined) {
         this.#reject(rejected)
+        return this.#secrets(sender)
       }
-      return this.#secrets(sender)
+      return Effect.flatMap(
+        Effect.zip(
+          Refresh.isStored(this.#shared.settings, this.identity, cached.secrets.secret),
+          Effect.clock
+        ),
+        ([isStored, clock]) => {
+          const age = monotonic(clock) - cached.cachedAt
+          // New and never accepted: something else than the token is wrong, and the next would fare no better.
+          if (isStored && age < Math.min(shortestLife * 2 ** this.#rejectedInVain, longestLife))
+            return Effect.succeed(undefined)
+          if (isStored) this.#rejectedInVain += 1
+          this.#reject(rejected)
+          return this.#secrets(sender)
+        }
+      )
     })
   }
 
@@ -134,7 +149,9 @@ export class Session implements internal.Session {
   }
 
   #accept(secrets: internal.Secrets): void {
-    if (this.#cached?.secrets === secrets) this.#isAccepted = true
+    if (this.#cached?.secrets !== secrets) return
+    this.#isAccepted = true
+    this.#rejectedInVain = 0
   }
 
   /** Goes on when the callers that wait for it are gone. */
@@ -146,7 +163,8 @@ export class Session implements internal.Session {
       this.#refresh = result
       const shared = this.#shared
       const stale = this.#cached?.secrets.secret
-      const self = Refresh.refresh(shared, this.identity, stale, this.#leases, sender).pipe(
+      const onStored = (tokens: Refresh.CachedTokens) => this.#adopt(tokens)
+      const self = Refresh.refresh(shared, this.identity, stale, this.#leases, sender, onStored).pipe(
         Effect.catchTag("Infrastructure", (error) =>
           Effect.clockWith((clock) => {
             const wait = error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
@@ -158,6 +176,13 @@ export class Session implements internal.Session {
       )
       return Effect.zipRight(shared.refresh(self, result), restore(Deferred.await(result)))
     })
+  }
+
+  /** Uses tokens that are stored, and still good, until they could be refreshed. */
+  #adopt(tokens: Refresh.CachedTokens): void {
+    this.#cached = tokens
+    this.#isAccepted = false
+    this.#isRejected = false
   }
 
   /** The cached tokens, if they are still good, not to be refreshed for some milliseconds. */

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
-import type * as Deferred from "effect/Deferred"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Infrastructure, type InstallationError } from "../../InstallationError.ts"
 import { monotonic } from "../http/deadline.ts"
@@ -24,7 +25,8 @@ export class Sessions implements Shared {
   readonly #sessions = new Map<string, Session>()
   readonly #byLastUse = new LinkedList<Session>()
   readonly #semaphore = new Semaphore.Semaphore(maxRefreshes)
-  readonly #running = new Set<Fiber.RuntimeFiber<unknown>>()
+  readonly #refreshing = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+  readonly #storing = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   #isClosed = false
 
   constructor(settings: Settings) {
@@ -57,7 +59,11 @@ export class Sessions implements Shared {
     self: Effect.Effect<CachedTokens, InstallationError>,
     result: Deferred.Deferred<CachedTokens, InstallationError>
   ): Effect.Effect<void> {
-    return Effect.asVoid(this.background(Effect.intoDeferred(self, result)))
+    return Effect.forkDaemon(
+      Effect.onExit(Effect.interruptible(self), (exit) =>
+        Deferred.done(result, Exit.isInterrupted(exit) ? Exit.fail(closed()) : exit)
+      )
+    ).pipe(Effect.map((fiber) => this.#track(this.#refreshing, fiber)))
   }
 
   // What waits for another process takes no room: it may be dead.
@@ -70,17 +76,24 @@ export class Sessions implements Shared {
 
   background<A>(self: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>> {
     return Effect.tap(Effect.forkDaemon(Effect.interruptible(self)), (fiber) =>
-      Effect.sync(() => {
-        this.#running.add(fiber)
-        fiber.addObserver(() => this.#running.delete(fiber))
-      })
+      Effect.sync(() => this.#track(this.#storing, fiber))
     )
   }
 
-  /** Waits for what is under way: a token that was sent is not lost, nor what it was exchanged for. */
+  #track(
+    fibers: Set<Fiber.RuntimeFiber<unknown, unknown>>,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>
+  ): void {
+    fibers.add(fiber)
+    fiber.addObserver(() => fibers.delete(fiber))
+  }
+
+  /** Waits for tokens that were sent, or have to be stored. A refresh that only watches or waits ends at once. */
   readonly close = Effect.suspend(() => {
     this.#isClosed = true
-    return Fiber.awaitAll(this.#running).pipe(
+    return Fiber.interruptAll(this.#refreshing).pipe(
+      // A refresh that ends may leave something to store.
+      Effect.zipRight(Effect.suspend(() => Fiber.awaitAll(this.#storing))),
       Effect.interruptible,
       Effect.timeout(2 * this.settings.timeout),
       Effect.ignore,
