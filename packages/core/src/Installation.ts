@@ -100,7 +100,10 @@ const parseTimestamp = (text: string): number => {
   // JavaScript takes the 30th of February for a day in March.
   const isDay =
     Number(day) <= 28 || Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
-  return isDay ? Date.parse(text.toUpperCase()) : Number.NaN
+  if (!isDay) return Number.NaN
+  // A leap second (RFC 3339 section 5.7) is the next one to JavaScript, which knows none.
+  const isLeap = text.slice(16, 19) === ":60"
+  return Date.parse((isLeap ? text.replace(":60", ":59") : text).toUpperCase()) + (isLeap ? 1000 : 0)
 }
 
 const Timestamp = Schema.transformOrFail(

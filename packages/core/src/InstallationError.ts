@@ -246,9 +246,12 @@ const waitedFor = {
   Connection: "a connection to Pleo"
 }
 
-const retryableServerErrors: ReadonlySet<number> = new Set([500, 502, 503, 504])
-// Statuses of a token endpoint or a proxy after which a retry could succeed.
-const transientStatuses: ReadonlySet<number> = new Set([408, 429, ...retryableServerErrors])
+// Those that are registered and do not pass. RFC 9110 section 15: any other one that is not known is like a 500.
+const finalServerErrors: ReadonlySet<number> = new Set([501, 505, 506, 507, 508, 510, 511])
+const isTransientServerError = (status: number): boolean => status >= 500 && !finalServerErrors.has(status)
+// Of a token endpoint or a proxy.
+const isTransient = (status: number): boolean =>
+  status === 408 || status === 429 || isTransientServerError(status)
 
 /**
  * Nobody's fault on this side: the network, a proxy or Pleo.
@@ -331,12 +334,10 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
       case "Transport":
       case "TokenEndpoint": {
         const status = this.status ?? this.proxyStatus
-        return status === undefined
-          ? this.code === undefined || !isPermanent(this.code)
-          : transientStatuses.has(status)
+        return status === undefined ? this.code === undefined || !isPermanent(this.code) : isTransient(status)
       }
       case "ServerError":
-        return this.status !== undefined && retryableServerErrors.has(this.status)
+        return this.status !== undefined && isTransientServerError(this.status)
       case "InvalidResponse":
       case "Redirect":
       case "Superseded":

@@ -246,7 +246,7 @@ describe("InstallationClient", () => {
         status: 429,
         expected: { _tag: "Infrastructure", reason: "RateLimited", mayHaveBeenApplied: false, ...retryable }
       },
-      ...[500, 502, 503, 504].map((status) => ({
+      ...[500, 502, 503, 504, 512, 520, 524, 530, 599, 600, 999].map((status) => ({
         status,
         expected: {
           _tag: "Infrastructure",
@@ -255,7 +255,7 @@ describe("InstallationClient", () => {
           ...retryable
         }
       })),
-      ...[501, 505, 511, 599, 600, 999].map((status) => ({
+      ...[501, 505, 506, 507, 508, 510, 511].map((status) => ({
         status,
         expected: { _tag: "Infrastructure", reason: "ServerError", mayHaveBeenApplied: true, ...final }
       })),
@@ -377,6 +377,31 @@ describe("InstallationClient", () => {
         name: "a date that has passed",
         headers: { date: "Wed, 21 Oct 2015 07:28:00 GMT", "retry-after": "Wed, 21 Oct 2015 07:27:00 GMT" },
         wait: 0
+      },
+      { name: "a fraction, which is rounded up", headers: { "retry-after": "1.2" }, wait: 2 },
+      { name: "a fraction of nothing", headers: { "retry-after": "2.0" }, wait: 2 },
+      { name: "given twice: the longer one", headers: { "retry-after": "2, 1" }, wait: 2 },
+      { name: "given twice, the second time as nonsense", headers: { "retry-after": "2, soon" }, wait: 2 },
+      {
+        name: "seconds and a date",
+        headers: {
+          date: "Wed, 21 Oct 2015 07:28:00 GMT",
+          "retry-after": "1, Wed, 21 Oct 2015 07:28:30 GMT"
+        },
+        wait: 30
+      },
+      {
+        name: "a date as RFC 850 has it",
+        headers: {
+          date: "Wednesday, 21-Oct-15 07:28:00 GMT",
+          "retry-after": "Wednesday, 21-Oct-15 07:28:30 GMT"
+        },
+        wait: 30
+      },
+      {
+        name: "a date as C's asctime has it",
+        headers: { date: "Wed, 06 Nov 2015 08:49:00 GMT", "retry-after": "Fri Nov  6 08:49:37 2015" },
+        wait: 37
       }
     ])("may be $name", ({ headers, wait }) =>
       Effect.gen(function* () {
@@ -397,7 +422,7 @@ describe("InstallationClient", () => {
       [
         "soon",
         "-5",
-        "1.5",
+        "1.5.0",
         "1e3",
         "0x10",
         "",

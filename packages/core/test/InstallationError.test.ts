@@ -101,8 +101,10 @@ const rows: ReadonlyArray<Row> = [
   serverError(504, retryable),
   serverError(501, final),
   serverError(505, final),
-  serverError(599, final),
-  serverError(999, final),
+  serverError(511, final),
+  serverError(520, retryable),
+  serverError(599, retryable),
+  serverError(999, retryable),
   [new Infrastructure({ reason: "ServerError" }), final, maybeApplied],
 
   [new Infrastructure({ reason: "InvalidResponse", status: 200 }), final, maybeApplied],

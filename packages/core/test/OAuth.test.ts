@@ -199,6 +199,12 @@ describe("OAuth.credentials", () => {
       ofStatus(429, true, '{"error":"too_many_requests"}'),
       ofStatus(429, true, '{"error":"access_denied"}'),
       ofStatus(408, true, '{"error":"request_timeout"}'),
+      ...["temporarily_unavailable", "server_error", "slow_down"].map((code) =>
+        unavailable(`400 with ${code}`, FakeOAuth.oauthError(code), { code, isRetryable: true }, `${code})`)
+      ),
+      ...[520, 524, 530].map((status) =>
+        lost(`the status ${status} of a gateway`, FakeOAuth.status(status, "<html></html>"))
+      ),
       ofStatus(500, true),
       ofStatus(500, true, '{"error":"server_error"}'),
       ofStatus(503, true),
@@ -278,14 +284,6 @@ describe("OAuth.credentials", () => {
         FakeOAuth.answered((pair) => ({ ...pair, access_token: "a\nb" }))
       ),
       lost(
-        "an empty refresh token",
-        FakeOAuth.answered((pair) => ({ ...pair, refresh_token: "" }))
-      ),
-      lost(
-        "a refresh token that is null",
-        FakeOAuth.answered((pair) => ({ ...pair, refresh_token: null }))
-      ),
-      lost(
         "tokens of another type",
         FakeOAuth.answered((pair) => ({ ...pair, token_type: "mac" }))
       ),
@@ -350,6 +348,41 @@ describe("OAuth.credentials", () => {
         expect("tokens" in shelf.only && Redacted.value(shelf.only.tokens.refreshToken)).toBe(
           "refresh-canary-1"
         )
+      })
+    )
+
+    it.scoped.each<readonly [string, Record<string, unknown>]>([
+      ["refresh_token null", { refresh_token: null }],
+      ["refresh_token empty", { refresh_token: "" }],
+      ["token_type null", { token_type: null }],
+      ["token_type empty", { token_type: "" }],
+      ["token_type with a space", { token_type: "Bearer " }],
+      ["scope null", { scope: null }]
+    ])("whose response has %s brings an access token all the same", ([_, members]) =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* FakeOAuth.setUp(0)
+        server.tokenFaults.push(FakeOAuth.answered((pair) => ({ ...pair, ...members })))
+        expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        expect(server.updates).toEqual(["access-canary-2 200"])
+        const refreshToken = "tokens" in shelf.only ? Redacted.value(shelf.only.tokens.refreshToken) : ""
+        expect(refreshToken).toBe("refresh_token" in members ? "refresh-canary-1" : "refresh-canary-2")
+      })
+    )
+
+    it.scoped("that is refused for a while by a 400 leaves a token that is good in use, and waits", () =>
+      Effect.gen(function* () {
+        const { server, update } = yield* FakeOAuth.setUp("1 hour")
+        yield* TestClock.adjust("59.5 minutes")
+        server.tokenFaults.push(
+          FakeOAuth.status(400, '{"error":"temporarily_unavailable"}', { "retry-after": "20" })
+        )
+        expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        yield* TestClock.adjust("19 seconds")
+        expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        expect(server.tokenRequests).toHaveLength(1)
+        yield* TestClock.adjust("1 second")
+        expect(yield* update(activated)).toMatchObject({ status: "ACTIVATED" })
+        expect(server.updates).toEqual(["access-canary-1 200", "access-canary-1 200", "access-canary-2 200"])
       })
     )
 

@@ -149,7 +149,20 @@ describe("limits", () => {
     })
   )
 
-  for (const garbage of ["soon", "-7", "7.5", "7 seconds", "Infinity", "2015-10-21T07:28:00Z", ""])
+  for (const [value, seconds] of [
+    ["7.2", 8],
+    ["3, 8", 8],
+    ["Wednesday, 21-Oct-15 07:28:08 GMT", 8],
+    ["Wed Oct 21 07:28:08 2015", 8]
+  ] as const)
+    fails(
+      `73 a Retry-After of ${JSON.stringify(value)} is ${seconds} seconds`,
+      limited({ date: sentAt, "retry-after": value }),
+      { ...rateLimited, retryAfter: Duration.seconds(seconds) },
+      { isRetried: false }
+    )
+
+  for (const garbage of ["soon", "-7", "7.5.1", "7 seconds", "Infinity", "2015-10-21T07:28:00Z", ""])
     fails(
       `28 a Retry-After of ${JSON.stringify(garbage)} is as good as none`,
       limited({ "retry-after": garbage }),
@@ -195,7 +208,15 @@ describe("failures of the server", () => {
       { ...serverError, status, isRetryable: true, body: page }
     )
 
-  for (const status of [501, 505, 999])
+  for (const status of [520, 530, 599, 999])
+    fails(`72 a ${status}, which nobody has registered, is like a 500`, quoting(status), {
+      ...serverError,
+      status,
+      isRetryable: true,
+      body: quoted
+    })
+
+  for (const status of [501, 505, 511])
     fails(`31 a ${status} is not tried again`, quoting(status), {
       ...serverError,
       status,

@@ -1,5 +1,4 @@
 // The one place where a failed transport or an answer that is not an installation becomes a domain error.
-import * as Duration from "effect/Duration"
 import {
   BadRequest,
   Infrastructure,
@@ -8,6 +7,7 @@ import {
   Unauthorized
 } from "../../InstallationError.ts"
 import type * as Transport from "../../Transport.ts"
+import { retryAfterOf } from "./retryAfter.ts"
 
 interface ErrorLike {
   readonly code?: unknown
@@ -105,24 +105,6 @@ export const fromFailure = (failure: Transport.Failure): BadRequest | Infrastruc
     ...facts,
     ...(proxyStatus === undefined ? {} : { proxyStatus })
   })
-}
-
-// RFC 9110 section 5.6.7, the one form that senders may still generate.
-const imfFixdate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
-
-// More than any clock here can count is as good as for ever: a century.
-const maxSeconds = 100 * 365 * 24 * 60 * 60
-
-/** RFC 9110 section 10.2.3: seconds, or a date. A date is read against the server's own clock. */
-export const retryAfterOf = ({ headers }: Transport.Response, now: number): Duration.Duration | undefined => {
-  const value = header(headers, "retry-after")?.trim()
-  if (value === undefined) return undefined
-  if (/^\d+$/.test(value)) return Duration.seconds(Math.min(Number(value), maxSeconds))
-  if (!imfFixdate.test(value)) return undefined
-  const date = header(headers, "date")
-  const sentAt = date !== undefined && imfFixdate.test(date) ? Date.parse(date) : now
-  const wait = Date.parse(value) - sentAt
-  return Number.isNaN(wait) ? undefined : Duration.millis(Math.max(0, wait))
 }
 
 const maxExcerptBytes = 2048

@@ -11,8 +11,9 @@ import * as InstallationMetric from "../../InstallationMetric.ts"
 import type * as Transport from "../../Transport.ts"
 import { validateSecret } from "../credentials/credentials.ts"
 import { monotonic, type TimedOut } from "../http/deadline.ts"
-import { fromFailure, retryAfterOf } from "../http/failure.ts"
+import { fromFailure } from "../http/failure.ts"
 import * as Json from "../http/json.ts"
+import { retryAfterOf } from "../http/retryAfter.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
 import { endpoint } from "../telemetry/observer.ts"
 
@@ -72,17 +73,21 @@ const parseExpiresIn = (value: unknown): Duration.Duration | undefined => {
 
 const isToken = (value: unknown): value is string => typeof value === "string" && value !== ""
 
+/** Some servers write `null` or nothing for a member that the standard lets be absent. */
+const isAbsent = (value: unknown): value is undefined | null | "" =>
+  value === undefined || value === null || value === ""
+
 /** Tokens that cannot be used were issued all the same: what was sent for them is gone. */
 const fromSuccess = (body: Uint8Array): Result => {
   const { access_token, expires_in, refresh_token, token_type } = parse(body)
   return isToken(access_token) &&
     validateSecret(access_token) === undefined &&
-    (refresh_token === undefined || isToken(refresh_token)) &&
-    (token_type === undefined || /^bearer$/i.test(String(token_type)))
+    (isAbsent(refresh_token) || isToken(refresh_token)) &&
+    (isAbsent(token_type) || /^bearer$/i.test(String(token_type).trim()))
     ? {
         _tag: "Issued",
         accessToken: Redacted.make(access_token),
-        refreshToken: refresh_token === undefined ? undefined : Redacted.make(refresh_token),
+        refreshToken: isAbsent(refresh_token) ? undefined : Redacted.make(refresh_token),
         expiresIn: parseExpiresIn(expires_in)
       }
     : lost
@@ -99,13 +104,21 @@ const fromOtherRefusal = (status: number, code: string): Result =>
     })
   )
 
+/** Errors that pass, though some servers write them with the status 400. */
+const transientCodes: ReadonlySet<unknown> = new Set(["temporarily_unavailable", "server_error", "slow_down"])
+
+// A gateway that heard nothing, or nonsense, from the server behind it knows no more than we do. So does one that
+// answers with a status of its own, as those of content delivery networks do (520 to 530).
+const isOfGateway = (status: number): boolean =>
+  status === 502 || status === 504 || (status > 511 && status < 600)
+
 const fromResponse = (response: Transport.Response, now: number): Result => {
   const { body, status } = response
   if (status >= 200 && status < 300) return fromSuccess(body)
-  // A gateway that heard nothing, or nonsense, from the server behind it knows no more than we do.
-  if (status === 502 || status === 504) return lost
-  if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
-    const { error } = parse(body)
+  if (isOfGateway(status)) return lost
+  const { error } = parse(body)
+  const isTransient = transientCodes.has(error)
+  if (status >= 400 && status < 500 && status !== 408 && status !== 429 && !isTransient) {
     const isOfApp = status === 401 && error === "access_denied"
     if (endOfGrant.has(error) && !isOfApp) return { _tag: "Refused" }
     if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error)) return fromOtherRefusal(status, error)
@@ -114,7 +127,8 @@ const fromResponse = (response: Transport.Response, now: number): Result => {
   return failed(
     new Infrastructure({
       reason: "TokenEndpoint",
-      status,
+      // The code says that it passes, whatever the status says.
+      ...(isTransient && status < 500 ? { code: String(error) } : { status }),
       ...(retryAfter === undefined ? {} : { retryAfter })
     })
   )
