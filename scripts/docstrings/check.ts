@@ -7,7 +7,7 @@ import { run } from "./run.ts"
 // All packages, and what they run on, are dependencies there.
 const home = join(root, "examples/.cache")
 
-export interface Report {
+interface Report {
   readonly exports: number
   readonly examples: number
   /** Each says where, as `file:line name`, and what. */

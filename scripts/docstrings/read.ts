@@ -108,7 +108,7 @@ const readModule = (module: DeclarationReflection): Docstrings => {
 }
 
 /** Modules as TypeDoc and TypeScript know them. */
-export interface Converted {
+interface Converted {
   readonly app: Application
   readonly project: ProjectReflection
   /** In the order of the modules, which are named by their paths. */
