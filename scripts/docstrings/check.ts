@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
-import { root, typeCheck } from "./compiler.ts"
+import { root } from "../support/modules.ts"
+import { typeCheck } from "./compiler.ts"
 import { convert, docstringsOf, type Example } from "./read.ts"
 import { run } from "./run.ts"
 

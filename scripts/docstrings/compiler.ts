@@ -1,8 +1,6 @@
-import { fileURLToPath } from "node:url"
 import ts from "typescript"
+import { root } from "../support/modules.ts"
 import type { Finding } from "./check.ts"
-
-export const root = fileURLToPath(new URL("../..", import.meta.url))
 
 // As strict as the rest of the repository.
 const { config } = ts.readConfigFile(`${root}/tsconfig.json`, ts.sys.readFile)

@@ -12,7 +12,8 @@ import {
   ReflectionKind,
   type TypeDocOptions
 } from "typedoc"
-import { compile, root } from "./compiler.ts"
+import { root } from "../support/modules.ts"
+import { compile } from "./compiler.ts"
 
 export interface Example {
   /** The module, relative to the root of the repository. */
