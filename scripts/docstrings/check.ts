@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { root } from "../support/modules.ts"
-import { typeCheck } from "./compiler.ts"
+import { type Finding, typeCheck } from "./compiler.ts"
 import { convert, docstringsOf, type Example } from "./read.ts"
 import { run } from "./run.ts"
 
@@ -13,13 +13,6 @@ interface Report {
   readonly examples: number
   /** Each says where, as `file:line name`, and what. */
   readonly problems: ReadonlyArray<string>
-}
-
-/** What went wrong with an example that is a file now. Without a line, in none of its own. */
-export interface Finding {
-  readonly file: string
-  readonly line?: number | undefined
-  readonly message: string
 }
 
 const indent = (text: string): string => text.trimEnd().replaceAll(/\n(?=.)/g, "\n    ")

@@ -1,6 +1,12 @@
 import ts from "typescript"
 import { root } from "../support/modules.ts"
-import type { Finding } from "./check.ts"
+
+/** What is wrong with the file of an example. Without a line, the cause is elsewhere. */
+export interface Finding {
+  readonly file: string
+  readonly line?: number | undefined
+  readonly message: string
+}
 
 // As strict as the rest of the repository.
 const { config } = ts.readConfigFile(`${root}/tsconfig.json`, ts.sys.readFile)
