@@ -5,12 +5,10 @@ import { spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { basename, dirname, join, relative, resolve } from "node:path"
-import { fileURLToPath } from "node:url"
 import { build as esbuild } from "esbuild"
 import ts from "typescript"
-import { packages as allNames } from "./support/modules.ts"
+import { packages as allNames, root } from "./support/modules.ts"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
 const [, , destination, ...chosen] = process.argv
 const names = chosen.length === 0 ? allNames : chosen
 const packages = names.map((name) => join(root, "packages", name))

@@ -1,19 +1,12 @@
 // Holds the client against Prism, an independent server of the contract that validates every request strictly.
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { createServer } from "node:net"
+import * as Effect from "effect/Effect"
+import { freePort } from "../packages/node/test/support/rawServer.ts"
 
 // The last version that runs on Node.js 20.
 const prism = "@stoplight/prism-cli@5.12.0"
 const contract = "packages/core/test/contract/app-marketplace.openapi.json"
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === "object" && address !== null ? address.port : 0
-}
 
 const startPrism = async (port: number): Promise<ChildProcess> => {
   const child = spawn("npx", ["-y", prism, "mock", "-h", "127.0.0.1", "-p", String(port), contract], {
@@ -45,7 +38,7 @@ const update = async (environment: Record<string, string>, request: string): Pro
 const strict = '{"status":"ACTIVATED","metadata":{"settings":{"ledger":"7"}}}'
 const example = '{"status":"ACTIVATED","metadata":{"externalApplicationId":"123456789"}}'
 
-const port = await freePort()
+const port = await Effect.runPromise(freePort)
 const server = { PLEO_SERVER: `http://127.0.0.1:${port}` }
 const cases = [
   ["with a bearer token", { ...server, PLEO_ACCESS_TOKEN: "token" }, strict, "200, exit 0"],

@@ -2,6 +2,7 @@ import { fork } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { root } from "./support/modules.ts"
 
 /** Builds packages, or else all, and packs them into a directory, which gives the names of the tarballs. */
 export const pack = async (
@@ -10,7 +11,7 @@ export const pack = async (
 ): Promise<ReadonlyArray<string>> => {
   // A process of its own, that has this one's loader of TypeScript.
   const child = fork(fileURLToPath(new URL("build.ts", import.meta.url)), [directory, ...packages], {
-    cwd: fileURLToPath(new URL("..", import.meta.url)),
+    cwd: root,
     silent: true
   })
   let output = ""

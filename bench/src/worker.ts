@@ -2,6 +2,7 @@
 import { PerformanceObserver } from "node:perf_hooks"
 import { setTimeout } from "node:timers/promises"
 import { load, type Name } from "./contenders/index.ts"
+import { collect } from "./support/collect.ts"
 import type { Run, Target } from "./support/contender.ts"
 import { check, checkAll } from "./support/installation.ts"
 
@@ -31,17 +32,6 @@ const start = async (workers: number, updates: number): Promise<void> => {
     }
   })
   if (answered !== updates) throw new Error(`${answered} of ${updates} updates were answered`)
-}
-
-/** Collects what is garbage. Needs `--expose-gc`. */
-const collect = async (): Promise<number> => {
-  const { gc } = globalThis
-  if (gc === undefined) throw new Error("--expose-gc is missing")
-  for (let round = 0; round < 3; round++) {
-    gc()
-    await setTimeout(20)
-  }
-  return process.memoryUsage().heapUsed
 }
 
 const methods = {

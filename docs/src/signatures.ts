@@ -9,7 +9,7 @@ import ts from "typescript"
 /** The declarations of a module's exports by their names, values before types. */
 export type Signatures = ReadonlyMap<string, ReadonlyArray<string>>
 
-export interface Entry {
+interface Entry {
   readonly program: ts.Program
   readonly sourceFile: ts.SourceFile
 }

@@ -8,7 +8,7 @@ export interface Options {
   readonly argument?: string
 }
 
-export interface Outcome {
+interface Outcome {
   readonly code: number
   readonly stdout: string
   readonly stderr: string

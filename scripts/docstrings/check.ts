@@ -1,24 +1,18 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
-import { root, typeCheck } from "./compiler.ts"
+import { root } from "../support/modules.ts"
+import { type Finding, typeCheck } from "./compiler.ts"
 import { convert, docstringsOf, type Example } from "./read.ts"
 import { run } from "./run.ts"
 
 // All packages, and what they run on, are dependencies there.
 const home = join(root, "examples/.cache")
 
-export interface Report {
+interface Report {
   readonly exports: number
   readonly examples: number
   /** Each says where, as `file:line name`, and what. */
   readonly problems: ReadonlyArray<string>
-}
-
-/** What went wrong with an example that is a file now. Without a line, in none of its own. */
-export interface Finding {
-  readonly file: string
-  readonly line?: number | undefined
-  readonly message: string
 }
 
 const indent = (text: string): string => text.trimEnd().replaceAll(/\n(?=.)/g, "\n    ")

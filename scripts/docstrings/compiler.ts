@@ -1,8 +1,12 @@
-import { fileURLToPath } from "node:url"
 import ts from "typescript"
-import type { Finding } from "./check.ts"
+import { root } from "../support/modules.ts"
 
-export const root = fileURLToPath(new URL("../..", import.meta.url))
+/** What is wrong with the file of an example. Without a line, the cause is elsewhere. */
+export interface Finding {
+  readonly file: string
+  readonly line?: number | undefined
+  readonly message: string
+}
 
 // As strict as the rest of the repository.
 const { config } = ts.readConfigFile(`${root}/tsconfig.json`, ts.sys.readFile)

@@ -12,7 +12,8 @@ import {
   ReflectionKind,
   type TypeDocOptions
 } from "typedoc"
-import { compile, root } from "./compiler.ts"
+import { root } from "../support/modules.ts"
+import { compile } from "./compiler.ts"
 
 export interface Example {
   /** The module, relative to the root of the repository. */
@@ -108,7 +109,7 @@ const readModule = (module: DeclarationReflection): Docstrings => {
 }
 
 /** Modules as TypeDoc and TypeScript know them. */
-export interface Converted {
+interface Converted {
   readonly app: Application
   readonly project: ProjectReflection
   /** In the order of the modules, which are named by their paths. */

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import type { Finding } from "./check.ts"
+import type { Finding } from "./compiler.ts"
 
 /** What the process that runs the examples says: that one begins, or how it ended. */
 export type Message =

@@ -3,7 +3,7 @@
 import { Socket } from "node:net"
 import { setImmediate, setTimeout } from "node:timers/promises"
 import { pathToFileURL } from "node:url"
-import type { Finding } from "./check.ts"
+import type { Finding } from "./compiler.ts"
 import type { Message } from "./run.ts"
 
 // What connects by a name or an address comes here with its options, undici and TLS included.

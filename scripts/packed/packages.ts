@@ -2,13 +2,11 @@
 import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { pack } from "../pack.ts"
-
-export const root = fileURLToPath(new URL("../..", import.meta.url))
+import { root } from "../support/modules.ts"
 
 export interface Packed {
   readonly name: string

@@ -3,7 +3,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { type Packed, root } from "./packages.ts"
+import { root } from "../support/modules.ts"
+import type { Packed } from "./packages.ts"
 import { run } from "./run.ts"
 import { compilers } from "./types.ts"
 

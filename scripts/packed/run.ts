@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 
-export interface Options {
+interface Options {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
 }

@@ -20,6 +20,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as RawServer from "../../packages/node/test/support/rawServer.ts"
+import type { Measurements } from "./memory.ts"
 
 const update = InstallationService.update({ status: "ACTIVATED" })
 
@@ -133,56 +134,70 @@ const drip: RawServer.Handler = (_, socket) => {
   socket.on("close", () => clearInterval(timer))
 }
 
-/** By how many milliseconds an effect ends after a deadline. */
-const timePast = <A, E, R>(deadline: Duration.Duration, self: Effect.Effect<A, E, R>) =>
+const deadline = Duration.seconds(30)
+
+/** By how many milliseconds an effect ends after the deadline. */
+const timePast = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.map(
     Effect.timed(Effect.exit(self)),
     ([took]) => Duration.toMillis(took) - Duration.toMillis(deadline)
   )
 
-/** By how many milliseconds the worst kind of stall keeps an update beyond a deadline. */
-export const pastDeadline = (deadline: Duration.Duration) => {
-  const oneAttempt = { deadline, attemptTimeout: Duration.infinity, budget: false }
-  const manyAttempts = { deadline, attempts: 100, budget: false }
-  const over = (handler: RawServer.Handler, policy: RetryPolicy.Options, scheme = "http") =>
-    Effect.flatMap(RawServer.make(handler), ({ port }) =>
-      Effect.provide(
-        timePast(deadline, RetryPolicy.retry(policy)(update)),
-        NodeInstallationService.layer({ server: `${scheme}://127.0.0.1:${port}`, credentials })
-      )
-    )
-  /** Over a client whose requests stall like this. */
-  const here = (stall: Effect.Effect<never>) =>
-    timePast(deadline, RetryPolicy.retry(oneAttempt)(update)).pipe(
-      Effect.provide(InstallationClient.layer({ credentials })),
-      Effect.provideService(
-        HttpClient.HttpClient,
-        HttpClient.make(() => stall)
-      )
-    )
-  const uninterruptible = Effect.uninterruptible(
-    Effect.zipRight(Effect.sleep(Duration.times(deadline, 1.1)), Effect.never)
-  )
-  const stalls = [
-    over(RawServer.ignore, manyAttempts, "https"), // no TLS handshake
-    over(RawServer.ignore, oneAttempt), // no headers
-    over(RawServer.ignore, manyAttempts),
-    Effect.uninterruptible(over(RawServer.ignore, oneAttempt)), // as in a finalizer
-    over(RawServer.send(RawServer.head(200, { "content-length": "10" })), oneAttempt), // no body
-    over(drip, oneAttempt),
-    over(RawServer.send(RawServer.respond(503, { "retry-after": "7" })), manyAttempts),
-    here(uninterruptible),
-    here(Effect.onInterrupt(Effect.never, () => uninterruptible))
-  ]
-  return Effect.map(Effect.scoped(Effect.all(stalls, { concurrency: "unbounded" })), (times) =>
-    Math.max(0, ...times)
-  )
-}
+const oneAttempt = { deadline, attemptTimeout: Duration.infinity, budget: false }
+const manyAttempts = { deadline, attempts: 100, budget: false }
 
-/** By how many MiB the memory of a process grows at most while it meets hostile bodies. */
-export const memoryGrowth = Effect.promise(async () => {
-  const child = fork(fileURLToPath(new URL("memory.ts", import.meta.url)))
-  const [growth] = (await once(child, "message")) as [number]
-  child.disconnect()
-  return growth
-})
+/** Over a server that stalls. */
+const over = (handler: RawServer.Handler, policy: RetryPolicy.Options, scheme = "http") =>
+  Effect.flatMap(RawServer.make(handler), ({ port }) =>
+    Effect.provide(
+      timePast(RetryPolicy.retry(policy)(update)),
+      NodeInstallationService.layer({ server: `${scheme}://127.0.0.1:${port}`, credentials })
+    )
+  )
+
+/** Over a client whose requests stall. */
+const here = (stall: Effect.Effect<never>) =>
+  timePast(RetryPolicy.retry(oneAttempt)(update)).pipe(
+    Effect.provide(InstallationClient.layer({ credentials })),
+    Effect.provideService(
+      HttpClient.HttpClient,
+      HttpClient.make(() => stall)
+    )
+  )
+
+const uninterruptible = Effect.uninterruptible(
+  Effect.zipRight(Effect.sleep(Duration.times(deadline, 1.1)), Effect.never)
+)
+
+const stalls = [
+  over(RawServer.ignore, manyAttempts, "https"), // no TLS handshake
+  over(RawServer.ignore, oneAttempt), // no headers
+  over(RawServer.ignore, manyAttempts),
+  Effect.uninterruptible(over(RawServer.ignore, oneAttempt)), // as in a finalizer
+  over(RawServer.send(RawServer.head(200, { "content-length": "10" })), oneAttempt), // no body
+  over(drip, oneAttempt),
+  over(RawServer.send(RawServer.respond(503, { "retry-after": "7" })), manyAttempts),
+  here(uninterruptible),
+  here(Effect.onInterrupt(Effect.never, () => uninterruptible))
+]
+
+/** By how many milliseconds the worst kind of stall keeps an update beyond its deadline of 30 s. */
+export const pastDeadline = Effect.map(
+  Effect.scoped(Effect.all(stalls, { concurrency: "unbounded" })),
+  (times) => Math.max(0, ...times)
+)
+
+/** Measures in a process of its own, whose memory nothing else uses. */
+const inProcess = <Name extends keyof Measurements>(name: Name) =>
+  Effect.promise(async () => {
+    const child = fork(fileURLToPath(new URL("memory.ts", import.meta.url)), [name], {
+      execArgv: [...process.execArgv, "--expose-gc"]
+    })
+    const [measured] = (await once(child, "message")) as [Measurements[Name]]
+    child.disconnect()
+    return measured
+  })
+
+export const hostileBodies = inProcess("hostileBodies")
+
+export const tenants = inProcess("tenants")

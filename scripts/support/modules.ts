@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 
+export const root = fileURLToPath(new URL("../..", import.meta.url))
+
 /** The packages that are published, by their directories. */
 export const packages: ReadonlyArray<string> = ["core", "node", "sql", "sandbox"]
 
@@ -14,7 +16,7 @@ export interface Module {
 /** The modules that the packages export. An index names the same ones once more. */
 export const publicModules = (): ReadonlyArray<Module> =>
   packages.flatMap((name) => {
-    const directory = fileURLToPath(new URL(`../../packages/${name}`, import.meta.url))
+    const directory = `${root}packages/${name}`
     const { exports } = JSON.parse(readFileSync(`${directory}/package.json`, "utf8"))
     return readdirSync(`${directory}/src`)
       .filter((file) => file.endsWith(".ts") && file !== "index.ts")

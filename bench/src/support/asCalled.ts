@@ -2,7 +2,7 @@ import { type Contender, type Target, tokenOf } from "./contender.ts"
 import { type Answer, newUpdate, type Update } from "./installation.ts"
 
 /** How many installations an application has. */
-export const installations = 1024
+const installations = 1024
 
 const tokens = Array.from({ length: installations }, (_, installation) => tokenOf(installation))
 

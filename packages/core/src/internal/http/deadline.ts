@@ -27,7 +27,7 @@ const liveClock = Context.get(DefaultServices.liveServices, Clock.Clock)
 const maxTimer = 2 ** 31 - 1
 
 /** Calls `onLate` at a deadline, unless the returned function is called before. */
-export const start = ({ at, clock }: Deadline, onLate: () => void): (() => void) => {
+const start = ({ at, clock }: Deadline, onLate: () => void): (() => void) => {
   if (at === Number.POSITIVE_INFINITY) return () => {}
   if (clock !== liveClock) {
     const late = Effect.zipRight(clock.sleep(Duration.millis(at - monotonic(clock))), Effect.sync(onLate))
