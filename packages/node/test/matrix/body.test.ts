@@ -1,7 +1,6 @@
 import { execFile } from "node:child_process"
 import { Readable } from "node:stream"
 import { buffer } from "node:stream/consumers"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import * as Zlib from "node:zlib"
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
@@ -24,6 +23,7 @@ import {
   request,
   succeeds
 } from "../support/faults.ts"
+import { compile } from "../support/program.ts"
 import * as RawServer from "../support/rawServer.ts"
 
 const mebibyte = 1024 * 1024
@@ -198,13 +198,14 @@ describe("what is too large", () => {
       const server = yield* RawServer.make(({ requestLine }, socket) => {
         socket.write(requestLine.includes("/many") ? many : one)
       })
+      const program = yield* Effect.promise(() =>
+        compile(new URL("../support/hostileProcess.ts", import.meta.url))
+      )
       const { stdout } = yield* Effect.promise(() =>
         promisify(execFile)(process.execPath, [
           // What V8 sets aside for new objects would grow with their number, not with what is kept.
           "--max-semi-space-size=1",
-          "--import",
-          "tsx",
-          fileURLToPath(new URL("../support/hostileProcess.ts", import.meta.url)),
+          program,
           `${server.url}/one`,
           `${server.url}/many`
         ])
