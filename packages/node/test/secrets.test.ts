@@ -131,7 +131,7 @@ const grantedUpdates = Effect.gen(function* () {
   return updates
 })
 
-/** A failed update of every kind: its exit, and its spans. */
+/** A failed update of every kind, once for all who look at them: its exit, and its spans. */
 const failures = Effect.gen(function* () {
   const updates: Array<Effect.Effect<unknown, unknown, Scope.Scope>> = [...(yield* grantedUpdates)]
   for (const [secret, credential] of credentials) {
@@ -155,7 +155,7 @@ const failures = Effect.gen(function* () {
     )
   }
   return yield* recordSpans(Effect.forEach(updates, (update) => Effect.exit(update)))
-})
+}).pipe(Effect.scoped, Effect.cached, Effect.runSync)
 
 const failed = Effect.map(failures, ([exits]) =>
   exits.map((exit) => {
