@@ -12,6 +12,9 @@ export default defineConfig({
     passWithNoTests: false,
     // Much of the time goes into waiting for sockets and processes: a worker for each of two cores.
     maxWorkers: 2,
+    // To load Effect anew takes a file longer than most tests do.
+    poolOptions: { forks: { isolate: false } },
+    setupFiles: ["vitest.setup.ts"],
     testTimeout: 15_000
   }
 })

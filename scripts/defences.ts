@@ -23,7 +23,14 @@ const home = process.cwd()
 const copy = mkdtempSync(join(tmpdir(), "defences-"))
 
 // Links between the packages are relative, so the copy's lead to the copy.
-for (const name of ["packages", "package.json", "tsconfig.base.json", "tsconfig.json", "vitest.config.ts"])
+for (const name of [
+  "packages",
+  "package.json",
+  "tsconfig.base.json",
+  "tsconfig.json",
+  "vitest.config.ts",
+  "vitest.setup.ts"
+])
   cpSync(join(home, name), join(copy, name), { recursive: true, verbatimSymlinks: true })
 symlinkSync(join(home, "node_modules"), join(copy, "node_modules"))
 

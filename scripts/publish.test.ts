@@ -4,12 +4,9 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-
-const script = fileURLToPath(new URL("publish.ts", import.meta.url))
-const tsx = fileURLToPath(new URL("../node_modules/tsx/dist/cli.mjs", import.meta.url))
+import { compile } from "../packages/node/test/support/program.ts"
 
 /** As much of a registry as npm asks for: what was published, in its order. */
 const registry = () => {
@@ -52,8 +49,9 @@ describe("publish", () => {
       npm_config_userconfig: userconfig,
       npm_config_cache: join(directory, "cache")
     }
+    const program = await compile(new URL("publish.ts", import.meta.url))
     const options = ["--access", "public", "--provenance=false", "--loglevel=error"]
-    const { stdout } = await promisify(execFile)(process.execPath, [tsx, script, directory, ...options], {
+    const { stdout } = await promisify(execFile)(process.execPath, [program, directory, ...options], {
       env
     })
     return stdout

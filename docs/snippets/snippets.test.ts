@@ -2,7 +2,6 @@ import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import {
   Credentials,
@@ -28,6 +27,7 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import { run } from "../../examples/support/run.ts"
+import { compile } from "../../packages/node/test/support/program.ts"
 import { connect } from "./consent.ts"
 import * as Drift from "./drift.ts"
 import edge from "./edge.ts"
@@ -97,9 +97,10 @@ describe("programs", { timeout: 60_000 }, () => {
   it.live("shutdown.ts says that it is inactive before it ends with 143", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
+        const program = yield* Effect.promise(() => compile(file("shutdown.ts")))
         const code = yield* Effect.async<number | null>((resume) => {
           const environment = { ...process.env, PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" }
-          const child = spawn(process.execPath, ["--import", "tsx", fileURLToPath(file("shutdown.ts"))], {
+          const child = spawn(process.execPath, [program], {
             env: environment
           })
           child.stdout.once("data", () => child.kill("SIGTERM"))

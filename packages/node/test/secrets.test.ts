@@ -1,7 +1,6 @@
 // Plants a canary for each secret, lets updates fail in every way, and looks for the canaries wherever a failure
 // can show itself. Each probe has a control: the same look at what is not guarded has to find one.
 import { execFile } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { describe, expect, it } from "@effect/vitest"
@@ -22,6 +21,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as NodeHttpClient from "../src/NodeHttpClient.ts"
 import * as NodeInstallationService from "../src/NodeInstallationService.ts"
+import { compile } from "./support/program.ts"
 import * as RawServer from "./support/rawServer.ts"
 import { recordSpans } from "./support/recordingTracer.ts"
 import { type Probe, probes, probesThatFind } from "./support/secrets.ts"
@@ -132,7 +132,7 @@ const grantedUpdates = Effect.gen(function* () {
   return updates
 })
 
-/** A failed update of every kind: its exit, and its spans. */
+/** A failed update of every kind, once for all who look at them: its exit, and its spans. */
 const failures = Effect.gen(function* () {
   const updates: Array<Effect.Effect<unknown, unknown, Scope.Scope>> = [...(yield* grantedUpdates)]
   for (const [secret, credential] of credentials) {
@@ -156,7 +156,7 @@ const failures = Effect.gen(function* () {
     )
   }
   return yield* recordSpans(Effect.forEach(updates, (update) => Effect.exit(update)))
-})
+}).pipe(Effect.scoped, Effect.cached, Effect.runSync)
 
 const failed = Effect.map(failures, ([exits]) =>
   exits.map((exit) => {
@@ -260,18 +260,15 @@ describe("a process", () => {
   const output = (mode: "guarded" | "unguarded") =>
     Effect.gen(function* () {
       const server = yield* RawServer.make(quote(500))
-      const script = fileURLToPath(new URL("support/failingProcess.ts", import.meta.url))
+      const program = yield* Effect.promise(() =>
+        compile(new URL("support/failingProcess.ts", import.meta.url))
+      )
       const environment = { ...process.env, PLEO_SERVER: server.url, PLEO_API_KEY: key, CANARY: value }
       return yield* Effect.async<string>((resume) => {
-        execFile(
-          process.execPath,
-          ["--import", "tsx", script, mode],
-          { env: environment },
-          (error, stdout, stderr) => {
-            if (error === null) throw new Error("it did not fail")
-            resume(Effect.succeed(stdout + stderr))
-          }
-        )
+        execFile(process.execPath, [program, mode], { env: environment }, (error, stdout, stderr) => {
+          if (error === null) throw new Error("it did not fail")
+          resume(Effect.succeed(stdout + stderr))
+        })
       })
     })
 

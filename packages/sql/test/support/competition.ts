@@ -1,22 +1,24 @@
 // Processes that store generations under one key of one database, see incrementProcess.ts.
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
 import { expect } from "@effect/vitest"
 import { TokenStore } from "@effect-pleo/core/TokenStore"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { compile } from "../../../node/test/support/program.ts"
 
 const start = (environment: Record<string, string>) =>
   Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn(process.execPath, ["--import", "tsx", "incrementProcess.ts"], {
-        cwd: fileURLToPath(new URL(".", import.meta.url)),
-        env: { ...process.env, ...environment },
-        stdio: ["pipe", "pipe", "inherit"]
-      })
-      return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
-    }),
+    Effect.map(
+      Effect.promise(() => compile(new URL("incrementProcess.ts", import.meta.url))),
+      (program) => {
+        const child = spawn(process.execPath, [program], {
+          env: { ...process.env, ...environment },
+          stdio: ["pipe", "pipe", "inherit"]
+        })
+        return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
+      }
+    ),
     ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
   )
 

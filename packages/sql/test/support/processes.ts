@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import { type Stored, TokenStore } from "@effect-pleo/core/TokenStore"
@@ -14,6 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import { compile } from "../../../node/test/support/program.ts"
 import * as SqlTokenStore from "../../src/SqlTokenStore.ts"
 import type { Order } from "./refreshProcess.ts"
 
@@ -28,11 +28,8 @@ export interface Process {
   readonly end: Effect.Effect<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
-const spawnProcess = (environment: Record<string, string>): Process => {
-  const child = spawn(process.execPath, ["--import", "tsx", "refreshProcess.ts"], {
-    cwd: fileURLToPath(new URL(".", import.meta.url)),
-    env: { ...process.env, ...environment }
-  })
+const spawnProcess = (program: string, environment: Record<string, string>): Process => {
+  const child = spawn(process.execPath, [program], { env: { ...process.env, ...environment } })
   let output = ""
   let isClosed = false
   const lines: Array<string> = []
@@ -114,6 +111,7 @@ const make = (database: string) =>
     const sandbox = yield* Sandbox.Sandbox
     const store = yield* TokenStore
     const scope = yield* Effect.scope
+    const program = yield* Effect.promise(() => compile(new URL("refreshProcess.ts", import.meta.url)))
     const clientSecret = "canary-of-the-client-secret"
     const tokenEndpoint = `${sandbox.url}/oauth/token`
     let count = 0
@@ -157,7 +155,7 @@ const make = (database: string) =>
     const spawned = Effect.gen(function* () {
       const process = yield* Effect.acquireRelease(
         Effect.sync(() =>
-          spawnProcess({
+          spawnProcess(program, {
             CLIENT_ID: clientId,
             CLIENT_SECRET: clientSecret,
             DATABASE: database,

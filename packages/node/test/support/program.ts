@@ -1,0 +1,52 @@
+// Programs that tests start as processes of their own.
+import { mkdirSync, renameSync, writeFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import * as esbuild from "esbuild"
+
+/** Our packages and Effect's. They are pure ES modules, hundreds of them: to load one file takes a fraction. */
+const isBundled = /^(?:effect|@effect|@effect-pleo)(?:\/|$)/
+
+const external: esbuild.Plugin = {
+  name: "external",
+  setup: ({ onResolve, resolve }) => {
+    onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...options }) => {
+      if (pluginData === external || options.kind === "entry-point" || isBundled.test(path)) return
+      const resolved = await resolve(path, { ...options, pluginData: external })
+      return resolved.external || resolved.errors.length > 0
+        ? resolved
+        : { path: pathToFileURL(resolved.path).href, external: true }
+    })
+  }
+}
+
+const build = async (file: string): Promise<string> => {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [file],
+    bundle: true,
+    format: "esm",
+    keepNames: true,
+    logLevel: "silent",
+    platform: "node",
+    plugins: [external],
+    write: false
+  })
+  const directory = join(dirname(file), ".cache")
+  const program = join(directory, `${basename(file, ".ts")}.mjs`)
+  mkdirSync(directory, { recursive: true })
+  // At once, since another worker may be starting what is there.
+  const written = `${program}.${process.pid}`
+  for (const { contents } of outputFiles) writeFileSync(written, contents)
+  renameSync(written, program)
+  return program
+}
+
+const programs = new Map<string, Promise<string>>()
+
+/** Compiles a TypeScript program, once, to a file that Node.js starts several times as fast. */
+export const compile = (source: URL): Promise<string> => {
+  const file = fileURLToPath(source)
+  const program = programs.get(file) ?? build(file)
+  programs.set(file, program)
+  return program
+}
