@@ -12,6 +12,7 @@ import { Infrastructure, isInstallationError } from "./InstallationError.ts"
 import { type History, nextHistory, noHistory, withHistory } from "./internal/call/history.ts"
 import { withScope } from "./internal/call/scope.ts"
 import { monotonic } from "./internal/http/deadline.ts"
+import { log } from "./internal/telemetry/quietly.ts"
 
 /**
  * When to try again, and how long to wait before.
@@ -276,7 +277,7 @@ export const retry = (options: Options = {}) => {
           return Effect.flatMap(nextDelay(settings, history.retries, error), (delay) => {
             if (monotonic(clock) + delay >= scope.endsAt) return giveUp()
             if (isBudgeted && !scope.withdraw(error)) return giveUp()
-            return Effect.logDebug(`Trying again in ${delay} ms`).pipe(
+            return log(Effect.logDebug(`Trying again in ${delay} ms`)).pipe(
               Effect.zipRight(Effect.sleep(delay)),
               Effect.flatMap(() => attempt(nextHistory(history, error, delay)))
             )

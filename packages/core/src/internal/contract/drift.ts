@@ -38,7 +38,8 @@ export class Drift {
     for (const name in body as object)
       if (!this.#fields.has(name) && found.length < maxReported) found.push({ kind: "field", name })
     for (const { kind } of found)
-      InstallationMetric.drift.unsafeUpdate(
+      MetricLabels.update(
+        InstallationMetric.drift,
         1,
         MetricLabels.add(
           labels,

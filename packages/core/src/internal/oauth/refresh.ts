@@ -16,6 +16,7 @@ import type { Secrets } from "../credentials/credentials.ts"
 import * as Deadline from "../http/deadline.ts"
 import { monotonic } from "../http/deadline.ts"
 import type { Sender } from "../http/sender.ts"
+import { log } from "../telemetry/quietly.ts"
 import * as TokenEndpoint from "./tokenEndpoint.ts"
 
 export interface Settings extends TokenEndpoint.App {
@@ -211,7 +212,7 @@ export const refresh = (
     })
     return store.pipe(
       Effect.tapError((error) =>
-        isNew ? Effect.logError("New tokens are not stored yet", error) : Effect.void
+        isNew ? log(Effect.logError("New tokens are not stored yet", error)) : Effect.void
       ),
       Effect.retry(untilStored),
       Effect.orElseSucceed(() => true),

@@ -1,11 +1,11 @@
 // The exchange of a refresh token for new tokens (RFC 6749 section 6), and what its answers mean for the token that
 // was sent.
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
-import type { Span } from "effect/Tracer"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
 import * as InstallationMetric from "../../InstallationMetric.ts"
 import type * as Transport from "../../Transport.ts"
@@ -15,7 +15,10 @@ import { fromFailure } from "../http/failure.ts"
 import * as Json from "../http/json.ts"
 import { retryAfterOf } from "../http/retryAfter.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
+import * as MetricLabels from "../telemetry/metricLabels.ts"
 import { endpoint } from "../telemetry/observer.ts"
+import { log } from "../telemetry/quietly.ts"
+import * as Span from "../telemetry/span.ts"
 
 export interface App {
   readonly clientId: string
@@ -151,6 +154,8 @@ const fromBroken = (failure: Transport.Failure | TimedOut, { isSent }: Attempt):
       )
 }
 
+const results = new MetricLabels.Cache()
+
 /** Exchanges a refresh token. `timeout` is in milliseconds. */
 export const exchange = (
   app: App,
@@ -166,35 +171,37 @@ export const exchange = (
   }).toString()
   const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" }
   const { attributes, name } = endpoint("POST", app.tokenEndpoint)
-  const send = (span: Span) =>
-    Effect.clockWith((clock) => {
-      const attempt: Attempt = {
-        deadline: { clock, at: monotonic(clock) + timeout },
-        span: undefined,
-        isSent: false
-      }
-      return sender("POST", app.tokenEndpoint)({ headers, body, freshConnection: true }, attempt).pipe(
-        Effect.match({
-          onFailure: (failure) => fromBroken(failure, attempt),
-          onSuccess: (response) => {
-            span.attribute("http.response.status_code", response.status)
-            return fromResponse(response, clock.unsafeCurrentTimeMillis())
-          }
-        }),
-        // Whether a transport that throws has sent it, it does not say.
-        Effect.catchAllDefect(() => Effect.succeed(lost)),
-        Effect.tap(({ _tag }) => {
-          if (_tag !== "Issued") span.attribute("error.type", _tag)
-          return Effect.zipRight(
-            Metric.update(Metric.tagged(InstallationMetric.refreshes, "result", _tag), 1),
-            Effect.logDebug(`${name} ${_tag}`)
+  return Effect.withFiberRuntime((fiber) => {
+    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+    const span = Span.begin(fiber, name, "client", attributes, clock.unsafeCurrentTimeNanos())
+    const attempt: Attempt = {
+      deadline: { clock, at: monotonic(clock) + timeout },
+      span: undefined,
+      isSent: false
+    }
+    return sender("POST", app.tokenEndpoint)({ headers, body, freshConnection: true }, attempt).pipe(
+      Effect.match({
+        onFailure: (failure) => fromBroken(failure, attempt),
+        onSuccess: (response) => {
+          Span.setAttribute(span, "http.response.status_code", response.status)
+          return fromResponse(response, clock.unsafeCurrentTimeMillis())
+        }
+      }),
+      // Whether a transport that throws has sent it, it does not say.
+      Effect.catchAllDefect(() => Effect.succeed(lost)),
+      Effect.tap(({ _tag }) => {
+        if (_tag !== "Issued") Span.setAttribute(span, "error.type", _tag)
+        MetricLabels.update(
+          InstallationMetric.refreshes,
+          1,
+          MetricLabels.add(
+            MetricLabels.around(fiber),
+            results.get(_tag, () => ({ result: _tag }))
           )
-        })
-      )
-    })
-  return Effect.useSpan(
-    name,
-    { kind: "client", captureStackTrace: false, attributes: Object.fromEntries(attributes) },
-    send
-  )
+        )
+        return log(Effect.logDebug(`${name} ${_tag}`))
+      }),
+      Effect.onExit((exit) => Effect.sync(() => Span.end(span, clock.unsafeCurrentTimeNanos(), exit)))
+    )
+  })
 }

@@ -2,7 +2,9 @@
 // once, where it would otherwise hash each label.
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import type * as Metric from "effect/Metric"
 import * as MetricLabel from "effect/MetricLabel"
+import { quietly } from "./quietly.ts"
 
 export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 
@@ -26,3 +28,10 @@ export class Cache {
 
 /** In the order in which Effect adds them, since it takes another order for another metric. */
 export const add = (around: Labels, own: Labels): Labels => (around.length === 0 ? own : [...own, ...around])
+
+/** Updates a metric. */
+export const update = <Type, In, Out>(
+  metric: Metric.Metric<Type, In, Out>,
+  input: In,
+  labels: Labels
+): void => quietly(() => metric.unsafeUpdate(input, labels))

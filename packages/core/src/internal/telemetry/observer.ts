@@ -7,16 +7,17 @@ import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import type { Span } from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import { isInstallationError } from "../../InstallationError.ts"
 import * as InstallationMetric from "../../InstallationMetric.ts"
 import * as MetricLabels from "./metricLabels.ts"
-import { type Attributes, begin, type Fiber } from "./span.ts"
+import { log } from "./quietly.ts"
+import * as Span from "./span.ts"
 
 /** The requests of one client: the same attributes for each (OpenTelemetry's semantic conventions for HTTP). */
 export interface Endpoint {
   readonly name: string
-  readonly attributes: Attributes
+  readonly attributes: Span.Attributes
 }
 
 export const endpoint = (method: string, url: URL): Endpoint => ({
@@ -57,7 +58,7 @@ const results = new MetricLabels.Cache()
 
 /** A request under way. */
 interface Request {
-  readonly span: Span | undefined
+  readonly span: Tracer.Span | undefined
   readonly beganAt: bigint
   status?: number
 }
@@ -65,9 +66,9 @@ interface Request {
 /** What learns of one update as its caller means it, with all its attempts. */
 export interface Observer {
   /** The span of the update. */
-  readonly span: Span | undefined
+  readonly span: Tracer.Span | undefined
   /** A request is sent. Returns its span. */
-  readonly sent: () => Span | undefined
+  readonly sent: () => Tracer.Span | undefined
   readonly answered: (status: number) => void
   /** The request that is under way, if one is, came to this end. Logs that, if it is to be logged. */
   readonly received: (exit: Result) => Effect.Effect<void> | undefined
@@ -86,38 +87,38 @@ export const noop: Observer = {
 
 /** Reports to tracers, meters and logs. */
 export class UpdateObserver implements Observer {
-  readonly #fiber: Fiber
+  readonly #fiber: Span.Fiber
   readonly #clock: Clock.Clock
   readonly #endpoint: Endpoint
   readonly #labels: MetricLabels.Labels
   readonly #beganAt: bigint
-  readonly span: Span | undefined
+  readonly span: Tracer.Span | undefined
   /** Whether anybody is told of each request. */
   readonly #isDetailed: boolean
   #requests = 0
   #request: Request | undefined
   #hasEnded = false
 
-  constructor(fiber: Fiber, clock: Clock.Clock, spanName: string, endpoint: Endpoint) {
+  constructor(fiber: Span.Fiber, clock: Clock.Clock, spanName: string, endpoint: Endpoint) {
     this.#fiber = fiber
     this.#clock = clock
     this.#endpoint = endpoint
     this.#labels = MetricLabels.around(fiber)
     this.#beganAt = clock.unsafeCurrentTimeNanos()
-    this.span = begin(fiber, spanName, "internal", [], this.#beganAt)
+    this.span = Span.begin(fiber, spanName, "internal", [], this.#beganAt)
     this.#isDetailed = this.span !== undefined || logsDebug(fiber)
-    InstallationMetric.activeUpdates.unsafeUpdate(1, this.#labels)
+    MetricLabels.update(InstallationMetric.activeUpdates, 1, this.#labels)
   }
 
   #now(): bigint {
     return this.#isDetailed ? this.#clock.unsafeCurrentTimeNanos() : 0n
   }
 
-  sent(): Span | undefined {
+  sent(): Tracer.Span | undefined {
     const beganAt = this.#now()
     const { attributes, name } = this.#endpoint
-    const span = this.span && begin(this.#fiber, name, "client", attributes, beganAt, this.span)
-    if (this.#requests > 0) span?.attribute("http.request.resend_count", this.#requests)
+    const span = this.span && Span.begin(this.#fiber, name, "client", attributes, beganAt, this.span)
+    if (this.#requests > 0) Span.setAttribute(span, "http.request.resend_count", this.#requests)
     this.#requests += 1
     this.#request = { span, beganAt }
     return span
@@ -126,7 +127,7 @@ export class UpdateObserver implements Observer {
   answered(status: number): void {
     if (this.#request === undefined) return
     this.#request.status = status
-    this.#request.span?.attribute("http.response.status_code", status)
+    Span.setAttribute(this.#request.span, "http.response.status_code", status)
   }
 
   received(exit: Result): Effect.Effect<void> | undefined {
@@ -136,10 +137,11 @@ export class UpdateObserver implements Observer {
     const { beganAt, span, status } = request
     const endedAt = this.#now()
     const errorType = errorTypeOf(endOf(exit))
-    if (errorType) span?.attribute("error.type", errorType)
-    span?.end(endedAt, exit)
+    if (errorType) Span.setAttribute(span, "error.type", errorType)
+    Span.end(span, endedAt, exit)
     const result = status ?? errorType ?? "Success"
-    InstallationMetric.attempts.unsafeUpdate(
+    MetricLabels.update(
+      InstallationMetric.attempts,
       1,
       MetricLabels.add(
         this.#labels,
@@ -147,11 +149,13 @@ export class UpdateObserver implements Observer {
       )
     )
     return logsDebug(this.#fiber)
-      ? Effect.annotateLogs(Effect.logDebug(`${this.#endpoint.name} ${result}`), {
-          attempt: this.#requests,
-          durationMs: Number(endedAt - beganAt) / 1e6,
-          ...(errorType && { errorType })
-        })
+      ? log(
+          Effect.annotateLogs(Effect.logDebug(`${this.#endpoint.name} ${result}`), {
+            attempt: this.#requests,
+            durationMs: Number(endedAt - beganAt) / 1e6,
+            ...(errorType && { errorType })
+          })
+        )
       : undefined
   }
 
@@ -161,10 +165,11 @@ export class UpdateObserver implements Observer {
     const endedAt = this.#clock.unsafeCurrentTimeNanos()
     const end = endOf(exit)
     const errorType = errorTypeOf(end)
-    if (errorType) this.span?.attribute("error.type", errorType)
-    this.span?.end(endedAt, exit)
-    InstallationMetric.activeUpdates.unsafeUpdate(-1, this.#labels)
-    InstallationMetric.updateDuration.unsafeUpdate(
+    if (errorType) Span.setAttribute(this.span, "error.type", errorType)
+    Span.end(this.span, endedAt, exit)
+    MetricLabels.update(InstallationMetric.activeUpdates, -1, this.#labels)
+    MetricLabels.update(
+      InstallationMetric.updateDuration,
       Number(endedAt - this.#beganAt) / 1e9,
       MetricLabels.add(
         this.#labels,
@@ -180,5 +185,5 @@ export const after = <A, E>(
   self: Effect.Effect<A, E>
 ): Effect.Effect<A, E> => (telling === undefined ? self : Effect.zipRight(telling, self))
 
-const logsDebug = (fiber: Fiber): boolean =>
+const logsDebug = (fiber: Span.Fiber): boolean =>
   LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)

@@ -2,10 +2,12 @@
 // `Effect.withTracerTiming` has turned those off.
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import { quietly } from "./quietly.ts"
 
 export type Fiber = RuntimeFiber<unknown, unknown>
 
@@ -27,16 +29,27 @@ export const begin = (
   parent?: Tracer.Span
 ): Tracer.Span | undefined => {
   if (!fiber.getFiberRef(FiberRef.currentTracerEnabled)) return undefined
-  const span = fiber.currentTracer.span(
-    name,
-    Option.fromNullable(parent ?? visible(fiber.currentSpan)),
-    Context.empty(),
-    Chunk.toReadonlyArray(fiber.getFiberRef(FiberRef.currentTracerSpanLinks)),
-    beganAt,
-    kind
-  )
-  for (const [key, value] of fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations))
-    span.attribute(key, value)
-  for (const [key, value] of attributes) span.attribute(key, value)
-  return span
+  return quietly(() => {
+    const span = fiber.currentTracer.span(
+      name,
+      Option.fromNullable(parent ?? visible(fiber.currentSpan)),
+      Context.empty(),
+      Chunk.toReadonlyArray(fiber.getFiberRef(FiberRef.currentTracerSpanLinks)),
+      beganAt,
+      kind
+    )
+    for (const [key, value] of fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations))
+      setAttribute(span, key, value)
+    for (const [key, value] of attributes) setAttribute(span, key, value)
+    return span
+  })
 }
+
+export const setAttribute = (span: Tracer.Span | undefined, key: string, value: unknown): void =>
+  quietly(() => span?.attribute(key, value))
+
+export const end = (
+  span: Tracer.Span | undefined,
+  endedAt: bigint,
+  exit: Exit.Exit<unknown, unknown>
+): void => quietly(() => span?.end(endedAt, exit))
