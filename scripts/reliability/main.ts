@@ -51,7 +51,7 @@ const runTests = async (): Promise<ReadonlyArray<Result>> => {
 
 const showMatrix = (results: ReadonlyArray<Result>): Figure => {
   console.log("Faults\n")
-  const rows = Array.from({ length: 73 }, (_, index) => index + 1)
+  const rows = Array.from({ length: 74 }, (_, index) => index + 1)
   let passed = 0
   for (const row of rows) {
     const ofRow = results.filter(({ title }) => Number(/(?:^|> )(\d+) /.exec(title)?.[1]) === row)

@@ -46,7 +46,7 @@ const escapings: Readonly<Record<string, (text: string) => string>> = {
 const secret = FastCheck.string({ minLength: 8, maxLength: 60, unit: "grapheme-ascii" })
 const customer = FastCheck.string({ minLength: 4, maxLength: 40, unit: "grapheme" }).filter(
   // What is cut off in the middle of a character is not the same text.
-  (text) => text.isWellFormed() && text.length >= 4
+  (text) => !/\p{Surrogate}/u.test(text) && text.length >= 4
 )
 
 describe.each(Object.entries(escapings))("a secret written as %s", (_, escaped) => {

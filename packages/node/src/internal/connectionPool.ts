@@ -40,6 +40,7 @@ export class ConnectionPool {
     const start = () => {
       if (isCanceled) return this.#semaphore.release()
       let connection: Connection
+      const wasIdle = !isFresh && this.#idle.length > 0
       try {
         if (this.#isClosed) throw new errors.ClientClosedError()
         connection = isFresh ? this.#open() : this.#take()
@@ -50,6 +51,8 @@ export class ConnectionPool {
       handler = new ResponseHandler(this.#maxResponseSize, (result, isReusable) => {
         if (isReusable && !isFresh) this.#keep(connection)
         else this.#discard(connection)
+        // What ended a connection while it was idle may have ended the other ones as well: a retry opens a new one.
+        if (wasIdle && handler?.hasResponse === false) this.#discardIdle()
         if (result !== undefined) onResult(result)
       })
       connection.dispatch(request, handler)
@@ -70,6 +73,13 @@ export class ConnectionPool {
     } else {
       this.#all.delete(idle)
       idle.destroy(onClosed)
+    }
+  }
+
+  #discardIdle(): void {
+    for (const connection of this.#idle.splice(0)) {
+      this.#all.delete(connection)
+      connection.destroy(() => {})
     }
   }
 

@@ -85,6 +85,11 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
     else this.#end(unsent(cause), false)
   }
 
+  /** Whether the head of a response has come. */
+  get hasResponse(): boolean {
+    return this.#status !== 0
+  }
+
   get #isSuccess(): boolean {
     return this.#status >= 200 && this.#status < 300
   }

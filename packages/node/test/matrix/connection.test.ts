@@ -5,6 +5,7 @@ import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import {
+  as,
   expectFailure,
   fails,
   failureOf,
@@ -203,6 +204,46 @@ describe("with a connection that breaks", () => {
         expectFailure(outcome.left, outcome.left.mayHaveBeenApplied ? lost : unsent)
       yield* update(request)
       expect(server.requests.at(-1)?.connection).not.toBe(0)
+    })
+  )
+
+  /** Answers the first requests, of as many customers at once, and then nothing over the sockets that they opened. */
+  const openStale = (customers: number, end: (socket: Socket) => void) =>
+    Effect.gen(function* () {
+      const held: Array<Socket> = []
+      let areDead = false
+      const server = yield* RawServer.make((received, socket) => {
+        if (areDead && received.connection < customers) return end(socket)
+        held.push(socket)
+        if (held.length >= customers) for (const socket of held.splice(0)) socket.write(RawServer.updated)
+        if (areDead) socket.write(RawServer.updated)
+      })
+      const update = yield* openNode(server.url)
+      yield* Effect.forEach(
+        Array.from({ length: customers }, (_, customer) => customer),
+        (customer) => as(customer)(update(request)),
+        { concurrency: "unbounded", discard: true }
+      )
+      areDead = true
+      return { server, update }
+    })
+
+  it.scopedLive.each([2, 3, 8])("74 %i idle sockets that are all dead cost one attempt", (customers) =>
+    Effect.gen(function* () {
+      const { server, update } = yield* openStale(customers, (socket) => socket.resetAndDestroy())
+      yield* insistently(update(request))
+      const [first, second, ...others] = server.requests.slice(customers).map(({ connection }) => connection)
+      expect(first).toBeLessThan(customers)
+      expect(second).toBe(customers)
+      expect(others).toEqual([])
+    })
+  )
+
+  it.scopedLive("74 idle sockets over which nothing comes back cost one attempt", () =>
+    Effect.gen(function* () {
+      const { server, update } = yield* openStale(3, () => {})
+      yield* update(request).pipe(RetryPolicy.retry({ baseDelay: 1, attemptTimeout: "100 millis" }))
+      expect(server.requests.slice(3).map(({ connection }) => connection)).toEqual([2, 3])
     })
   )
 })
