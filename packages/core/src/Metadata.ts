@@ -1,5 +1,5 @@
 /**
- * What an integration keeps with its installation: a JSON object of its own making.
+ * The JSON object that an integration stores with its installation.
  *
  * @since 0.1.0
  * @module
@@ -9,42 +9,13 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 
 /**
- * Any JSON value, as RFC 8259 has it.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import type { Metadata } from "@effect-pleo/core"
- *
- * const settings: Metadata.Json = { accounts: ["4000", "4010"], vat: { rate: 0.25 }, note: null }
- * assert.deepEqual(JSON.parse(JSON.stringify(settings)), settings)
- * ```
+ * Any JSON value (RFC 8259).
  *
  * @since 0.1.0
  * @category models
  */
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
-/**
- * A JSON object. The contract declares its values as objects while each of its examples holds strings,
- * so any JSON value is sent and accepted.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Metadata } from "@effect-pleo/core"
- * import * as Schema from "effect/Schema"
- *
- * const isMetadata = Schema.is(Metadata.Metadata)
- * const metadata: Metadata.Metadata = { externalApplicationId: "123456789", accounts: ["4000", "4010"] }
- * assert.ok(isMetadata(metadata))
- * assert.ok(!isMetadata({ since: new Date(0) }))
- * assert.ok(!isMetadata(["4000"]))
- * ```
- *
- * @since 0.1.0
- * @category models
- */
 export interface Metadata {
   readonly [key: string]: Json
 }
@@ -69,7 +40,7 @@ export interface Metadata {
  * @since 0.1.0
  * @category constants
  */
-export const maxDepth = 128
+const maxDepth = 128
 
 interface Flaw {
   readonly path: ReadonlyArray<PropertyKey>
@@ -145,10 +116,13 @@ const validate = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => 
 }
 
 /**
- * Accepts a JSON object and hands on the same object, uncopied: so keys such as `__proto__` stay own keys.
- * Refuses what JSON cannot hold (functions, symbols, `undefined`, bigints, `NaN`, infinities, class
- * instances, circular references) and names the path.
+ * A JSON object, nested at most 128 levels deep. Values that JSON cannot hold, such as `NaN` or a class instance, are
+ * rejected with their path.
  *
+ * @example
+ * ```ts
+ * const metadata: Metadata.Metadata = { externalApplicationId: "123456789", accounts: ["4000", "4010"] }
+ * ```
  * @since 0.1.0
  * @category schemas
  */

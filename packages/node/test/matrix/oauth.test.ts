@@ -134,7 +134,7 @@ for (const transport of ["node", "fetch"] as const)
                 const error = yield* Effect.flip(update(request))
                 expect(error).toBeInstanceOf(Unauthorized)
                 expect(reasonOf(error)).toBe("ReauthorizationRequired")
-                expect(error.message).toContain("the refresh token was sent and no answer came")
+                expect(error.message).toContain("the refresh token was sent, but no response arrived")
               }
               expect(yield* Effect.flip((yield* another())(request))).toBeInstanceOf(Unauthorized)
               expect((yield* refreshes).length).toBe(1)

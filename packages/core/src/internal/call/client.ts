@@ -3,10 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type { Span } from "effect/Tracer"
-import type { Installation } from "../../Installation.ts"
+import type { Installation, SchemaDrift } from "../../Installation.ts"
 import { Infrastructure, type InstallationError } from "../../InstallationError.ts"
 import { InstallationService } from "../../InstallationService.ts"
-import type { OnDrift } from "../../SchemaDrift.ts"
 import * as Codec from "../contract/codec.ts"
 import { Drift } from "../contract/drift.ts"
 import * as operations from "../contract/operations.ts"
@@ -172,7 +171,7 @@ export class Updates {
 export interface Settings {
   readonly baseUrl: string
   readonly credentials: Credentials
-  readonly onDrift: OnDrift | undefined
+  readonly onDrift: ((drift: SchemaDrift) => Effect.Effect<void>) | undefined
 }
 
 /** An `InstallationService` over a sender. */

@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import type { Authorization, Tokens } from "../../Authorization.ts"
+import type { Authorization } from "../../Authorization.ts"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
 import type { Stored, TokenStore, TokenStoreError } from "../../TokenStore.ts"
 import type { Secrets } from "../credentials/credentials.ts"
@@ -17,6 +17,8 @@ import * as Deadline from "../http/deadline.ts"
 import { monotonic } from "../http/deadline.ts"
 import type { Sender } from "../http/sender.ts"
 import * as TokenEndpoint from "./tokenEndpoint.ts"
+
+type Tokens = Extract<Authorization, { readonly _tag: "Active" }>["tokens"]
 
 export interface Settings extends TokenEndpoint.App {
   readonly store: TokenStore["Type"]
@@ -51,12 +53,12 @@ const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens
   }
 }
 
-const reauthorise = (message: string) =>
+const reauthorize = (message: string) =>
   new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] })
 
 const ended = {
-  Lost: "the refresh token was sent and no answer came",
-  Refused: "the authorisation server refused the refresh token"
+  Lost: "the refresh token was sent, but no response arrived",
+  Refused: "the authorization server rejected the refresh token"
 } as const
 
 const unavailable = (code: string | undefined) =>
@@ -250,7 +252,7 @@ export const refresh = (
           const isSettled = yield* settle(expected, { _tag: "Ended", reason: outcome._tag, lease }).pipe(
             Effect.orElseSucceed(() => true)
           )
-          return isSettled ? yield* Effect.fail(reauthorise(ended[outcome._tag])) : undefined
+          return isSettled ? yield* Effect.fail(reauthorize(ended[outcome._tag])) : undefined
         }
       }
     })
@@ -273,7 +275,7 @@ export const refresh = (
     let look = firstLook
     for (;;) {
       const stored: Option.Option<Stored> = yield* load(settings, key)
-      if (Option.isNone(stored)) return yield* Effect.fail(reauthorise("no tokens are stored"))
+      if (Option.isNone(stored)) return yield* Effect.fail(reauthorize("no tokens are stored"))
       const { authorization, generation } = stored.value
       const tokens =
         authorization._tag === "Active" ? authorization.tokens : leases.known.get(authorization.lease)
@@ -285,7 +287,7 @@ export const refresh = (
         const refreshed = yield* shared.withPermit(claim(generation, tokens))
         if (refreshed !== undefined) return refreshed
       } else if (authorization._tag === "Ended") {
-        return yield* Effect.fail(reauthorise(ended[authorization.reason]))
+        return yield* Effect.fail(reauthorize(ended[authorization.reason]))
       } else if (authorization._tag === "Refreshing") {
         const { duration, lease } = authorization
         const now = monotonic(clock)

@@ -7,13 +7,13 @@ import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import type { Span } from "effect/Tracer"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
-import * as InstallationMetric from "../../InstallationMetric.ts"
 import type * as Transport from "../../Transport.ts"
 import { validateSecret } from "../credentials/credentials.ts"
 import { monotonic, type TimedOut } from "../http/deadline.ts"
 import { fromFailure, retryAfterOf } from "../http/failure.ts"
 import * as Json from "../http/json.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
+import * as metrics from "../telemetry/metrics.ts"
 import { endpoint } from "../telemetry/observer.ts"
 
 export interface App {
@@ -94,7 +94,7 @@ const fromOtherRefusal = (status: number, code: string): Result =>
     new Unauthorized({
       reason: "Unauthenticated",
       issues: [
-        { path: ["clientId"], message: `the authorisation server answered ${code} (status ${status})` }
+        { path: ["clientId"], message: `the authorization server responded with ${code} (status ${status})` }
       ]
     })
   )
@@ -172,7 +172,7 @@ export const exchange = (
         Effect.tap(({ _tag }) => {
           if (_tag !== "Issued") span.attribute("error.type", _tag)
           return Effect.zipRight(
-            Metric.update(Metric.tagged(InstallationMetric.refreshes, "result", _tag), 1),
+            Metric.update(Metric.tagged(metrics.refreshes, "result", _tag), 1),
             Effect.logDebug(`${name} ${_tag}`)
           )
         })

@@ -9,8 +9,8 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type { Span } from "effect/Tracer"
 import { isInstallationError } from "../../InstallationError.ts"
-import * as InstallationMetric from "../../InstallationMetric.ts"
 import * as MetricLabels from "./metricLabels.ts"
+import * as metrics from "./metrics.ts"
 import { type Attributes, begin, type Fiber } from "./span.ts"
 
 /** The requests of one client: the same attributes for each (OpenTelemetry's semantic conventions for HTTP). */
@@ -106,7 +106,7 @@ export class UpdateObserver implements Observer {
     this.#beganAt = clock.unsafeCurrentTimeNanos()
     this.span = begin(fiber, spanName, "internal", [], this.#beganAt)
     this.#isDetailed = this.span !== undefined || logsDebug(fiber)
-    InstallationMetric.activeUpdates.unsafeUpdate(1, this.#labels)
+    metrics.activeUpdates.unsafeUpdate(1, this.#labels)
   }
 
   #now(): bigint {
@@ -139,7 +139,7 @@ export class UpdateObserver implements Observer {
     if (errorType) span?.attribute("error.type", errorType)
     span?.end(endedAt, exit)
     const result = status ?? errorType ?? "Success"
-    InstallationMetric.attempts.unsafeUpdate(
+    metrics.attempts.unsafeUpdate(
       1,
       MetricLabels.add(
         this.#labels,
@@ -163,8 +163,8 @@ export class UpdateObserver implements Observer {
     const errorType = errorTypeOf(end)
     if (errorType) this.span?.attribute("error.type", errorType)
     this.span?.end(endedAt, exit)
-    InstallationMetric.activeUpdates.unsafeUpdate(-1, this.#labels)
-    InstallationMetric.updateDuration.unsafeUpdate(
+    metrics.activeUpdates.unsafeUpdate(-1, this.#labels)
+    metrics.updateDuration.unsafeUpdate(
       Number(endedAt - this.#beganAt) / 1e9,
       MetricLabels.add(
         this.#labels,
