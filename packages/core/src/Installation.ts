@@ -56,12 +56,12 @@ export const InstallationErrorCode = Schema.Literal("NOT_ENTITLED", "AUTH_ERROR"
 
 export type InstallationErrorCode = typeof InstallationErrorCode.Type
 
-// The contract types both as plain strings in a response: a value added there later is no error here.
+// The contract types both as plain strings in a response, so that values may be added.
 const OpenStatus: Schema.Schema<InstallationStatus | (string & {}), string> = Schema.String
 const OpenErrorCode: Schema.Schema<InstallationErrorCode | (string & {}), string> = Schema.String
 
-// RFC 3339 section 5.6, but seconds may be left out, as Java's OffsetDateTime does. An offset may not:
-// without one, JavaScript would read the time in the zone of the machine.
+// RFC 3339 section 5.6, with optional seconds, which Java's OffsetDateTime may omit. The offset is required: without one,
+// JavaScript would use the machine's time zone.
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i
 
 /** Milliseconds since the epoch, or `NaN`. */
@@ -69,7 +69,7 @@ const parseTimestamp = (text: string): number => {
   const match = rfc3339.exec(text)
   if (match === null) return Number.NaN
   const [, year, month, day] = match
-  // JavaScript takes the 30th of February for a day in March.
+  // JavaScript reads February 30 as a day in March.
   const isDay =
     Number(day) <= 28 || Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
   return isDay ? Date.parse(text.toUpperCase()) : Number.NaN

@@ -30,7 +30,7 @@ const withContext =
   (span: Tracer.Span | undefined) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.mapInputContext(self, (context: Context.Context<R>) => {
-      // fetch follows redirects by default, and would carry the request elsewhere.
+      // fetch follows redirects by default, and could send the credential elsewhere.
       const withoutRedirects = Context.add(context, FetchHttpClient.RequestInit, {
         ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
         redirect: "manual"
@@ -56,7 +56,7 @@ const toResponse = (response: HttpClientResponse): Effect.Effect<Transport.Respo
 }
 
 const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
-  // The platform's span would carry every header, and send trace headers along: ours replaces it.
+  // Replaces the platform's span, which contains every header, and sends trace headers.
   const client = HttpClient.withTracerDisabledWhen(platformClient, () => true)
   return fromEffects((method, url) => {
     const blank = HttpClientRequest.make(method)(url.href)
@@ -66,7 +66,7 @@ const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
         HttpClientRequest.bodyText(body, headers["content-type"]),
         client.execute,
         Effect.matchEffect({
-          // A client that was told to fail upon a status has the answer all the same.
+          // A client that fails on a status still has the response.
           onFailure: (error) =>
             error._tag === "ResponseError" && error.reason === "StatusCode"
               ? toResponse(error.response)

@@ -160,8 +160,8 @@ const happened = {
   RateLimited: "Pleo received too many requests",
   ServerError: "Pleo could not process the update",
   InvalidResponse: "The response from Pleo is invalid",
-  Redirect: "The server responded with a redirect, which is not followed",
-  Superseded: "A newer update of the same installation came before this one could be sent",
+  Redirect: "The server sent a redirect, which is not followed",
+  Superseded: "A newer update of the same installation came first",
   TokenEndpoint: "Pleo issued no new access token",
   TokenStore: "The token store failed"
 }
@@ -279,7 +279,7 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
       case "Superseded":
         return "No action is needed, unless the newer update omits something from this one."
       default:
-        return "A retry alone will not help: check the network between this program and Pleo."
+        return "A retry will not help: check the network between this program and Pleo."
     }
   }
   override toJSON(): unknown {

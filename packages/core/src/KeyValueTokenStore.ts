@@ -43,7 +43,7 @@ const nameOf = (key: string): Effect.Effect<string> =>
   )
 
 const failure = (operation: "load" | "save") => (error: PlatformError) =>
-  // Its message and its cause may quote paths and values.
+  // The error's message and cause may quote paths and values.
   new TokenStoreError({ operation, code: error._tag === "SystemError" ? error.reason : error._tag })
 
 /**

@@ -42,21 +42,21 @@ export interface Metadata {
  */
 const maxDepth = 128
 
-interface Flaw {
+interface Problem {
   readonly path: ReadonlyArray<PropertyKey>
   readonly expected: string
 }
 
-const expected = (expected: string): Flaw => ({ path: [], expected })
+const expected = (expected: string): Problem => ({ path: [], expected })
 
-const under = (key: PropertyKey, { expected, path }: Flaw): Flaw => ({ path: [key, ...path], expected })
+const under = (key: PropertyKey, { expected, path }: Problem): Problem => ({ path: [key, ...path], expected })
 
 const isPlainObject = (value: object): value is Readonly<Record<string, unknown>> => {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }
 
-/** The objects that enclose a value, innermost first. */
+/** The objects around a value, innermost first. */
 interface Ancestors {
   readonly value: object
   readonly depth: number
@@ -68,8 +68,8 @@ const isAmong = (value: object, ancestors: Ancestors | undefined): boolean => {
   return false
 }
 
-/** The first place where a value is not JSON, or `undefined`. */
-const findFlaw = (value: unknown, ancestors: Ancestors | undefined): Flaw | undefined => {
+/** The first part of a value that is not JSON, or `undefined`. */
+const validateValue = (value: unknown, ancestors: Ancestors | undefined): Problem | undefined => {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -77,41 +77,44 @@ const findFlaw = (value: unknown, ancestors: Ancestors | undefined): Flaw | unde
     case "number":
       return Number.isFinite(value) ? undefined : expected("a finite number")
     case "object":
-      return value === null ? undefined : findFlawInObject(value, ancestors)
+      return value === null ? undefined : validateObject(value, ancestors)
     default:
       return expected("a JSON value")
   }
 }
 
-const findFlawInObject = (value: object, parent: Ancestors | undefined): Flaw | undefined => {
+const validateObject = (value: object, parent: Ancestors | undefined): Problem | undefined => {
   const depth = parent === undefined ? 1 : parent.depth + 1
   if (isAmong(value, parent)) return expected("a value without circular references")
   if (depth > maxDepth) return expected(`at most ${maxDepth} levels of nesting`)
   const ancestors = { value, depth, parent }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      const flaw = findFlaw(value[index], ancestors)
-      if (flaw !== undefined) return under(index, flaw)
+      const problem = validateValue(value[index], ancestors)
+      if (problem !== undefined) return under(index, problem)
     }
     return undefined
   }
   if (!isPlainObject(value)) return expected("a plain object")
   for (const key of Reflect.ownKeys(value)) {
     if (typeof key === "symbol") return under(key, expected("string keys only"))
-    const flaw = findFlaw(value[key], ancestors)
-    if (flaw !== undefined) return under(key, flaw)
+    const problem = validateValue(value[key], ancestors)
+    if (problem !== undefined) return under(key, problem)
   }
   return undefined
 }
 
-const validate = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
-  const flaw =
+const parse = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
+  const problem =
     typeof input === "object" && input !== null && !Array.isArray(input)
-      ? findFlawInObject(input, undefined)
+      ? validateObject(input, undefined)
       : expected("a JSON object")
-  if (flaw === undefined) return ParseResult.succeed(input as Metadata)
-  const issue = new ParseResult.Type(AST.annotations(ast, { [AST.TitleAnnotationId]: flaw.expected }), input)
-  const [head, ...tail] = flaw.path
+  if (problem === undefined) return ParseResult.succeed(input as Metadata)
+  const issue = new ParseResult.Type(
+    AST.annotations(ast, { [AST.TitleAnnotationId]: problem.expected }),
+    input
+  )
+  const [head, ...tail] = problem.path
   return ParseResult.fail(head === undefined ? issue : new ParseResult.Pointer([head, ...tail], input, issue))
 }
 
@@ -128,7 +131,7 @@ const validate = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => 
  */
 export const Metadata: Schema.Schema<Metadata> = Schema.declare(
   [],
-  { decode: () => validate, encode: () => validate },
+  { decode: () => parse, encode: () => parse },
   {
     title: "a JSON object",
     jsonSchema: { type: "object", additionalProperties: {} },

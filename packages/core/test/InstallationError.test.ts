@@ -231,7 +231,7 @@ describe("InstallationError", () => {
         "Attempts",
         "Applied",
         "What to do",
-        "Answer"
+        "Response"
       ])
       expect(lines[2]?.startsWith("Applied: no")).toBe(!error.mayHaveBeenApplied)
     })

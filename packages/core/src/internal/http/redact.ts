@@ -1,7 +1,7 @@
-// Less of a secret than this tells nothing, and stands in many a text by chance.
+// Shorter fragments match by coincidence.
 const minLength = 4
 
-/** A text that was cut off may end in the middle of a secret. */
+/** A truncated text may end within a secret. */
 const withoutPartialAtEnd = (text: string, secret: string): string => {
   for (let length = Math.min(secret.length - 1, text.length); length >= minLength; length--)
     if (text.endsWith(secret.slice(0, length))) return text.slice(0, -length)
@@ -11,10 +11,10 @@ const withoutPartialAtEnd = (text: string, secret: string): string => {
 const withoutSecret = (text: string, secret: string): string =>
   withoutPartialAtEnd(text.replaceAll(secret, "<redacted>"), secret)
 
-// Looking for more than this in every answer would take longer than the excerpt is worth.
+// Searching every response for more would cost more than an excerpt is worth.
 const maxStrings = 1000
 
-/** The strings in the metadata of a request, as they are and as JSON writes them, longest first. */
+/** The strings in a request's metadata, plain and in JSON, longest first. */
 const stringsOfMetadata = (body: string): ReadonlyArray<string> => {
   const found = new Set<string>()
   JSON.stringify(JSON.parse(body).metadata, (_, value: unknown) => {
@@ -26,8 +26,8 @@ const stringsOfMetadata = (body: string): ReadonlyArray<string> => {
 }
 
 /**
- * Redacts in a response what it may quote from the request: the credential, in each of its `forms`, and the strings of
- * the customer's metadata in `body`. Where there are too many, nothing is quoted.
+ * Redacts the credential, in each of its `forms`, and the strings of the metadata in the request's `body`. With too many
+ * strings, it redacts everything.
  */
 export const make = (forms: ReadonlyArray<string>, body: string): ((text: string) => string) => {
   const strings = stringsOfMetadata(body)

@@ -1,6 +1,5 @@
-// How tokens are refreshed when several processes share them. Whoever wants to renew first stores that it does, and
-// only who could store it sends the refresh token. A process that dies in between leaves that mark, and nobody can
-// know whether the token was used up: it is not sent again.
+// Refreshes tokens that several processes share. A process stores a lease before it sends the refresh token, and only
+// the holder of the lease sends it. If the process dies, the token may have been used: it is not sent again.
 import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -22,21 +21,21 @@ type Tokens = Extract<Authorization, { readonly _tag: "Active" }>["tokens"]
 
 export interface Settings extends TokenEndpoint.App {
   readonly store: TokenStore["Type"]
-  /** Milliseconds that an exchange may take, and then again storing what came of it. */
+  /** Milliseconds: limits an exchange, and then saving its result. */
   readonly timeout: number
 }
 
-/** Tokens in use, with times as `monotonic` counts them. */
+/** Tokens in use, with times of `monotonic`. */
 export interface CachedTokens {
   readonly secrets: Secrets
-  /** When they should be refreshed, and when they are of no use any more. */
+  /** When they should be refreshed, and when they expire. */
   readonly refreshAt: number
   readonly expiresAt: number
-  /** Whether they were had from the token endpoint just now, and not from the store. */
+  /** Whether they come from the token endpoint rather than from the store. */
   readonly isNew: boolean
 }
 
-// An update that begins before the end arrives before it.
+// An update that begins within it arrives before the token expires.
 const maxMargin = 60_000
 
 const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens => {
@@ -64,7 +63,7 @@ const ended = {
 const unavailable = (code: string | undefined) =>
   new Infrastructure({ reason: "TokenStore", ...(code === undefined ? {} : { code }) })
 
-/** A store that does not answer, or throws, is one that fails: what was to be stored is not lost with it. */
+/** Turns a timeout or a defect of the store into a failure, so that the caller keeps what it wanted to save. */
 const soon = <A>(
   self: () => Effect.Effect<A, TokenStoreError>,
   timeout: number
@@ -76,14 +75,14 @@ const soon = <A>(
     )
   )
 
-/** Stores tokens in place of whatever is stored. */
+/** Stores tokens, and replaces previous ones. */
 export const put = (
   store: TokenStore["Type"],
   key: string,
   { expiresIn, ...others }: Tokens
 ): Effect.Effect<void, Infrastructure> =>
   Effect.gen(function* () {
-    // JSON has no infinity: what was stored with it could neither be read nor replaced.
+    // JSON has no infinity: tokens stored with it could neither be read nor replaced.
     const tokens: Tokens =
       expiresIn === undefined || !Duration.isFinite(expiresIn) ? others : { ...others, expiresIn }
     for (;;) {
@@ -101,25 +100,25 @@ const untilStored = /*#__PURE__*/ Schedule.union(
   /*#__PURE__*/ Schedule.spaced("5 seconds")
 )
 
-// How often to look whether another process is done: it mostly takes less than a second.
+// Milliseconds between checks whether another process is done, which mostly takes less than a second.
 const firstLook = 50
 const longestLook = 1000
 
-/** What this process knows and the store may not. */
+/** Leases of this process that the store may not reflect. */
 export interface Leases {
-  /** The tokens that are good where the store has a lease, or says that it was lost. */
+  /** Valid tokens, by a lease that is stored as refreshing or lost. */
   readonly known: Map<string, Tokens>
-  /** Those under which nothing was sent, since they were perhaps not stored. */
+  /** Leases that may not have been stored, and under which nothing was sent. */
   readonly unclear: Set<string>
-  /** What the token endpoint answered when it asked to be left alone, and until when. */
+  /** The token endpoint's request to wait, and when it ends. */
   pause?: { readonly error: InstallationError; readonly until: number } | undefined
 }
 
 export interface Shared {
   readonly settings: Settings
-  /** Exchanges a token, when there is room for it. */
+  /** Limits concurrent exchanges. */
   readonly withPermit: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
-  /** Carries out in the background what may take long. */
+  /** Runs a long effect in the background. */
   readonly background: <A>(self: Effect.Effect<A>) => Effect.Effect<Fiber.Fiber<A>>
 }
 
@@ -132,7 +131,7 @@ const load = ({ store, timeout }: Settings, key: string) => soon(() => store.loa
 
 const isSame = (a: Redacted.Redacted, b: Redacted.Redacted) => Redacted.value(a) === Redacted.value(b)
 
-/** Whether an access token is still the one that is stored, as far as the store can tell. */
+/** Whether an access token is still stored. `true` if the store fails. */
 export const isStored = (
   settings: Settings,
   key: string,
@@ -147,8 +146,8 @@ export const isStored = (
   })
 
 /**
- * Tokens other than `stale`: those that another process has stored, or else new ones. Fails with
- * `ReauthorizationRequired` when there will be none.
+ * Tokens other than `stale`: those that another process has stored, or new ones. Fails with
+ * `ReauthorizationRequired` if the grant has ended.
  */
 export const refresh = (
   shared: Shared,
@@ -164,15 +163,15 @@ export const refresh = (
 
   const isStale = ({ accessToken }: Tokens) => stale !== undefined && isSame(stale, accessToken)
 
-  /** Stores that tokens came to an end. `false` when something else is stored already. */
+  /** Stores the end of a grant. `false` if something else is stored. */
   const settle = (expected: number, authorization: Authorization & { _tag: "Ended" }) =>
     Effect.retry(save(expected, authorization), {
       schedule: Schedule.intersect(untilStored, Schedule.recurUpTo(timeout))
     })
 
   /**
-   * Stores the tokens that are good in place of a lease, also when another process has said meanwhile that they
-   * were lost. `false` when something else is stored.
+   * Replaces a lease by the valid tokens, even if another process has declared them lost. `false` if something else is
+   * stored.
    */
   const putBack = (expected: number, tokens: Tokens, goodFor: (lease: string) => Tokens | undefined) =>
     Effect.gen(function* () {
@@ -191,7 +190,7 @@ export const refresh = (
       }
     })
 
-  /** The same, for as long as it takes: nobody else knows these tokens to be good. Waits for it for a while. */
+  /** `putBack`, retried until it succeeds, since only this process has these tokens. Waits up to `timeout`. */
   const keep = (expected: number, lease: string, tokens: Tokens, isNew: boolean) => {
     leases.known.set(lease, tokens)
     return putBack(expected, tokens, (other) => (other === lease ? tokens : undefined)).pipe(
@@ -207,7 +206,7 @@ export const refresh = (
     )
   }
 
-  /** A lease whose storing failed may be stored, and would count as lost. */
+  /** Clears a lease whose save failed: if it was stored after all, it would count as lost. */
   const clear = (lease: string, tokens: Tokens) => {
     const isUnderWay = leases.unclear.size > 0
     leases.known.set(lease, tokens)
@@ -228,39 +227,39 @@ export const refresh = (
     )
   }
 
-  /** With the lease stored as the generation `expected`. `undefined` when something else is stored meanwhile. */
+  /** Exchanges the token of a lease that is generation `expected`. `undefined` if something else is stored meanwhile. */
   const exchangeUnderLease = (expected: number, lease: string, tokens: Tokens) =>
     Effect.gen(function* () {
-      const outcome = yield* TokenEndpoint.exchange(settings, tokens.refreshToken, sender, timeout)
-      switch (outcome._tag) {
+      const result = yield* TokenEndpoint.exchange(settings, tokens.refreshToken, sender, timeout)
+      switch (result._tag) {
         case "Issued": {
           const issued: Tokens = {
-            accessToken: outcome.accessToken,
-            refreshToken: outcome.refreshToken ?? tokens.refreshToken,
+            accessToken: result.accessToken,
+            refreshToken: result.refreshToken ?? tokens.refreshToken,
             receivedAt: yield* DateTime.now,
-            ...(outcome.expiresIn === undefined ? {} : { expiresIn: outcome.expiresIn })
+            ...(result.expiresIn === undefined ? {} : { expiresIn: result.expiresIn })
           }
           const cached = cache(issued, yield* Effect.clock, true)
           return (yield* keep(expected, lease, issued, true)) ? cached : undefined
         }
         case "Failed":
           yield* keep(expected, lease, tokens, false)
-          leases.pause = pauseAfter(outcome.error, monotonic(yield* Effect.clock))
-          return yield* Effect.fail(outcome.error)
+          leases.pause = pauseAfter(result.error, monotonic(yield* Effect.clock))
+          return yield* Effect.fail(result.error)
         case "Refused":
         case "Lost": {
-          const isSettled = yield* settle(expected, { _tag: "Ended", reason: outcome._tag, lease }).pipe(
+          const isSettled = yield* settle(expected, { _tag: "Ended", reason: result._tag, lease }).pipe(
             Effect.orElseSucceed(() => true)
           )
-          return isSettled ? yield* Effect.fail(reauthorize(ended[outcome._tag])) : undefined
+          return isSettled ? yield* Effect.fail(reauthorize(ended[result._tag])) : undefined
         }
       }
     })
 
-  /** Stores a lease in place of what is stored, and sends the refresh token under it if that could be done. */
+  /** Stores a lease and, if that succeeds, exchanges the refresh token. */
   const claim = (generation: number, tokens: Tokens) =>
     Effect.gen(function* () {
-      // Another each time: how long it is stored is what others go by.
+      // Unique, since other processes measure how long they have seen it.
       const lease = crypto.randomUUID()
       const duration = Duration.millis(2 * timeout)
       const isClaimed = yield* save(generation, { _tag: "Refreshing", tokens, lease, duration }).pipe(
@@ -291,7 +290,7 @@ export const refresh = (
       } else if (authorization._tag === "Refreshing") {
         const { duration, lease } = authorization
         const now = monotonic(clock)
-        // By how long it was seen here: the clocks of two machines need not agree.
+        // Measured here, since the clocks of two machines may disagree.
         if (watched?.lease !== lease) watched = { lease, since: now }
         const left = watched.since + Duration.toMillis(duration) - now
         if (left <= 0) {

@@ -1,5 +1,4 @@
-// The exchange of a refresh token for new tokens (RFC 6749 section 6), and what its answers mean for the token that
-// was sent.
+// Exchanges a refresh token for new tokens (RFC 6749 section 6), and classifies the responses.
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -26,23 +25,23 @@ export type Result =
   | {
       readonly _tag: "Issued"
       readonly accessToken: Redacted.Redacted
-      /** Absent: the one that was sent stays valid. */
+      /** If absent, the sent one stays valid. */
       readonly refreshToken: Redacted.Redacted | undefined
       readonly expiresIn: Duration.Duration | undefined
     }
-  /** The token was no good, or is no longer. */
+  /** The token was invalid, or is now. */
   | { readonly _tag: "Refused" }
-  /** Nothing was done with the token: it is as good as before. */
+  /** The token was not used, and stays valid. */
   | { readonly _tag: "Failed"; readonly error: InstallationError }
-  /** The token was sent, and whether it is used up is known to the server only. */
+  /** The token was sent, and may have been used. */
   | { readonly _tag: "Lost" }
 
 const lost: Result = { _tag: "Lost" }
 
 const failed = (error: InstallationError): Result => ({ _tag: "Failed", error })
 
-// RFC 6749 section 5.2 has the first; the others are in use for a consent that is gone. With the status 401, some
-// servers say `access_denied` of the app's secret.
+// RFC 6749 section 5.2 defines the first; servers use the others for a grant that has ended. With the status 401, some
+// servers use `access_denied` for a wrong client secret.
 const endOfGrant: ReadonlySet<unknown> = new Set([
   "invalid_grant",
   "access_denied",
@@ -64,7 +63,7 @@ const maxSeconds = 2 ** 31
 /** Seconds, which some servers write as a string. */
 const parseExpiresIn = (value: unknown): Duration.Duration | undefined => {
   const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value
-  // What is beyond all bounds could not be stored as JSON.
+  // An infinite number could not be stored as JSON.
   return typeof seconds === "number" && seconds >= 0 && seconds <= maxSeconds
     ? Duration.seconds(seconds)
     : undefined
@@ -72,7 +71,7 @@ const parseExpiresIn = (value: unknown): Duration.Duration | undefined => {
 
 const isToken = (value: unknown): value is string => typeof value === "string" && value !== ""
 
-/** Tokens that cannot be used were issued all the same: what was sent for them is gone. */
+/** Invalid tokens were issued all the same: the refresh token is used. */
 const fromSuccess = (body: Uint8Array): Result => {
   const { access_token, expires_in, refresh_token, token_type } = parse(body)
   return isToken(access_token) &&
@@ -88,7 +87,7 @@ const fromSuccess = (body: Uint8Array): Result => {
     : lost
 }
 
-/** A refusal of the app, not of its customer: the client is unknown, or may not refresh. */
+/** A rejection of the app rather than the customer: the client is unknown, or may not refresh. */
 const fromOtherRefusal = (status: number, code: string): Result =>
   failed(
     new Unauthorized({
@@ -102,7 +101,7 @@ const fromOtherRefusal = (status: number, code: string): Result =>
 const fromResponse = (response: Transport.Response, now: number): Result => {
   const { body, status } = response
   if (status >= 200 && status < 300) return fromSuccess(body)
-  // A gateway that heard nothing, or nonsense, from the server behind it knows no more than we do.
+  // A gateway without a valid response from its server does not know whether the token was used.
   if (status === 502 || status === 504) return lost
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
     const { error } = parse(body)
@@ -167,7 +166,7 @@ export const exchange = (
             return fromResponse(response, clock.unsafeCurrentTimeMillis())
           }
         }),
-        // Whether a transport that throws has sent it, it does not say.
+        // A transport that throws may have sent the request.
         Effect.catchAllDefect(() => Effect.succeed(lost)),
         Effect.tap(({ _tag }) => {
           if (_tag !== "Issued") span.attribute("error.type", _tag)

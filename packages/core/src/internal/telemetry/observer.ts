@@ -1,5 +1,4 @@
-// What tracers, meters and logs are told of an update. Names and values that a trace may show are all here: no header,
-// no body, no credential.
+// Spans, metrics, and logs of an update. All names and values of a trace are here: no header, no body, no credential.
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -13,7 +12,7 @@ import * as MetricLabels from "./metricLabels.ts"
 import * as metrics from "./metrics.ts"
 import { type Attributes, begin, type Fiber } from "./span.ts"
 
-/** The requests of one client: the same attributes for each (OpenTelemetry's semantic conventions for HTTP). */
+/** The attributes of a client's requests (OpenTelemetry's semantic conventions for HTTP). */
 export interface Endpoint {
   readonly name: string
   readonly attributes: Attributes
@@ -33,7 +32,7 @@ type Result = Exit.Exit<unknown, unknown>
 
 interface End {
   readonly outcome: string
-  /** The error's, if it has one. */
+  /** The reason of the error, if it has one. */
   readonly reason?: string
 }
 
@@ -55,27 +54,27 @@ const ends = new MetricLabels.Cache()
 
 const results = new MetricLabels.Cache()
 
-/** A request under way. */
+/** A request in flight. */
 interface Request {
   readonly span: Span | undefined
   readonly beganAt: bigint
   status?: number
 }
 
-/** What learns of one update as its caller means it, with all its attempts. */
+/** Observes one logical update, across all attempts. */
 export interface Observer {
   /** The span of the update. */
   readonly span: Span | undefined
-  /** A request is sent. Returns its span. */
+  /** Begins a request. Returns its span. */
   readonly sent: () => Span | undefined
   readonly answered: (status: number) => void
-  /** The request that is under way, if one is, came to this end. Logs that, if it is to be logged. */
+  /** Ends the request in flight, if any. Logs it if the log level allows. */
   readonly received: (exit: Result) => Effect.Effect<void> | undefined
-  /** Nothing is tried any more. */
+  /** Ends the update. */
   readonly end: (exit: Result) => void
 }
 
-/** Observes nothing. */
+/** A no-op observer. */
 export const noop: Observer = {
   span: undefined,
   sent: () => undefined,
@@ -84,7 +83,7 @@ export const noop: Observer = {
   end: () => {}
 }
 
-/** Reports to tracers, meters and logs. */
+/** Reports to tracers, metrics, and logs. */
 export class UpdateObserver implements Observer {
   readonly #fiber: Fiber
   readonly #clock: Clock.Clock
@@ -92,7 +91,7 @@ export class UpdateObserver implements Observer {
   readonly #labels: MetricLabels.Labels
   readonly #beganAt: bigint
   readonly span: Span | undefined
-  /** Whether anybody is told of each request. */
+  /** Whether requests are logged or traced. */
   readonly #isDetailed: boolean
   #requests = 0
   #request: Request | undefined
@@ -174,7 +173,7 @@ export class UpdateObserver implements Observer {
   }
 }
 
-/** Tells first, if there is something to tell. */
+/** Runs an optional effect first. */
 export const after = <A, E>(
   telling: Effect.Effect<void> | undefined,
   self: Effect.Effect<A, E>
