@@ -103,7 +103,7 @@ export class BadRequest extends Data.TaggedError("BadRequest")<
 
 const unauthorized = {
   Unauthenticated: ["The credential was rejected", "Provide another credential."],
-  Forbidden: ["The credential may not update this installation", "Check what the app is authorized to do."],
+  Forbidden: ["The credential may not update this installation", "Check the app's permissions."],
   ReauthorizationRequired: [
     "The authorization is no longer valid",
     "Ask the customer to authorize the app again."
@@ -157,9 +157,9 @@ const isPermanent = (code: string): boolean =>
 const happened = {
   Transport: "No response from Pleo",
   Timeout: "No complete response from Pleo in time",
-  RateLimited: "Pleo received too many requests",
+  RateLimited: "Too many requests",
   ServerError: "Pleo could not process the update",
-  InvalidResponse: "The response from Pleo is invalid",
+  InvalidResponse: "Pleo's response is invalid",
   Redirect: "The server sent a redirect, which is not followed",
   Superseded: "A newer update of the same installation came first",
   TokenEndpoint: "Pleo issued no new access token",
@@ -277,7 +277,7 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
       case "Redirect":
         return "Check the configured server."
       case "Superseded":
-        return "No action is needed, unless the newer update omits something from this one."
+        return "No action needed, unless the newer update omits something."
       default:
         return "A retry will not help: check the network between this program and Pleo."
     }
@@ -374,7 +374,7 @@ const adviceForInfrastructure = (error: Infrastructure): string => {
     case "Redirect":
       return "check PLEO_SERVER and proxies; redirects are not followed"
     case "Superseded":
-      return "nothing, unless the newer update omits something from this one"
+      return "nothing, unless the newer update omits something"
     case "TokenEndpoint":
       return "nothing for now, since the refresh token is still valid; if it persists, ask Pleo's support"
     case "TokenStore":

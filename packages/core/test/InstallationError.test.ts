@@ -236,7 +236,7 @@ describe("InstallationError", () => {
       expect(lines[2]?.startsWith("Applied: no")).toBe(!error.mayHaveBeenApplied)
     })
 
-    it("tells of the attempts, of the waits and of what the answer said", () => {
+    it("reports the attempts, the waits, and the response", () => {
       const error = new Infrastructure({
         reason: "ServerError",
         status: 503,

@@ -76,7 +76,7 @@ describe("a slot", () => {
     })
   )
 
-  it.effect("is found again by another layer, and by who reads it", () =>
+  it.effect("is found again by another layer, and by people", () =>
     Effect.gen(function* () {
       const map = new Map<string, string>()
       yield* Effect.flatMap(storeOver(map), (store) => store.save("a customer", 0, ended("1")))

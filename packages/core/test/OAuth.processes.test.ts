@@ -94,7 +94,7 @@ describe("processes that share a store", () => {
         })
     )
 
-    it.scoped("of another customer keeps nobody waiting, however many there are", () =>
+    it.scoped("of another customer delays no update, however many there are", () =>
       Effect.gen(function* () {
         const server = new FakeOAuth.Server()
         const shelf = new FakeOAuth.Shelf()
@@ -193,7 +193,7 @@ describe("processes that share a store", () => {
     )
   })
 
-  it.scoped("a refresh whose answer is lost is not sent again, by whichever process", () =>
+  it.scoped("a refresh whose response is lost is not sent again by any process", () =>
     Effect.gen(function* () {
       const { server, shelf, update } = yield* FakeOAuth.setUp(0)
       const other = yield* FakeOAuth.startProcess(server, shelf.store)
@@ -251,7 +251,7 @@ describe("processes that share a store", () => {
       })
     )
 
-    it.scoped("do not replace what was stored anew", () =>
+    it.scoped("do not replace newer tokens", () =>
       Effect.gen(function* () {
         const { server, shelf } = yield* receiveWhileDown
         shelf.isDown = false

@@ -23,7 +23,7 @@ const accessTokenOf = (shelf: FakeOAuth.Shelf) =>
 
 describe("OAuth.credentials", () => {
   describe("a 401", () => {
-    it.scoped("is the last word on a new token, until tokens are stored anew", () =>
+    it.scoped("is final for a new token, until tokens are stored again", () =>
       Effect.gen(function* () {
         const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.updateFaults.push(FakeOAuth.status(401), FakeOAuth.status(401))
@@ -41,7 +41,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped("is told as it is when the store cannot be read", () =>
+    it.scoped("is a TokenStore failure when the store cannot be read", () =>
       Effect.gen(function* () {
         const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.updateFaults.push(FakeOAuth.status(401), FakeOAuth.status(401))
@@ -566,7 +566,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped("without tokens of the customer is told, and nothing is sent", () =>
+    it.scoped("without tokens of the customer fails, and sends nothing", () =>
       Effect.gen(function* () {
         const server = new FakeOAuth.Server()
         const update = yield* FakeOAuth.startProcess(server, new FakeOAuth.Shelf().store)
@@ -598,7 +598,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped.each(["first", "second"] as const)("goes on when who asked %s is interrupted", (which) =>
+    it.scoped.each(["first", "second"] as const)("continues when the %s caller is interrupted", (which) =>
       Effect.gen(function* () {
         const { server, update } = yield* underWay
         const first = yield* Effect.fork(update(activated))
@@ -613,19 +613,21 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped("is what the next waits for, without another look at the store, when who asked is gone", () =>
-      Effect.gen(function* () {
-        const { server, shelf, update } = yield* underWay
-        const { loads } = shelf
-        const first = yield* Effect.fork(update(activated))
-        yield* FakeOAuth.settled
-        yield* Fiber.interrupt(first)
-        const second = yield* Effect.fork(update(activated))
-        yield* TestClock.adjust("3 seconds")
-        yield* Fiber.join(second)
-        expect(shelf.loads - loads).toBe(1)
-        expect(server.presented).toEqual(["refresh-canary-1"])
-      })
+    it.scoped(
+      "is joined by the next caller, without another read of the store, when the first caller is gone",
+      () =>
+        Effect.gen(function* () {
+          const { server, shelf, update } = yield* underWay
+          const { loads } = shelf
+          const first = yield* Effect.fork(update(activated))
+          yield* FakeOAuth.settled
+          yield* Fiber.interrupt(first)
+          const second = yield* Effect.fork(update(activated))
+          yield* TestClock.adjust("3 seconds")
+          yield* Fiber.join(second)
+          expect(shelf.loads - loads).toBe(1)
+          expect(server.presented).toEqual(["refresh-canary-1"])
+        })
     )
 
     it.scoped("has its lease stored before the refresh token is sent", () =>
@@ -724,7 +726,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.effect("tokens that live for ever are stored as such, in a store of texts too", () =>
+    it.effect("tokens that never expire are stored as such, in a store of strings too", () =>
       Effect.gen(function* () {
         const shelf = new FakeOAuth.Shelf()
         const pair = new FakeOAuth.Server().authorize()
@@ -733,7 +735,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.effect("a store that fails is told by storeTokens", () =>
+    it.effect("a failing store fails storeTokens", () =>
       Effect.gen(function* () {
         const shelf = new FakeOAuth.Shelf()
         shelf.isDown = true

@@ -110,7 +110,7 @@ const through =
 
 const slow = (response: () => Response) => () => Effect.delay(Effect.sync(response), "40 millis")
 
-describe("what an update tells of itself", () => {
+describe("telemetry of an update", () => {
   it.effect("a success", () =>
     Effect.gen(function* () {
       const { logged, metrics, tree } = yield* observe(
@@ -306,7 +306,7 @@ describe("what an update tells of itself", () => {
     })
   )
 
-  it.effect("what outlives its policy, when it ends", () =>
+  it.effect("an update that outlives its policy, when it ends", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const client = answering(() => Effect.as(Deferred.await(gate), status(500))).client
@@ -327,7 +327,7 @@ describe("what an update tells of itself", () => {
     })
   )
 
-  it.effect("is under way until it has ended", () =>
+  it.effect("is active until it has ended", () =>
     Effect.gen(function* () {
       const test = `${++tests}`
       const fiber = yield* update(activated).pipe(
@@ -484,7 +484,7 @@ describe("drift", () => {
     })
   )
 
-  it.effect("what is told is short, bounded in number, and quotes no secret", () =>
+  it.effect("reports are short, bounded in number, and quote no secret", () =>
     Effect.gen(function* () {
       const told: Array<SchemaDrift> = []
       const fields = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`field ${index}`, index]))

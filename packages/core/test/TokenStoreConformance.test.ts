@@ -168,7 +168,7 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
   ["unchanged", "cuts tokens at 8000", () => saving(withAccessToken((token) => token.slice(0, 8000)))],
   [
     "unchanged",
-    "gives what is no authorisation",
+    "gives what is no authorization",
     () => {
       const store = texts()
       return {

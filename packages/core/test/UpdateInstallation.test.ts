@@ -93,7 +93,7 @@ describe("UpdateInstallation", () => {
   })
 
   describe("fields", () => {
-    it("what is undefined is not sent", () => {
+    it("undefined fields are not sent", () => {
       expect(textOf({ status: "ACTIVATED", errorCode: undefined, metadata: undefined })).toBe(
         '{"status":"ACTIVATED"}'
       )

@@ -124,7 +124,7 @@ for (const transport of ["node", "fetch"] as const)
       }
       for (const [name, fault] of Object.entries(faults))
         it.scopedLive(
-          `67 is not sent again when it ${name}: the customer has to authorise the app anew`,
+          `67 is not sent again when it ${name}: the customer has to authorize the app again`,
           () =>
             Effect.gen(function* () {
               const { another, authorizeAgain, refreshes, sandbox, updates } = yield* setUp({ storedFor: 0 })

@@ -4,7 +4,7 @@ import * as Redacted from "effect/Redacted"
 
 export const canaries = ["canary-access-71c0", "canary-refresh-93d4"] as const
 
-/** An authorisation whose tokens are to be found nowhere else. */
+/** An authorization whose tokens are to be found nowhere else. */
 export const secret: Authorization = {
   _tag: "Active",
   tokens: {
