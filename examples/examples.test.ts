@@ -113,7 +113,7 @@ it.live(
       const refreshes = rounds.flat().filter((line) => line.startsWith("POST 200"))
       expect(refreshes.length).toBe(new Set(refreshes).size)
       expect(rounds.flat().filter((line) => /^PUT (?!200)/.test(line))).toEqual([])
-      expect(stdout.match(/acme: .*authorise the app again/g)?.length).toBe(2)
+      expect(stdout.match(/acme: .*authorize the app again/g)?.length).toBe(2)
     })
 )
 

@@ -58,7 +58,7 @@ it.scoped("a customer who has taken the consent back is postponed, and the other
     const { acme = "" } = yield* consents
     yield* sandbox.revoke(acme)
     expect(yield* night).toMatchObject([
-      { _tag: "Postponed", customer: "acme", why: expect.stringContaining("authorise the app again") },
+      { _tag: "Postponed", customer: "acme", why: expect.stringContaining("authorize the app again") },
       { _tag: "Synchronised", customer: "borealis" }
     ])
   }).pipe(application)
@@ -78,7 +78,7 @@ it.scoped("lost connections and a login page in Pleo's place are got over, or en
     yield* sandbox.order(Fault.garbage)
     expect(yield* synchronise("acme")).toMatchObject({
       _tag: "Postponed",
-      why: expect.stringContaining("could not be understood")
+      why: expect.stringContaining("is invalid")
     })
   }).pipe(application)
 )

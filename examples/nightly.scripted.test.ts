@@ -150,7 +150,7 @@ describe("a customer's night", () => {
       const { synchronise } = yield* Nightly
       expect(yield* synchronise("acme")).toMatchObject({
         _tag: "Postponed",
-        why: expect.stringContaining("not accepted")
+        why: expect.stringContaining("credential was rejected")
       })
     }).pipe(
       given(

@@ -1,14 +1,14 @@
 import { layer } from "@effect/vitest"
-import { type TextTokenStore, TokenStoreConformance } from "@effect-pleo/core"
+import { type TokenStore, TokenStoreConformance } from "@effect-pleo/core"
 import * as OwnStore from "./own-store.ts"
 
-const texts = new Map<string, TextTokenStore.Text>()
+const strings = new Map<string, TokenStore.StoredString>()
 
 const database: OwnStore.Database = {
-  get: async (key) => texts.get(key),
+  get: async (key) => strings.get(key),
   compareAndSet: async (key, next) => {
-    if ((texts.get(key)?.generation ?? 0) !== next.generation - 1) return false
-    texts.set(key, next)
+    if ((strings.get(key)?.generation ?? 0) !== next.generation - 1) return false
+    strings.set(key, next)
     return true
   }
 }

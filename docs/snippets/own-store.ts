@@ -1,28 +1,28 @@
-import { TextTokenStore, TokenStore } from "@effect-pleo/core"
+import { TokenStore } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 
 /** What your database does in one step each. Here, what a key-value server with transactions could do. */
 export interface Database {
-  readonly get: (key: string) => Promise<TextTokenStore.Text | undefined>
-  /** Stores a text with its generation, if what is stored now has the generation before; says whether it did. */
-  readonly compareAndSet: (key: string, next: TextTokenStore.Text) => Promise<boolean>
+  readonly get: (key: string) => Promise<TokenStore.StoredString | undefined>
+  /** Stores a string if the stored one has the previous generation; returns whether it did. */
+  readonly compareAndSet: (key: string, next: TokenStore.StoredString) => Promise<boolean>
 }
 
 export const layer = (database: Database): Layer.Layer<TokenStore.TokenStore> =>
   Layer.succeed(
     TokenStore.TokenStore,
-    TextTokenStore.make({
+    TokenStore.fromStrings({
       load: (key) =>
         Effect.tryPromise({
           try: () => database.get(key),
           // Not its cause: what a database says of a failure may quote the tokens.
           catch: () => new TokenStore.TokenStoreError({ operation: "load" })
         }).pipe(Effect.map(Option.fromNullable)),
-      save: (key, expected, text) =>
+      save: (key, expected, value) =>
         Effect.tryPromise({
-          try: () => database.compareAndSet(key, { generation: expected + 1, text }),
+          try: () => database.compareAndSet(key, { generation: expected + 1, value }),
           catch: () => new TokenStore.TokenStoreError({ operation: "save" })
         })
     })

@@ -105,16 +105,15 @@ const markdownOf = (modules: ReadonlyArray<Documented>, parts: ReadonlyArray<Com
     .join("")
     .trim()
 
-/** The docstrings of a name. Of what is called as a function, TypeDoc keeps them with the signatures. */
+/** The docstrings of a name. TypeDoc moves those of most functions to their signatures. */
 const commentsOf = (module: Documented, name: string): ReadonlyArray<Comment> =>
   (module.reflection.children ?? [])
     .filter((it) => it.name === name)
-    .flatMap((it) => [
-      it,
-      ...(it.signatures ?? []),
-      ...(it.type?.type === "reflection" ? (it.type.declaration.signatures ?? []) : [])
-    ])
-    .flatMap(({ comment }) => comment ?? [])
+    .flatMap((it) => {
+      if (it.comment !== undefined) return it.comment
+      const signatures = it.type?.type === "reflection" ? it.type.declaration.signatures : it.signatures
+      return (signatures ?? []).flatMap(({ comment }) => comment ?? [])
+    })
 
 const capitalize = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 

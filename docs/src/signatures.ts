@@ -113,7 +113,9 @@ const ofModule = ({
 }: Entry): ReadonlyArray<readonly [string, ReadonlyArray<string>]> => {
   const checker = program.getTypeChecker()
   const module = checker.getSymbolAtLocation(sourceFile)
-  const symbols = module === undefined ? [] : checker.getExportsOfModule(module)
+  const symbols = (module === undefined ? [] : checker.getExportsOfModule(module)).map((symbol) =>
+    symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+  )
   const exported = new Set(symbols)
   return symbols.map(({ declarations = [], name }) => {
     const own = declarations.toSorted((a, b) => Number(isType(a)) - Number(isType(b)))

@@ -14,7 +14,7 @@ const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts
 
 const host = ts.createCompilerHost(options)
 
-// The declarations of Effect take longer to parse than all examples to check: once is enough.
+// Parsing the declarations of Effect takes longer than checking all examples, so it is done once.
 const parsed = new Map<string, ts.SourceFile | undefined>()
 const { getSourceFile } = host
 host.getSourceFile = (file, ...args) => {
@@ -22,7 +22,8 @@ host.getSourceFile = (file, ...args) => {
   return parsed.get(file)
 }
 
-export const compile = (files: ReadonlyArray<string>): ts.Program => ts.createProgram(files, options, host)
+export const compile = (files: ReadonlyArray<string>, more: ts.CompilerOptions = {}): ts.Program =>
+  ts.createProgram(files, { ...options, ...more }, host)
 
 const toFinding = ({ file, messageText, start }: ts.Diagnostic): Finding => {
   const message = ts.flattenDiagnosticMessageText(messageText, "\n")
@@ -31,9 +32,9 @@ const toFinding = ({ file, messageText, start }: ts.Diagnostic): Finding => {
   return { file: file.fileName, line: line + 1, message }
 }
 
-/** What the compiler has to say of these files; it has its say of what they import elsewhere. */
+/** The errors in these files, but not in their imports. An example may declare a name that it does not use. */
 export const typeCheck = (files: ReadonlyArray<string>): ReadonlyArray<Finding> => {
-  const program = compile(files)
+  const program = compile(files, { noUnusedLocals: false })
   const diagnostics = files.flatMap((name) => {
     const file = program.getSourceFile(name)
     return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]

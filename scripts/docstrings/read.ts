@@ -1,4 +1,4 @@
-// Docstrings as TypeDoc reads them, which makes the documentation of the API from them.
+// Reads docstrings with TypeDoc, as the site's API pages do.
 import { readFileSync } from "node:fs"
 import { relative } from "node:path"
 import {
@@ -12,8 +12,10 @@ import {
   ReflectionKind,
   type TypeDocOptions
 } from "typedoc"
+import ts from "typescript"
 import { root } from "../support/modules.ts"
 import { compile } from "./compiler.ts"
+import { isLenient } from "./lenient.ts"
 
 export interface Example {
   /** The module, relative to the root of the repository. */
@@ -25,11 +27,19 @@ export interface Example {
   readonly code: string
 }
 
-interface Docstrings {
+export interface ModuleDocstrings {
+  /** Relative to the root of the repository. */
+  readonly file: string
   readonly exports: number
+}
+
+interface Docstrings {
+  readonly modules: ReadonlyArray<ModuleDocstrings>
   readonly examples: ReadonlyArray<Example>
   readonly problems: ReadonlyArray<string>
 }
+
+const maxExampleLines = 6
 
 class Warnings extends Logger {
   readonly messages: Array<string> = []
@@ -48,11 +58,11 @@ const has = (comments: ReadonlyArray<Comment>, tag: `@${string}`): boolean =>
 
 const opening = "```ts\n"
 
-/** The code of an example that is a block of ts, and what is no such block. */
+/** The code of a fenced ts block. */
 const codeOf = (text: string): string | undefined =>
   text.startsWith(opening) ? text.slice(opening.length).replace(/```$/, "") : undefined
 
-/** The line of the code, in the last docstring before the end of the declaration that holds it as a block. */
+/** The line of the code, in the last docstring that contains it before the end of the declaration. */
 const lineOf = (code: string, source: string, declaration: number): number | undefined => {
   const before = source.split("\n").slice(0, declaration).join("\n")
   const block = `${opening}${code}`.trimEnd().replaceAll(/^.*$/gm, (line) => ` * ${line}`.trimEnd())
@@ -60,37 +70,74 @@ const lineOf = (code: string, source: string, declaration: number): number | und
   return at === -1 ? undefined : before.slice(0, at).split("\n").length + 1
 }
 
-/** A type and a value of the same name are one export: either may have the summary and the example. */
-const readExport = (name: string, declarations: ReadonlyArray<DeclarationReflection>, file: string) => {
+const isType = ({ kind }: DeclarationReflection): boolean =>
+  kind === ReflectionKind.Interface || kind === ReflectionKind.TypeAlias
+
+/** What an editor's hover over a call would miss or show. */
+const signatureProblems = (
+  checker: ts.TypeChecker,
+  sourceFile: ts.SourceFile,
+  name: string
+): ReadonlyArray<string> => {
+  const module = checker.getSymbolAtLocation(sourceFile)
+  const symbol = module?.exports?.get(ts.escapeLeadingUnderscores(name))
+  if (symbol?.valueDeclaration === undefined) return []
+  const signatures = checker
+    .getTypeOfSymbolAtLocation(symbol, sourceFile)
+    .getCallSignatures()
+    .filter(({ declaration }) => declaration?.getSourceFile() === sourceFile)
+  return [
+    signatures.length > 1 && signatures.some((it) => it.getDocumentationComment(checker).length === 0)
+      ? "an overload without a docstring"
+      : [],
+    signatures.some(({ declaration }) =>
+      declaration?.parameters.some((it) => ts.isParameter(it) && !ts.isIdentifier(it.name))
+    )
+      ? "a destructured parameter"
+      : []
+  ].flat()
+}
+
+/** Values and types of the same name are one export: any of them may have the docstring. */
+const readExport = (
+  name: string,
+  declarations: ReadonlyArray<DeclarationReflection>,
+  file: string,
+  ofSignatures: ReadonlyArray<string>
+) => {
   const examples: Array<Example> = []
-  const missing: Array<string> = []
+  const missing: Array<string> = isLenient(file) ? [] : [...ofSignatures]
   const source = readFileSync(`${root}/${file}`, "utf8")
   const all = declarations.flatMap(commentsOf)
   if (!all.some(({ summary }) => summary.length > 0)) missing.push("no summary")
-  for (const declaration of declarations) {
-    const comments = commentsOf(declaration)
-    const what =
-      declarations.length === 1 ? "" : ` for the ${ReflectionKind.singularString(declaration.kind)}`
-    for (const tag of ["@since", "@category"] as const)
-      if (!has(comments, tag)) missing.push(`no ${tag}${what.toLowerCase()}`)
-  }
+  for (const tag of ["@since", "@category"] as const) if (!has(all, tag)) missing.push(`no ${tag}`)
   const tags = new Set(all.flatMap(({ blockTags }) => blockTags).filter(({ tag }) => tag === "@example"))
-  if (tags.size === 0) missing.push("no @example")
+  if (tags.size === 0 && !declarations.every(isType)) missing.push("no @example")
   const lines = declarations.flatMap(({ sources = [] }) => sources.map(({ line }) => line))
   for (const { content } of tags) {
     const codes = content.flatMap(({ kind, text }) => (kind === "code" ? (codeOf(text) ?? []) : []))
-    // TypeDoc takes what is no block at all for one.
+    // TypeDoc accepts an unfenced example as a block.
     const found = codes.map((code) => ({ code, line: lineOf(code, source, Math.max(...lines)) }))
     if (found.length === 0) missing.push("an @example without a block of ts")
     for (const { code, line } of found) {
       if (line === undefined) missing.push("an @example that is no block of ts")
-      else examples.push({ file, name, line, code })
+      else {
+        examples.push({ file, name, line, code })
+        if (isLenient(file)) continue
+        const length = code.trimEnd().split("\n").length
+        if (length > maxExampleLines)
+          missing.push(`an @example of ${length} lines: at most ${maxExampleLines}`)
+        if (/^import |\bassert\b/m.test(code)) missing.push("an @example with imports or asserts")
+      }
     }
   }
   return { examples, problems: missing.map((what) => `${file}:${Math.min(...lines)} ${name}: ${what}`) }
 }
 
-const readModule = (module: DeclarationReflection): Docstrings => {
+const readModule = (
+  module: DeclarationReflection,
+  { program, sourceFile }: DocumentationEntryPoint
+): Docstrings => {
   const file = relative(root, module.sources?.[0]?.fullFileName ?? "")
   const exports = new Map<string, ReadonlyArray<DeclarationReflection>>()
   for (const declaration of module.children ?? [])
@@ -100,9 +147,12 @@ const readModule = (module: DeclarationReflection): Docstrings => {
     ...(comments.some(({ summary }) => summary.length > 0) ? [] : ["no summary of the module, with @module"]),
     ...(has(comments, "@since") ? [] : ["no @since of the module"])
   ]
-  const found = [...exports].map(([name, declarations]) => readExport(name, declarations, file))
+  const checker = program.getTypeChecker()
+  const found = [...exports].map(([name, declarations]) =>
+    readExport(name, declarations, file, signatureProblems(checker, sourceFile, name))
+  )
   return {
-    exports: exports.size,
+    modules: [{ file, exports: exports.size }],
     examples: found.flatMap(({ examples }) => examples),
     problems: [...missing.map((what) => `${file}:1: ${what}`), ...found.flatMap(({ problems }) => problems)]
   }
@@ -139,11 +189,14 @@ export const convert = async (
   return { app, project, entryPoints, warnings: warnings.messages }
 }
 
-/** The docstrings of modules: the examples in them, and what is missing or is warned of. */
-export const docstringsOf = ({ project, warnings }: Converted): Docstrings => {
-  const found = project.children?.map(readModule) ?? []
+/** The docstrings of modules: their examples, problems, and warnings. */
+export const docstringsOf = ({ entryPoints, project, warnings }: Converted): Docstrings => {
+  const found = entryPoints.flatMap((entryPoint) => {
+    const module = project.children?.find(({ name }) => name === entryPoint.displayName)
+    return module === undefined ? [] : readModule(module, entryPoint)
+  })
   return {
-    exports: found.reduce((sum, { exports }) => sum + exports, 0),
+    modules: found.flatMap(({ modules }) => modules),
     examples: found.flatMap(({ examples }) => examples),
     problems: [...warnings, ...found.flatMap(({ problems }) => problems)]
   }

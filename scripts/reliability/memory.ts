@@ -6,7 +6,6 @@ import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
-import * as TextTokenStore from "@effect-pleo/core/TextTokenStore"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
 import * as Effect from "effect/Effect"
@@ -58,13 +57,13 @@ const heapUsed = Effect.promise(collect)
 
 /** A store of strings, which shares no object with the client. */
 const store = Layer.sync(TokenStore.TokenStore, () => {
-  const stored = new Map<string, TextTokenStore.Text>()
-  return TextTokenStore.make({
+  const stored = new Map<string, TokenStore.StoredString>()
+  return TokenStore.fromStrings({
     load: (key) => Effect.sync(() => Option.fromNullable(stored.get(key))),
-    save: (key, expected, text) =>
+    save: (key, expected, value) =>
       Effect.sync(() => {
         if ((stored.get(key)?.generation ?? 0) !== expected) return false
-        stored.set(key, { generation: expected + 1, text })
+        stored.set(key, { generation: expected + 1, value })
         return true
       })
   })

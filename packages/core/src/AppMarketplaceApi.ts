@@ -1,6 +1,5 @@
 /**
- * The App Marketplace API as far as this project uses it, written once: the client sends it, the sandbox
- * serves it, and the OpenAPI document is derived from it.
+ * The contract of Pleo's App Marketplace API.
  *
  * @since 0.1.0
  * @module
@@ -19,24 +18,12 @@ import * as operations from "./internal/contract/operations.ts"
 import { servers } from "./internal/contract/servers.ts"
 
 /**
- * Who is calling, on the side that serves: the scheme and the secret as they arrived.
+ * The caller of a request, on the server: the authentication scheme and the secret.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { AppMarketplaceApi } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const describe = Effect.map(AppMarketplaceApi.Caller, ({ scheme, secret }) => `${scheme} ${secret}`)
- *
- * const caller = { scheme: "Basic", secret: Redacted.make("key-of-a-customer") } as const
- * assert.equal(
- *   Effect.runSync(Effect.provideService(describe, AppMarketplaceApi.Caller, caller)),
- *   "Basic <redacted>"
- * )
+ * const scheme = Effect.map(AppMarketplaceApi.Caller, (caller) => caller.scheme)
  * ```
- *
  * @since 0.1.0
  * @category tags
  */
@@ -46,27 +33,16 @@ export class Caller extends Context.Tag("@effect-pleo/core/AppMarketplaceApi/Cal
 >() {}
 
 /**
- * How a server finds out who is calling, by either scheme of the contract: an OAuth access token as bearer, or an
- * API key as the user name of HTTP Basic with an empty password.
+ * Authenticates callers, on the server: by an OAuth access token as bearer, or by an API key as the user name of HTTP
+ * Basic with an empty password.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as HttpApiError from "@effect/platform/HttpApiError"
- * import { AppMarketplaceApi } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- *
- * // A server that lets every token in, and no key.
- * const authentication = Layer.succeed(AppMarketplaceApi.Authentication, {
+ * Layer.succeed(AppMarketplaceApi.Authentication, {
  *   bearerAuth: (secret) => Effect.succeed({ scheme: "Bearer", secret }),
  *   basicAuth: () => new HttpApiError.Unauthorized()
  * })
- *
- * const schemes = Effect.map(AppMarketplaceApi.Authentication, Object.keys)
- * assert.deepEqual(Effect.runSync(Effect.provide(schemes, authentication)), ["bearerAuth", "basicAuth"])
  * ```
- *
  * @since 0.1.0
  * @category tags
  */
@@ -86,7 +62,7 @@ const json = { kind: "Json", contentType: operations.contentType } as const
 
 const { method, operationId, path, request, response, summary } = operations.updateInstallation
 
-// Encoding a schema makes it another one, which has to be named again.
+// Encoding a schema creates another one, which needs the identifier again.
 const updateClientInstallation = HttpApiEndpoint.make(method)(operationId, path)
   .setPayload(
     request.pipe(HttpApiSchema.withEncoding(json)).annotations({ identifier: "UpdateInstallationRequest" })
@@ -99,18 +75,18 @@ const updateClientInstallation = HttpApiEndpoint.make(method)(operationId, path)
   .annotate(OpenApi.Identifier, operationId)
   .annotate(OpenApi.Summary, summary)
 
-// Here and not on the schemas, which every application has in its bundle.
+// Kept off the schemas, which every application bundles.
 const descriptions = {
   InstallationStatus: [
     "ACTIVATED: it works.",
-    "INACTIVE: it is not in use at present.",
-    "AUTHORIZED: the user has let the app in, but it cannot be used yet.",
-    "PENDING_INTEGRATION: the integration synchronises or does other background work.",
+    "INACTIVE: it is not in use.",
+    "AUTHORIZED: the user has authorized the app, but cannot use it yet.",
+    "PENDING_INTEGRATION: it is synchronizing or doing other background work.",
     "ERROR: it does not work; the error code says why."
   ],
   InstallationErrorCode: [
     "NOT_ENTITLED: this installation may not use the app.",
-    "AUTH_ERROR: authentication failed while it was being installed."
+    "AUTH_ERROR: authentication failed during installation."
   ]
 }
 
@@ -121,7 +97,7 @@ const withDescriptions = (spec: Record<string, unknown>): Record<string, unknown
   return { ...spec, components }
 }
 
-// HttpApi adds a described body to every 400. The contract describes none, and Pleo need not send one.
+// HttpApi adds a body schema to every 400. The contract describes none.
 const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unknown> => {
   const { components, paths } = structuredClone(spec) as unknown as OpenApi.OpenAPISpec
   for (const operations of Object.values(paths)) {
@@ -133,46 +109,16 @@ const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unkn
 }
 
 /**
- * The App Marketplace API as an `HttpApi`: what serves it, and clients of your own, are derived from it.
+ * The App Marketplace API as an `HttpApi`, to serve it or to derive other clients from it.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
- * import * as HttpServer from "@effect/platform/HttpServer"
- * import { AppMarketplaceApi, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- *
- * const authentication = Layer.succeed(AppMarketplaceApi.Authentication, {
- *   bearerAuth: (secret) => Effect.succeed({ scheme: "Bearer", secret }),
- *   basicAuth: (basic) => Effect.succeed({ scheme: "Basic", secret: basic.password })
- * })
- * const installations = HttpApiBuilder.group(
- *   AppMarketplaceApi.AppMarketplaceApi,
- *   "Installations",
- *   (handlers) =>
- *     handlers.handle("updateClientInstallation", ({ payload }) =>
- *       Effect.orDie(InstallationService.update(payload))
- *     )
+ * HttpApiBuilder.group(AppMarketplaceApi.AppMarketplaceApi, "Installations", (handlers) =>
+ *   handlers.handle("updateClientInstallation", ({ payload }) =>
+ *     Effect.orDie(InstallationService.update(payload))
+ *   )
  * )
- * const api = HttpApiBuilder.api(AppMarketplaceApi.AppMarketplaceApi).pipe(
- *   Layer.provide(installations),
- *   Layer.provide([authentication, InstallationServiceTest.layerTest()])
- * )
- * const { dispose, handler } = HttpApiBuilder.toWebHandler(Layer.merge(api, HttpServer.layerContext))
- *
- * const response = await handler(
- *   new Request("https://external.pleo.io/v1/installations/me", {
- *     method: "PUT",
- *     headers: { authorization: "Bearer token", "content-type": "application/json" },
- *     body: JSON.stringify({ status: "ACTIVATED" })
- *   })
- * )
- * assert.equal(response.status, 200)
- * await dispose()
  * ```
- *
  * @since 0.1.0
  * @category apis
  */
@@ -187,19 +133,12 @@ export const AppMarketplaceApi = HttpApi.make("AppMarketplaceApi")
   .annotate(OpenApi.Transform, (spec) => withDescriptions(withoutDecodeErrors(spec)))
 
 /**
- * The OpenAPI document of the contract as it stands here. Properties that it does not name are allowed,
- * as they are ignored.
+ * The OpenAPI document of the contract.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { AppMarketplaceApi } from "@effect-pleo/core"
- *
- * const { info, paths } = AppMarketplaceApi.openApi()
- * assert.equal(info.title, "App Marketplace API")
- * assert.deepEqual(Object.keys(paths), ["/v1/installations/me"])
+ * JSON.stringify(AppMarketplaceApi.openApi(), null, 2)
  * ```
- *
  * @since 0.1.0
  * @category conversions
  */

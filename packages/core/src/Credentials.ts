@@ -1,6 +1,5 @@
 /**
- * What proves to Pleo which installation is speaking: a fixed token or key, or OAuth tokens that are refreshed.
- * The secrets are `Redacted` from the configuration to the header.
+ * Credentials for the Pleo API.
  *
  * @since 0.1.0
  * @module
@@ -17,29 +16,7 @@ import { withCredentials } from "./internal/call/scope.ts"
 import * as internal from "./internal/credentials/credentials.ts"
 
 /**
- * A credential that is fit to be sent. Make one with `bearer`, `apiKey`, `OAuth.credentials` or `OAuth.tenant`.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, type InstallationError } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * interface Customer {
- *   readonly secret: string
- *   readonly kind: "token" | "key"
- * }
- *
- * const credentialsOf = ({
- *   kind,
- *   secret
- * }: Customer): Effect.Effect<Credentials.Credentials, InstallationError.Unauthorized> =>
- *   (kind === "token" ? Credentials.bearer : Credentials.apiKey)(Redacted.make(secret))
- *
- * const credentials = Effect.runSync(credentialsOf({ secret: "my-secret", kind: "key" }))
- * assert.ok(!JSON.stringify(credentials).includes("my-secret"))
- * ```
+ * A credential. Create one with `bearer`, `apiKey`, `OAuth.credentials`, or `OAuth.tenant`.
  *
  * @since 0.1.0
  * @category models
@@ -66,22 +43,12 @@ const refuse = (name: string) => (message: string) =>
   new Unauthorized({ reason: "Unauthenticated", issues: [{ path: [name], message }] })
 
 /**
- * An OAuth access token, sent as `Authorization: Bearer <token>`. The token is opaque: it is never decoded.
- * Fails with `Unauthorized` when it is empty or cannot be sent in a header.
+ * An opaque OAuth access token, sent as `Authorization: Bearer <token>`. Fails if it is empty or invalid in a header.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * // A line break at the end, as files have it, would end the header.
- * const error = Effect.runSync(Effect.flip(Credentials.bearer(Redacted.make("access-token\n"))))
- * assert.equal(error.reason, "Unauthenticated")
- * assert.deepEqual(error.issues?.[0]?.path, ["accessToken"])
+ * const credentials = Credentials.bearer(Redacted.make("access-token"))
  * ```
- *
  * @since 0.1.0
  * @category constructors
  */
@@ -89,33 +56,12 @@ export const bearer = (token: Redacted.Redacted): Effect.Effect<Credentials, Una
   Either.mapLeft(fromBearer(token), refuse("accessToken"))
 
 /**
- * An API key, sent as the user name of HTTP Basic with an empty password. Fails with `Unauthorized` when it
- * is empty, has a colon or cannot be sent in a header.
+ * An API key, sent as the user name of HTTP Basic. Fails if it is empty, contains a colon, or is invalid in a header.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as HttpClient from "@effect/platform/HttpClient"
- * import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
- * import { Credentials, InstallationClient } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * let header: string | undefined
- * const client = HttpClient.make((request) => {
- *   header = request.headers["authorization"]
- *   return Effect.succeed(HttpClientResponse.fromWeb(request, new Response("", { status: 401 })))
- * })
- *
- * const credentials = Credentials.apiKey(Redacted.make("my-key"))
- * await InstallationClient.make({ credentials }).pipe(
- *   Effect.flatMap(({ update }) => Effect.flip(update({ status: "ACTIVATED" }))),
- *   Effect.provideService(HttpClient.HttpClient, client),
- *   Effect.runPromise
- * )
- * assert.equal(header, `Basic ${btoa("my-key:")}`)
+ * const credentials = Credentials.apiKey(Redacted.make("api-key"))
  * ```
- *
  * @since 0.1.0
  * @category constructors
  */
@@ -125,26 +71,12 @@ export const apiKey = (key: Redacted.Redacted): Effect.Effect<Credentials, Unaut
 const invalid = (name: string) => (message: string) => ConfigError.InvalidData([name], `${name} ${message}`)
 
 /**
- * The credential in `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`: exactly one of them has to be set.
+ * The credential in `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`. Exactly one must be set.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials } from "@effect-pleo/core"
- * import * as ConfigProvider from "effect/ConfigProvider"
- * import * as Effect from "effect/Effect"
- *
- * const load = (variables: Record<string, string>) =>
- *   Credentials.config.pipe(
- *     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables)))),
- *     Effect.isSuccess,
- *     Effect.runSync
- *   )
- *
- * assert.equal(load({ PLEO_API_KEY: "key" }), true)
- * assert.equal(load({ PLEO_ACCESS_TOKEN: "token", PLEO_API_KEY: "key" }), false)
+ * const live = FetchInstallationService.layerConfig({ credentials: Credentials.config })
  * ```
- *
  * @since 0.1.0
  * @category config
  */
@@ -155,59 +87,32 @@ export const config: Config.Config<Credentials> = Config.all({
   Config.mapOrFail(({ key, token }): Either.Either<Credentials, ConfigError.ConfigError> => {
     if (Option.isSome(token) && Option.isSome(key))
       return Either.left(
-        ConfigError.InvalidData(["PLEO_API_KEY"], "PLEO_ACCESS_TOKEN is set too: set one of them")
+        ConfigError.InvalidData(["PLEO_API_KEY"], "PLEO_ACCESS_TOKEN is also set: set only one")
       )
     if (Option.isSome(token)) return Either.mapLeft(fromBearer(token.value), invalid("PLEO_ACCESS_TOKEN"))
     if (Option.isSome(key)) return Either.mapLeft(fromApiKey(key.value), invalid("PLEO_API_KEY"))
     return Either.left(
-      ConfigError.MissingData(["PLEO_ACCESS_TOKEN"], "set PLEO_ACCESS_TOKEN (of OAuth) or PLEO_API_KEY")
+      ConfigError.MissingData(["PLEO_ACCESS_TOKEN"], "set PLEO_ACCESS_TOKEN (OAuth) or PLEO_API_KEY")
     )
   })
 )
 
 /**
- * Runs an effect with other credentials than its layer was given: one layer serves many customers. The
- * innermost `use` wins. Choose a customer of `oauth` with `tenant`.
+ * Overrides the layer's credentials for the updates in an effect. The innermost `use` wins.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import {
- *   Credentials,
- *   InstallationClient,
- *   InstallationService,
- *   UpdateInstallation
- * } from "@effect-pleo/core"
- * import { NodeHttpClient } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const program = Effect.gen(function* () {
- *   const { requests, url } = yield* Sandbox.Sandbox
- *   const credentials = Credentials.bearer(Redacted.make("token-of-one-customer"))
- *   const activate = InstallationService.update(UpdateInstallation.activated())
- *   yield* Effect.all([
- *     activate,
- *     Credentials.use(activate, Credentials.apiKey(Redacted.make("key-of-another")))
- *   ]).pipe(Effect.provide(InstallationClient.layer({ server: url, credentials })))
- *   return (yield* requests).map(({ scheme }) => scheme)
- * })
- *
- * const seen = await program.pipe(
- *   Effect.provide([NodeHttpClient.layer(), Sandbox.layer()]),
- *   Effect.runPromise
- * )
- * assert.deepEqual(seen, ["Bearer", "Basic"])
+ * InstallationService.update({ status: "ACTIVATED" }).pipe(Credentials.use(OAuth.tenant("acme")))
  * ```
- *
  * @since 0.1.0
  * @category combinators
  */
 export const use: {
+  /** Overrides the layer's credentials for the updates in an effect: `update.pipe(Credentials.use(credentials))`. */
   <E2, R2>(
     credentials: Effect.Effect<Credentials, E2, R2>
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | E2, R | R2>
+  /** Overrides the layer's credentials for the updates in `self`. */
   <A, E, R, E2, R2>(
     self: Effect.Effect<A, E, R>,
     credentials: Effect.Effect<Credentials, E2, R2>

@@ -1,7 +1,6 @@
 /**
- * `InstallationService` over the platform's own `fetch`: Bun, Deno, workers, browsers, and Node.js. A redirect is not
- * followed, and a response is read up to a limit. `fetch` does not say how far a request got: a failure counts as
- * possibly applied, unless its code says otherwise.
+ * `InstallationService` over the platform's `fetch`. Since `fetch` does not report whether a request was sent, a failed
+ * update may have been applied unless the error's code rules it out.
  *
  * @since 0.1.0
  * @module
@@ -17,54 +16,12 @@ import * as internal from "./internal/http/fetch.ts"
 import type { Transport } from "./Transport.ts"
 import * as TransportInstallationService from "./TransportInstallationService.ts"
 
-/**
- * Credentials and server, and the limit of a response.
- *
- * @example
- * ```ts
- * import { Credentials, FetchInstallationService } from "@effect-pleo/core"
- * import * as Redacted from "effect/Redacted"
- *
- * FetchInstallationService.layer({
- *   credentials: Credentials.bearer(Redacted.make("token")),
- *   server: "staging",
- *   maxResponseSize: 64 * 1024
- * })
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options<E = never, R = never> extends TransportInstallationService.Options<E, R> {
-  /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
+interface Limits {
+  /** The largest body of a 2xx response, in bytes. Default: 1 MiB. */
   readonly maxResponseSize?: number | undefined
 }
 
-/**
- * What `layerConfig` takes besides the configuration.
- *
- * @example
- * ```ts
- * import { FetchInstallationService } from "@effect-pleo/core"
- *
- * // Reads PLEO_SERVER, and PLEO_ACCESS_TOKEN or PLEO_API_KEY.
- * FetchInstallationService.layerConfig({ maxResponseSize: 64 * 1024 })
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface ConfigOptions<E = never, R = never>
-  extends TransportInstallationService.ConfigOptions<E, R> {
-  /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
-  readonly maxResponseSize?: number | undefined
-}
-
-const transport = ({
-  maxResponseSize = 1024 * 1024
-}: {
-  readonly maxResponseSize?: number | undefined
-}): Either.Either<Transport, BadRequest> =>
+const transport = ({ maxResponseSize = 1024 * 1024 }: Limits): Either.Either<Transport, BadRequest> =>
   maxResponseSize > 0
     ? Either.right(internal.transport(maxResponseSize))
     : Either.left(
@@ -74,29 +31,17 @@ const transport = ({
       )
 
 /**
- * A service over `fetch`. Fails with `BadRequest` when the server or the limit cannot be used.
+ * An `InstallationService` over `fetch`. Fails with `BadRequest` if an option is invalid.
  *
  * @example
  * ```ts
- * import { Credentials, FetchInstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const program = Effect.gen(function* () {
- *   const credentials = Credentials.bearer(Redacted.make("token"))
- *   const { url } = yield* Sandbox.Sandbox
- *   const { update } = yield* FetchInstallationService.make({ credentials, server: url })
- *   yield* update({ status: "ACTIVATED" })
- * })
- * await Effect.runPromise(Effect.provide(program, Sandbox.layer()))
+ * FetchInstallationService.make({ credentials: Credentials.bearer(Redacted.make("token")) })
  * ```
- *
  * @since 0.1.0
  * @category constructors
  */
 export const make = <E, R>(
-  options: Options<E, R>
+  options: TransportInstallationService.Options<E, R> & Limits
 ): Effect.Effect<InstallationService["Type"], BadRequest | E, R> =>
   Effect.flatMap(transport(options), (transport) => TransportInstallationService.make(transport, options))
 
@@ -105,26 +50,13 @@ export const make = <E, R>(
  *
  * @example
  * ```ts
- * import { Credentials, FetchInstallationService, InstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const credentials = Credentials.bearer(Redacted.make("token"))
- * const program = Effect.flatMap(Sandbox.Sandbox, ({ url }) =>
- *   Effect.provide(
- *     InstallationService.update({ status: "ACTIVATED" }),
- *     FetchInstallationService.layer({ credentials, server: url })
- *   )
- * )
- * await Effect.runPromise(Effect.provide(program, Sandbox.layer()))
+ * FetchInstallationService.layer({ credentials: Credentials.bearer(Redacted.make("token")), server: "staging" })
  * ```
- *
  * @since 0.1.0
  * @category layers
  */
 export const layer = <E, R>(
-  options: Options<E, R>
+  options: TransportInstallationService.Options<E, R> & Limits
 ): Layer.Layer<InstallationService, BadRequest | E, Exclude<R, Scope.Scope>> =>
   TransportInstallationService.layer(transport(options), options)
 
@@ -133,24 +65,14 @@ export const layer = <E, R>(
  *
  * @example
  * ```ts
- * import { FetchInstallationService, InstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
- * import * as ConfigProvider from "effect/ConfigProvider"
- * import * as Effect from "effect/Effect"
- *
- * const program = Effect.flatMap(Sandbox.Sandbox, ({ url }) =>
- *   InstallationService.update({ status: "ACTIVATED" }).pipe(
- *     Effect.provide(FetchInstallationService.layerConfig()),
- *     Effect.withConfigProvider(ConfigProvider.fromJson({ PLEO_API_KEY: "key", PLEO_SERVER: url }))
- *   )
+ * const program = InstallationService.update({ status: "ACTIVATED" }).pipe(
+ *   Effect.provide(FetchInstallationService.layerConfig())
  * )
- * await Effect.runPromise(Effect.provide(program, Sandbox.layer()))
  * ```
- *
  * @since 0.1.0
  * @category layers
  */
 export const layerConfig = <E = never, R = never>(
-  options: ConfigOptions<E, R> = {}
+  options: TransportInstallationService.ConfigOptions<E, R> & Limits = {}
 ): Layer.Layer<InstallationService, BadRequest | ConfigError | E, Exclude<R, Scope.Scope>> =>
   TransportInstallationService.layerConfig(transport(options), options)

@@ -1,5 +1,5 @@
 /**
- * An installation of an app in a Pleo company, as the App Marketplace API shows it.
+ * An installation of an app in a Pleo company, as the App Marketplace API returns it.
  *
  * @since 0.1.0
  * @module
@@ -10,27 +10,19 @@ import * as Schema from "effect/Schema"
 import { Metadata } from "./Metadata.ts"
 
 /**
- * The status an installation can be given.
+ * The status of an installation.
  *
  * - `ACTIVATED`: it works.
- * - `INACTIVE`: it is not in use at present.
- * - `AUTHORIZED`: the user has let the app in, but it cannot be used yet.
- * - `PENDING_INTEGRATION`: the integration synchronises (tags, tax codes, vendors) or does other background work.
+ * - `INACTIVE`: it is not in use.
+ * - `AUTHORIZED`: the user has authorized the app, but cannot use it yet.
+ * - `PENDING_INTEGRATION`: it is synchronizing (tags, tax codes, vendors) or doing other background work.
  * - `ERROR`: it does not work; the error code says why.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Installation } from "@effect-pleo/core"
- * import * as Schema from "effect/Schema"
- *
- * // Of an argument of a command, say.
  * const isStatus = Schema.is(Installation.InstallationStatus)
- * assert.ok(isStatus("PENDING_INTEGRATION"))
- * assert.ok(!isStatus("pending"))
- * assert.ok(Installation.InstallationStatus.literals.every(isStatus))
+ * isStatus("PENDING_INTEGRATION") // true
  * ```
- *
  * @since 0.1.0
  * @category schemas
  */
@@ -44,33 +36,17 @@ export const InstallationStatus = Schema.Literal(
   identifier: "InstallationStatus"
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
 export type InstallationStatus = typeof InstallationStatus.Type
 
 /**
- * Why an installation does not work.
- *
- * - `NOT_ENTITLED`: this installation may not use the app.
- * - `AUTH_ERROR`: authentication failed while it was being installed.
+ * Why an installation does not work: `NOT_ENTITLED`, it may not use the app; `AUTH_ERROR`, authentication failed
+ * during installation.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { type Installation, UpdateInstallation } from "@effect-pleo/core"
- *
- * const errorCodeOf = (status: 401 | 403): Installation.InstallationErrorCode =>
- *   status === 401 ? "AUTH_ERROR" : "NOT_ENTITLED"
- *
- * // What the other system, which the app connects Pleo with, answered.
- * assert.deepEqual(UpdateInstallation.error(errorCodeOf(403)), {
- *   status: "ERROR",
- *   errorCode: "NOT_ENTITLED"
- * })
+ * const isErrorCode = Schema.is(Installation.InstallationErrorCode)
+ * isErrorCode("AUTH_ERROR") // true
  * ```
- *
  * @since 0.1.0
  * @category schemas
  */
@@ -78,18 +54,14 @@ export const InstallationErrorCode = Schema.Literal("NOT_ENTITLED", "AUTH_ERROR"
   identifier: "InstallationErrorCode"
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
 export type InstallationErrorCode = typeof InstallationErrorCode.Type
 
-// The contract types both as plain strings in a response: a value added there later is no error here.
+// The contract types both as plain strings in a response, so that values may be added.
 const OpenStatus: Schema.Schema<InstallationStatus | (string & {}), string> = Schema.String
 const OpenErrorCode: Schema.Schema<InstallationErrorCode | (string & {}), string> = Schema.String
 
-// RFC 3339 section 5.6, but seconds may be left out, as Java's OffsetDateTime does. An offset may not:
-// without one, JavaScript would read the time in the zone of the machine.
+// RFC 3339 section 5.6, with optional seconds, which Java's OffsetDateTime may omit. The offset is required: without one,
+// JavaScript would use the machine's time zone.
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i
 
 /** Milliseconds since the epoch, or `NaN`. */
@@ -97,7 +69,7 @@ const parseTimestamp = (text: string): number => {
   const match = rfc3339.exec(text)
   if (match === null) return Number.NaN
   const [, year, month, day] = match
-  // JavaScript takes the 30th of February for a day in March.
+  // JavaScript reads February 30 as a day in March.
   const isDay =
     Number(day) <= 28 || Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
   if (!isDay) return Number.NaN
@@ -127,28 +99,13 @@ const Timestamp = Schema.transformOrFail(
 ).annotations({ title: "an RFC 3339 date-time" })
 
 /**
- * An installation, decoded from the contract's `InstallationResponse`. Fields the contract does not name
- * are ignored. `status` and `errorCode` are open: a value this version does not know is kept as it is.
+ * An installation, decoded from the contract's `InstallationResponse`. Unknown fields are ignored; unknown values of
+ * `status` and `errorCode` are kept.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Installation } from "@effect-pleo/core"
- * import * as DateTime from "effect/DateTime"
- * import * as Schema from "effect/Schema"
- *
- * const installation = Schema.decodeUnknownSync(Installation.Installation)({
- *   id: "7c2b7a4e-3f0f-4f0e-9d57-6f1f4b1a1c11",
- *   applicationId: "0b9d8a52-52a5-4a68-8f0a-5f1d9a1c2e22",
- *   resource: "urn:pleo:company:123e4567-e89b-12d3-a456-426614174000",
- *   status: "ACTIVATED",
- *   metadata: { externalApplicationId: "123456789" },
- *   createdAt: "2026-01-01T12:00:00+01:00",
- *   updatedAt: "2026-01-02T12:00:00Z"
- * })
- * assert.equal(DateTime.formatIso(installation.createdAt), "2026-01-01T11:00:00.000Z")
+ * const describe = ({ resource, status }: Installation.Installation) => `${resource} is ${status}`
  * ```
- *
  * @since 0.1.0
  * @category schemas
  */
@@ -164,8 +121,17 @@ export const Installation = Schema.Struct({
   updatedAt: Timestamp
 }).annotations({ identifier: "InstallationResponse" })
 
+export interface Installation extends Schema.Schema.Type<typeof Installation> {}
+
 /**
+ * A value or a field in a response that this version does not know. It never fails an update.
+ *
  * @since 0.1.0
  * @category models
  */
-export interface Installation extends Schema.Schema.Type<typeof Installation> {}
+export interface SchemaDrift {
+  /** An unknown value of `status` or `errorCode`, or an unknown field. */
+  readonly kind: "status" | "errorCode" | "field"
+  /** The value, or the name of the field: at most 128 characters, without the secrets of the request. */
+  readonly name: string
+}

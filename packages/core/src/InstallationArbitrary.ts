@@ -19,8 +19,10 @@ import {
   type Issue,
   Unauthorized
 } from "./InstallationError.ts"
-import { maxDepth } from "./Metadata.ts"
 import { UpdateInstallation } from "./UpdateInstallation.ts"
+
+// The limit of Metadata.
+const maxDepth = 128
 
 /** Made when it is first used: the barrel that names this module is imported by applications too. */
 class Lazy<A> extends FastCheck.Arbitrary<A> {

@@ -25,12 +25,12 @@ import { fromEffects, type Sender } from "./internal/http/sender.ts"
 import type * as Transport from "./Transport.ts"
 import type { ConfigOptions, Options } from "./TransportInstallationService.ts"
 
-/** What the platform's clients find in the context: the span of the update, and what fetch is told. */
+/** Adds the span of the update, and the options of fetch, to the context of the platform's clients. */
 const withContext =
   (span: Tracer.Span | undefined) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.mapInputContext(self, (context: Context.Context<R>) => {
-      // fetch follows redirects by default, and would carry the request elsewhere.
+      // fetch follows redirects by default, and could send the credential elsewhere.
       const withoutRedirects = Context.add(context, FetchHttpClient.RequestInit, {
         ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
         redirect: "manual"
@@ -49,14 +49,14 @@ const toResponse = (response: HttpClientResponse): Effect.Effect<Transport.Respo
     onFailure: (error) =>
       isSuccess(response)
         ? Effect.fail(toFailure(error))
-        : // The status has said what happened, whatever became of the rest.
+        : // The status is enough to report the error.
           Effect.succeed({ status, headers, body: new Uint8Array() }),
     onSuccess: (buffer) => Effect.succeed({ status, headers, body: new Uint8Array(buffer) })
   })
 }
 
 const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
-  // The platform's span would carry every header, and send trace headers along: ours replaces it.
+  // Replaces the platform's span, which contains every header, and sends trace headers.
   const client = HttpClient.withTracerDisabledWhen(platformClient, () => true)
   return fromEffects((method, url) => {
     const blank = HttpClientRequest.make(method)(url.href)
@@ -66,7 +66,7 @@ const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
         HttpClientRequest.bodyText(body, headers["content-type"]),
         client.execute,
         Effect.matchEffect({
-          // A client that was told to fail upon a status has the answer all the same.
+          // A client that fails on a status still has the response.
           onFailure: (error) =>
             error._tag === "ResponseError" && error.reason === "StatusCode"
               ? toResponse(error.response)
@@ -79,37 +79,13 @@ const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
 }
 
 /**
- * An `InstallationService` that sends its updates through the `HttpClient` of the environment, with one
- * span `InstallationService.update` an update. No trace header goes to Pleo, and no redirect is followed.
- *
- * Updates with the same credential are sent one at a time, in the order of their calls; updates with
- * different credentials do not wait for each other. All share one retry budget.
- *
- * Fails with `BadRequest` when the server cannot be used.
+ * An `InstallationService` over the `HttpClient` in the context. Updates with the same credential are sent in order, one
+ * at a time. No redirect is followed, and no trace header is sent.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as HttpClient from "@effect/platform/HttpClient"
- * import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
- * import { Credentials, InstallationClient } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const refusing = HttpClient.make((request) =>
- *   Effect.succeed(HttpClientResponse.fromWeb(request, new Response("no such scope", { status: 403 })))
- * )
- *
- * const program = Effect.gen(function* () {
- *   const credentials = Credentials.bearer(Redacted.make("token"))
- *   const service = yield* InstallationClient.make({ credentials, server: "staging" })
- *   return yield* Effect.flip(service.update({ status: "ACTIVATED" }))
- * })
- * const error = await Effect.runPromise(Effect.provideService(program, HttpClient.HttpClient, refusing))
- * assert.ok(error._tag === "Unauthorized" && error.reason === "Forbidden")
- * assert.equal(error.body, "no such scope")
+ * const client = InstallationClient.make({ credentials: Credentials.bearer(Redacted.make("token")) })
  * ```
- *
  * @since 0.1.0
  * @category constructors
  */
@@ -119,31 +95,14 @@ export const make = <E, R>(
   Effect.flatMap(HttpClient.HttpClient, (client) => internal.make(senderOver(client), options))
 
 /**
- * `make` as a layer. The client lives as long as the layer.
+ * `make` as a layer.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
- * import { Credentials, InstallationClient, InstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- * import * as Redacted from "effect/Redacted"
- *
- * const live = Layer.unwrapEffect(
- *   Effect.map(Sandbox.Sandbox, ({ url }) =>
- *     InstallationClient.layer({ credentials: Credentials.bearer(Redacted.make("token")), server: url })
- *   )
- * ).pipe(Layer.provide([FetchHttpClient.layer, Sandbox.layer()]))
- *
- * const { status } = await InstallationService.update({ status: "INACTIVE" }).pipe(
- *   Effect.provide(live),
- *   Effect.runPromise
+ * const live = InstallationClient.layer({ credentials: Credentials.bearer(Redacted.make("token")) }).pipe(
+ *   Layer.provide(FetchHttpClient.layer)
  * )
- * assert.equal(status, "INACTIVE")
  * ```
- *
  * @since 0.1.0
  * @category layers
  */
@@ -153,33 +112,12 @@ export const layer = <E, R>(
   Layer.scoped(InstallationService, make(options))
 
 /**
- * `layer`, configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are
- * given.
+ * `layer`, configured by `PLEO_SERVER`, and by `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY` unless credentials are given.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
- * import { InstallationClient, InstallationService } from "@effect-pleo/core"
- * import * as ConfigProvider from "effect/ConfigProvider"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- *
- * // In a worker or a browser, where there is no environment to read.
- * const configuration = ConfigProvider.fromJson({ PLEO_SERVER: "ftp://pleo.example", PLEO_API_KEY: "key" })
- * const live = InstallationClient.layerConfig().pipe(
- *   Layer.provide(FetchHttpClient.layer),
- *   Layer.provide(Layer.setConfigProvider(configuration))
- * )
- *
- * const outcome = await InstallationService.update({ status: "ACTIVATED" }).pipe(
- *   Effect.provide(live),
- *   Effect.catchTag("ConfigError", (error) => Effect.succeed(String(error))),
- *   Effect.runPromise
- * )
- * assert.match(String(outcome), /PLEO_SERVER/)
+ * const live = Layer.provide(InstallationClient.layerConfig(), NodeHttpClient.layer())
  * ```
- *
  * @since 0.1.0
  * @category layers
  */

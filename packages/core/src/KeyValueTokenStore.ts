@@ -1,10 +1,7 @@
 /**
- * `TokenStore` on a `KeyValueStore`, such as a directory of files, for one process at a time: a `KeyValueStore`
- * cannot compare and swap, so only the saves of one layer exclude each other. Several processes, or several
- * layers, share a database instead: `SqlTokenStore` of @effect-pleo/sql.
- *
- * The texts hold the tokens as they are. `KeyValueStore.layerFileSystem` writes files that others may read: give
- * it a directory that only this user can enter.
+ * `TokenStore` on a `KeyValueStore`, such as a directory of files, for one process: a `KeyValueStore` cannot compare and
+ * swap. Several processes share `SqlTokenStore` of @effect-pleo/sql. The tokens are in plain text, and files that
+ * `KeyValueStore.layerFileSystem` writes are readable by others: restrict access to the directory.
  *
  * @since 0.1.0
  * @module
@@ -16,14 +13,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Semaphore, withPermit } from "./internal/semaphore.ts"
-import * as TextTokenStore from "./TextTokenStore.ts"
-import { TokenStore, TokenStoreError } from "./TokenStore.ts"
+import { fromStrings, type StoredString, TokenStore, TokenStoreError } from "./TokenStore.ts"
 
-// Two slots for each key, written in turn: a process that is killed while it writes tears the one it was writing,
-// and leaves the generation before in the other.
+// Two slots for each key, written in turn: a process killed while writing damages only the slot it was writing, and the
+// other still has the previous generation.
 const slots = [0, 1]
 
-/** `key` is for people who look for one, since the name of the slot does not tell. */
+/** `key` is for people, since the name of a slot is a hash. */
 const Slot = Schema.parseJson(
   Schema.Struct({
     key: Schema.String,
@@ -36,8 +32,8 @@ const encode = Schema.encodeSync(Slot)
 const decode = Schema.decodeOption(Slot)
 
 /**
- * What a slot is called. A file system limits a name to 255 bytes, and may not tell upper case from lower: a hash
- * is short, and written without capitals. As JSON, since UTF-8 makes all lone surrogates one.
+ * The name of a key's slots. A file system limits names to 255 bytes and may ignore case; a hash in hexadecimal is short
+ * and lowercase. It is the hash of JSON, since UTF-8 encodes all lone surrogates alike.
  */
 const nameOf = (key: string): Effect.Effect<string> =>
   Effect.map(
@@ -47,34 +43,17 @@ const nameOf = (key: string): Effect.Effect<string> =>
   )
 
 const failure = (operation: "load" | "save") => (error: PlatformError) =>
-  // Its message and its cause may quote paths and values.
+  // The error's message and cause may quote paths and values.
   new TokenStoreError({ operation, code: error._tag === "SystemError" ? error.reason : error._tag })
 
 /**
- * A `TokenStore` on the `KeyValueStore` of the environment, with two slots for each key, written in turn. A slot that
- * is not whole counts as not written. `TokenStoreError.code` is the reason of the `KeyValueStore`'s error, such as
- * `PermissionDenied`.
- *
- * Two slots save what a killed process was writing over. They do not save what the operating system had not yet
- * written to disk when the power went.
+ * A `TokenStore` on the `KeyValueStore` in the context. It writes two slots for each key in turn, so a process killed
+ * while writing loses nothing; a power failure may. The `code` of an error is the `KeyValueStore`'s reason.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as KeyValueStore from "@effect/platform/KeyValueStore"
- * import { Authorization, KeyValueTokenStore } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- *
- * const program = Effect.gen(function* () {
- *   const store = yield* KeyValueTokenStore.make
- *   yield* store.save("key", 0, Authorization.Ended.make({ reason: "Refused", lease: "4f0c" }))
- *   return yield* Effect.flatten(store.load("key"))
- * })
- *
- * const { generation } = await Effect.runPromise(Effect.provide(program, KeyValueStore.layerMemory))
- * assert.equal(generation, 1)
+ * const store = Effect.provide(KeyValueTokenStore.make, KeyValueStore.layerMemory)
  * ```
- *
  * @since 0.1.0
  * @category constructors
  */
@@ -83,21 +62,25 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
     const store = yield* KeyValueStore.KeyValueStore
     const mutex = new Semaphore(1)
 
-    const newest = (name: string): Effect.Effect<Option.Option<TextTokenStore.Text>, PlatformError> =>
+    const newest = (name: string): Effect.Effect<Option.Option<StoredString>, PlatformError> =>
       Effect.map(
         Effect.forEach(slots, (slot) =>
           Effect.map(store.get(`${name}.${slot}`), (text) => Option.toArray(Option.flatMap(text, decode)))
         ),
-        (found) => Option.fromNullable(found.flat().sort((a, b) => b.generation - a.generation)[0])
+        (found) =>
+          Option.map(
+            Option.fromNullable(found.flat().sort((a, b) => b.generation - a.generation)[0]),
+            ({ generation, text }) => ({ generation, value: text })
+          )
       )
 
-    return TextTokenStore.make({
-      // In turn with the saves too: between two of them, a load could find either slot half written.
+    return fromStrings({
+      // Excludes saves too: between two of them, a load could find either slot half written.
       load: (key) =>
         Effect.flatMap(nameOf(key), (name) =>
           withPermit(mutex, Effect.mapError(newest(name), failure("load")))
         ),
-      save: (key, expected, text) =>
+      save: (key, expected, value) =>
         Effect.flatMap(nameOf(key), (name) =>
           withPermit(
             mutex,
@@ -106,9 +89,9 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
               if (Option.match(stored, { onNone: () => 0, onSome: (slot) => slot.generation }) !== expected)
                 return false
               const generation = expected + 1
-              // A write that is interrupted may still go on, into the next one to the same slot.
+              // An interrupted write may continue, into the next write to the same slot.
               yield* Effect.uninterruptible(
-                store.set(`${name}.${generation % slots.length}`, encode({ key, generation, text }))
+                store.set(`${name}.${generation % slots.length}`, encode({ key, generation, text: value }))
               )
               return true
             }).pipe(Effect.mapError(failure("save")))
@@ -123,27 +106,8 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
  *
  * @example
  * ```ts
- * import { mkdtempSync, rmSync } from "node:fs"
- * import { tmpdir } from "node:os"
- * import { join } from "node:path"
- * import * as NodeKeyValueStore from "@effect/platform-node/NodeKeyValueStore"
- * import { KeyValueTokenStore, OAuth } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- * import * as Redacted from "effect/Redacted"
- *
- * // Only its owner can enter what mkdtemp makes.
- * const directory = mkdtempSync(join(tmpdir(), "tokens-"))
- * const store = Layer.provide(KeyValueTokenStore.layer, NodeKeyValueStore.layerFileSystem(directory))
- *
- * const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
- * await OAuth.storeTokens({ clientId: "my-app" }, tokens).pipe(
- *   Effect.provide(store),
- *   Effect.runPromise
- * )
- * rmSync(directory, { recursive: true })
+ * const live = KeyValueTokenStore.layer.pipe(Layer.provide(NodeKeyValueStore.layerFileSystem("tokens")))
  * ```
- *
  * @since 0.1.0
  * @category layers
  */

@@ -1,5 +1,5 @@
 /**
- * What an integration keeps with its installation: a JSON object of its own making.
+ * The JSON object that an integration stores with its installation.
  *
  * @since 0.1.0
  * @module
@@ -9,42 +9,13 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 
 /**
- * Any JSON value, as RFC 8259 has it.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import type { Metadata } from "@effect-pleo/core"
- *
- * const settings: Metadata.Json = { accounts: ["4000", "4010"], vat: { rate: 0.25 }, note: null }
- * assert.deepEqual(JSON.parse(JSON.stringify(settings)), settings)
- * ```
+ * Any JSON value (RFC 8259).
  *
  * @since 0.1.0
  * @category models
  */
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
-/**
- * A JSON object. The contract declares its values as objects while each of its examples holds strings,
- * so any JSON value is sent and accepted.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Metadata } from "@effect-pleo/core"
- * import * as Schema from "effect/Schema"
- *
- * const isMetadata = Schema.is(Metadata.Metadata)
- * const metadata: Metadata.Metadata = { externalApplicationId: "123456789", accounts: ["4000", "4010"] }
- * assert.ok(isMetadata(metadata))
- * assert.ok(!isMetadata({ since: new Date(0) }))
- * assert.ok(!isMetadata(["4000"]))
- * ```
- *
- * @since 0.1.0
- * @category models
- */
 export interface Metadata {
   readonly [key: string]: Json
 }
@@ -69,23 +40,23 @@ export interface Metadata {
  * @since 0.1.0
  * @category constants
  */
-export const maxDepth = 128
+const maxDepth = 128
 
-interface Flaw {
+interface Problem {
   readonly path: ReadonlyArray<PropertyKey>
   readonly expected: string
 }
 
-const expected = (expected: string): Flaw => ({ path: [], expected })
+const expected = (expected: string): Problem => ({ path: [], expected })
 
-const under = (key: PropertyKey, { expected, path }: Flaw): Flaw => ({ path: [key, ...path], expected })
+const under = (key: PropertyKey, { expected, path }: Problem): Problem => ({ path: [key, ...path], expected })
 
 const isPlainObject = (value: object): value is Readonly<Record<string, unknown>> => {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }
 
-/** The objects that enclose a value, innermost first. */
+/** The objects around a value, innermost first. */
 interface Ancestors {
   readonly value: object
   readonly depth: number
@@ -97,8 +68,8 @@ const isAmong = (value: object, ancestors: Ancestors | undefined): boolean => {
   return false
 }
 
-/** The first place where a value is not JSON, or `undefined`. */
-const findFlaw = (value: unknown, ancestors: Ancestors | undefined): Flaw | undefined => {
+/** The first part of a value that is not JSON, or `undefined`. */
+const validateValue = (value: unknown, ancestors: Ancestors | undefined): Problem | undefined => {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -106,55 +77,61 @@ const findFlaw = (value: unknown, ancestors: Ancestors | undefined): Flaw | unde
     case "number":
       return Number.isFinite(value) ? undefined : expected("a finite number")
     case "object":
-      return value === null ? undefined : findFlawInObject(value, ancestors)
+      return value === null ? undefined : validateObject(value, ancestors)
     default:
       return expected("a JSON value")
   }
 }
 
-const findFlawInObject = (value: object, parent: Ancestors | undefined): Flaw | undefined => {
+const validateObject = (value: object, parent: Ancestors | undefined): Problem | undefined => {
   const depth = parent === undefined ? 1 : parent.depth + 1
   if (isAmong(value, parent)) return expected("a value without circular references")
   if (depth > maxDepth) return expected(`at most ${maxDepth} levels of nesting`)
   const ancestors = { value, depth, parent }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      const flaw = findFlaw(value[index], ancestors)
-      if (flaw !== undefined) return under(index, flaw)
+      const problem = validateValue(value[index], ancestors)
+      if (problem !== undefined) return under(index, problem)
     }
     return undefined
   }
   if (!isPlainObject(value)) return expected("a plain object")
   for (const key of Reflect.ownKeys(value)) {
     if (typeof key === "symbol") return under(key, expected("string keys only"))
-    const flaw = findFlaw(value[key], ancestors)
-    if (flaw !== undefined) return under(key, flaw)
+    const problem = validateValue(value[key], ancestors)
+    if (problem !== undefined) return under(key, problem)
   }
   return undefined
 }
 
-const validate = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
-  const flaw =
+const parse = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
+  const problem =
     typeof input === "object" && input !== null && !Array.isArray(input)
-      ? findFlawInObject(input, undefined)
+      ? validateObject(input, undefined)
       : expected("a JSON object")
-  if (flaw === undefined) return ParseResult.succeed(input as Metadata)
-  const issue = new ParseResult.Type(AST.annotations(ast, { [AST.TitleAnnotationId]: flaw.expected }), input)
-  const [head, ...tail] = flaw.path
+  if (problem === undefined) return ParseResult.succeed(input as Metadata)
+  const issue = new ParseResult.Type(
+    AST.annotations(ast, { [AST.TitleAnnotationId]: problem.expected }),
+    input
+  )
+  const [head, ...tail] = problem.path
   return ParseResult.fail(head === undefined ? issue : new ParseResult.Pointer([head, ...tail], input, issue))
 }
 
 /**
- * Accepts a JSON object and hands on the same object, uncopied: so keys such as `__proto__` stay own keys.
- * Refuses what JSON cannot hold (functions, symbols, `undefined`, bigints, `NaN`, infinities, class
- * instances, circular references) and names the path.
+ * A JSON object, nested at most 128 levels deep. Values that JSON cannot hold, such as `NaN` or a class instance, are
+ * rejected with their path.
  *
+ * @example
+ * ```ts
+ * const metadata: Metadata.Metadata = { externalApplicationId: "123456789", accounts: ["4000", "4010"] }
+ * ```
  * @since 0.1.0
  * @category schemas
  */
 export const Metadata: Schema.Schema<Metadata> = Schema.declare(
   [],
-  { decode: () => validate, encode: () => validate },
+  { decode: () => parse, encode: () => parse },
   {
     title: "a JSON object",
     jsonSchema: { type: "object", additionalProperties: {} },

@@ -1,5 +1,5 @@
 /**
- * Retries and timeouts for updates, as combinators: `update(request).pipe(RetryPolicy.retry())`.
+ * Retries and timeouts for updates.
  *
  * @since 0.1.0
  * @module
@@ -15,193 +15,92 @@ import { monotonic } from "./internal/http/deadline.ts"
 import { log } from "./internal/telemetry/quietly.ts"
 
 /**
- * When to try again, and how long to wait before.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { InstallationError, RetryPolicy } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- *
- * // For a test: as many attempts, and no waits.
- * const hasty: RetryPolicy.ScheduleOptions = { attempts: 5, baseDelay: 0 }
- *
- * let attempts = 0
- * const update = Effect.suspend(() => {
- *   attempts += 1
- *   return Effect.fail(new InstallationError.Infrastructure({ reason: "Timeout" }))
- * })
- * await Effect.runPromise(Effect.flip(Effect.retry(update, RetryPolicy.schedule(hasty))))
- * assert.equal(attempts, 5)
- * ```
+ * How often and how long to retry, and the time limits of `retry`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ScheduleOptions {
-  /** How many attempts in all, the first included. Default: 3. With 1 there are no retries. */
+export interface Options {
+  /** The most attempts, including the first. Default: 3. */
   readonly attempts?: number | undefined
-  /**
-   * The upper bound of the first wait; it doubles with each further one, and is twice as long after a
-   * `RateLimited`. Default: 500 milliseconds.
-   */
+  /** The upper bound of the first wait. It doubles with each retry, and after `RateLimited`. Default: 500 milliseconds. */
   readonly baseDelay?: Duration.DurationInput | undefined
-  /** No wait is longer. A server that asks for more is not waited for. Default: 20 seconds. */
+  /** The longest wait. If the server asks for a longer one, there is no retry. Default: 20 seconds. */
   readonly maxDelay?: Duration.DurationInput | undefined
-}
-
-/**
- * What `retry` takes: that of `schedule`, how long it may take, and whether there is a budget.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- *
- * // For a job at night, which has time.
- * const patient: RetryPolicy.Options = {
- *   attempts: 10,
- *   attemptTimeout: "30 seconds",
- *   maxDelay: "2 minutes",
- *   deadline: "15 minutes",
- *   budget: false
- * }
- *
- * const { status } = await InstallationService.update({ status: "ACTIVATED" }).pipe(
- *   RetryPolicy.retry(patient),
- *   Effect.provide(InstallationServiceTest.layerTest()),
- *   Effect.runPromise
- * )
- * assert.equal(status, "ACTIVATED")
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options extends ScheduleOptions {
-  /** How long one attempt may take, to the last byte of the answer. Default: 10 seconds. */
+  /** Limits one attempt, including the body of its response. Default: 10 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** How long all attempts and the waits between them may take together. Default: 30 seconds. */
+  /** Limits all attempts and waits together. Default: 30 seconds. */
   readonly deadline?: Duration.DurationInput | undefined
-  /**
-   * Whether to retry only as the budget allows that all updates of one client share: a retry costs 1, an
-   * update earns 0.1, at most 10 are saved. So an outage meets 1.1 requests an update instead of 3.
-   * Default: `true`.
-   */
+  /** Limits retries, per installation and per client, to 10% of updates plus a reserve of 10. Default: `true`. */
   readonly budget?: boolean | undefined
 }
 
-const resolve = (options: ScheduleOptions) => ({
+const resolve = (options: Pick<Options, "attempts" | "baseDelay" | "maxDelay">) => ({
   attempts: options.attempts ?? 3,
   baseDelay: Duration.toMillis(options.baseDelay ?? Duration.millis(500)),
   maxDelay: Duration.toMillis(options.maxDelay ?? Duration.seconds(20))
 })
 
-type Settings = ReturnType<typeof resolve>
+type Resolved = ReturnType<typeof resolve>
 
 /**
- * Whether the same update may be sent again with some hope. Of what is no error of an update: `false`.
+ * Whether a retry of the same update could succeed. `false` for errors other than an update's.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { InstallationError, RetryPolicy } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- *
- * const unavailable = new InstallationError.Infrastructure({ reason: "ServerError", status: 503 })
- * const refused = new InstallationError.Unauthorized({ reason: "Unauthenticated", status: 401 })
- *
- * let attempts = 0
- * const update = Effect.suspend(() => Effect.fail(attempts++ === 0 ? unavailable : refused))
- *
- * const error = Effect.runSync(
- *   Effect.flip(Effect.retry(update, { times: 5, while: RetryPolicy.isRetryable }))
- * )
- * assert.equal(error, refused)
- * assert.equal(attempts, 2)
+ * const update = InstallationService.update({ status: "ACTIVATED" })
+ * const retried = Effect.retry(update, { times: 2, while: RetryPolicy.isRetryable })
  * ```
- *
  * @since 0.1.0
  * @category guards
  */
 export const isRetryable = (error: unknown): boolean => isInstallationError(error) && error.isRetryable
 
+/** Milliseconds. */
 const askedToWait = (error: unknown): number =>
   error instanceof Infrastructure && error.retryAfter !== undefined ? Duration.toMillis(error.retryAfter) : 0
 
-const mayRetry = (settings: Settings, error: unknown): boolean =>
-  isRetryable(error) && askedToWait(error) <= settings.maxDelay
+const mayRetry = (resolved: Resolved, error: unknown): boolean =>
+  isRetryable(error) && askedToWait(error) <= resolved.maxDelay
 
-/** Milliseconds to wait after `retries` retries: full jitter below a doubling bound, or what was asked. */
-const nextDelay = (settings: Settings, retries: number, error: unknown): Effect.Effect<number> =>
+/** Milliseconds to wait after `retries` retries. */
+const nextDelay = (resolved: Resolved, retries: number, error: unknown): Effect.Effect<number> =>
   Effect.map(Random.next, (random) => {
     const throttled = error instanceof Infrastructure && error.reason === "RateLimited"
-    const bound = Math.min(settings.maxDelay, settings.baseDelay * (throttled ? 2 : 1) * 2 ** retries)
+    const bound = Math.min(resolved.maxDelay, resolved.baseDelay * (throttled ? 2 : 1) * 2 ** retries)
     return Math.max(Math.round(random * bound), askedToWait(error))
   })
 
 /**
- * When to try again, for those who compose `Effect.retry` by hand: exponential waits with full jitter
- * (`random(0, 1) * min(maxDelay, baseDelay * 2^n)`), never shorter than the server's `Retry-After`. It ends
- * after `attempts`, at an error that is not retryable, and when the server asks for more than `maxDelay`.
+ * The schedule of `retry`, for `Effect.retry`: exponential backoff with full jitter, at least the server's `Retry-After`.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Schedule from "effect/Schedule"
- *
- * // The same waits, and a line in the log before each.
- * const logged = RetryPolicy.schedule({ attempts: 4 }).pipe(
- *   Schedule.tapInput((error) => Effect.logWarning("the update is tried again", error))
- * )
- *
- * const { status } = await InstallationService.update({ status: "ACTIVATED" }).pipe(
- *   Effect.timeout("5 seconds"),
- *   Effect.retry(logged),
- *   Effect.provide(InstallationServiceTest.layerTest()),
- *   Effect.runPromise
- * )
- * assert.equal(status, "ACTIVATED")
+ * const update = InstallationService.update({ status: "ACTIVATED" })
+ * const retried = Effect.retry(update, RetryPolicy.schedule({ attempts: 4 }))
  * ```
- *
  * @since 0.1.0
  * @category schedules
  */
-export const schedule = (options: ScheduleOptions = {}): Schedule.Schedule<number, unknown> => {
-  const settings = resolve(options)
-  return Schedule.recurs(settings.attempts - 1).pipe(
+export const schedule = (
+  options: Pick<Options, "attempts" | "baseDelay" | "maxDelay"> = {}
+): Schedule.Schedule<number, unknown> => {
+  const resolved = resolve(options)
+  return Schedule.recurs(resolved.attempts - 1).pipe(
     Schedule.intersect(Schedule.identity<unknown>()),
-    Schedule.whileInput((error) => mayRetry(settings, error)),
-    Schedule.addDelayEffect(([retries, error]) => nextDelay(settings, retries, error)),
+    Schedule.whileInput((error) => mayRetry(resolved, error)),
+    Schedule.addDelayEffect(([retries, error]) => nextDelay(resolved, retries, error)),
     Schedule.map(([retries]) => retries + 1)
   )
 }
 
 /**
- * Bounds each update inside of an effect, finalizers included: what has no response by then fails with
- * `Infrastructure`, reason `Timeout`, and is canceled. It bounds nothing else: use `Effect.timeout` for other effects.
- * An infinite duration is no timeout.
+ * Limits each update in an effect, even in finalizers: it is canceled, and fails with `Infrastructure`, reason `Timeout`.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- *
- * const slow = InstallationServiceTest.layerTest({ latency: "1 second" })
- *
- * const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
- *   RetryPolicy.timeout("10 millis"),
- *   Effect.flip,
- *   Effect.provide(slow),
- *   Effect.runPromise
- * )
- * assert.ok(error._tag === "Infrastructure" && error.reason === "Timeout")
+ * InstallationService.update({ status: "ACTIVATED" }).pipe(RetryPolicy.timeout("5 seconds"))
  * ```
- *
  * @since 0.1.0
  * @category combinators
  */
@@ -212,57 +111,18 @@ export const timeout = (duration: Duration.DurationInput) => {
 }
 
 /**
- * Repeats an effect as `schedule` has it while it fails with a retryable error, and bounds the updates inside: each
- * attempt's by `attemptTimeout`, all by `deadline`. It works over any `InstallationService`, a stub included; other
- * effects inside are repeated too, and bounded by nothing but `Effect.timeout`. It fails with the error of the last
- * attempt: at once where the next wait would end after the deadline.
- *
- * Around one update, that update is kept in hand: each attempt continues it, within the retry budget of its client, and
- * fails with the reason `Superseded` when a newer update of the same installation may have been applied meanwhile.
- * Around several of one installation, each attempt's updates are new.
+ * Retries an effect while it fails with a retryable error, and limits the time of the updates in it. One update in it is
+ * continued across attempts: it fails with the reason `Superseded` if a newer one may have been applied meanwhile.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as HttpClient from "@effect/platform/HttpClient"
- * import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
- * import { Credentials, InstallationClient, InstallationService, RetryPolicy } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Fiber from "effect/Fiber"
- * import * as Layer from "effect/Layer"
- * import * as Redacted from "effect/Redacted"
- * import * as TestClock from "effect/TestClock"
- * import * as TestContext from "effect/TestContext"
- *
- * let requests = 0
- * const failing = HttpClient.make((request) => {
- *   requests += 1
- *   return Effect.succeed(HttpClientResponse.fromWeb(request, new Response("", { status: 503 })))
- * })
- * const credentials = Credentials.apiKey(Redacted.make("key"))
- * const live = Layer.provide(
- *   InstallationClient.layer({ credentials }),
- *   Layer.succeed(HttpClient.HttpClient, failing)
- * )
- *
- * const program = Effect.gen(function* () {
- *   const update = InstallationService.update({ status: "ACTIVATED" }).pipe(
- *     RetryPolicy.retry({ attempts: 3 })
- *   )
- *   const failed = yield* Effect.fork(Effect.flip(update))
- *   yield* TestClock.adjust("30 seconds")
- *   return yield* Fiber.join(failed)
- * })
- * const error = await Effect.runPromise(Effect.provide(program, [live, TestContext.TestContext]))
- * assert.equal(error._tag, "Infrastructure")
- * assert.equal(requests, 3)
+ * InstallationService.update({ status: "ACTIVATED" }).pipe(RetryPolicy.retry({ attempts: 5 }))
  * ```
- *
  * @since 0.1.0
  * @category combinators
  */
 export const retry = (options: Options = {}) => {
-  const settings = resolve(options)
+  const resolved = resolve(options)
   const attemptTimeout = Duration.toMillis(options.attemptTimeout ?? Duration.seconds(10))
   const deadline = Duration.toMillis(options.deadline ?? Duration.seconds(30))
   const isBudgeted = options.budget ?? true
@@ -273,8 +133,8 @@ export const retry = (options: Options = {}) => {
         scope.beginAttempt(monotonic(clock) + attemptTimeout)
         return Effect.catchAll(self, (error) => {
           const giveUp = () => Effect.fail(scope.fail(withHistory(error, history), error))
-          if (history.retries + 1 >= settings.attempts || !mayRetry(settings, error)) return giveUp()
-          return Effect.flatMap(nextDelay(settings, history.retries, error), (delay) => {
+          if (history.retries + 1 >= resolved.attempts || !mayRetry(resolved, error)) return giveUp()
+          return Effect.flatMap(nextDelay(resolved, history.retries, error), (delay) => {
             if (monotonic(clock) + delay >= scope.endsAt) return giveUp()
             if (isBudgeted && !scope.withdraw(error)) return giveUp()
             return log(Effect.logDebug(`Trying again in ${delay} ms`)).pipe(

@@ -1,7 +1,6 @@
 /**
- * Where the tokens of OAuth authorisations are kept, between refreshes and between processes. Every change is a
- * compare-and-swap, so of several processes that share a store one refreshes. `TokenStoreConformance` proves a
- * store of your own.
+ * Stores OAuth tokens between refreshes, and shares them between processes. Saving is a compare-and-swap, so only one of
+ * several processes refreshes a token.
  *
  * @since 0.1.0
  * @module
@@ -9,27 +8,14 @@
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type { Authorization } from "./Authorization.ts"
+import * as Schema from "effect/Schema"
+import { Authorization } from "./Authorization.ts"
 
 /**
- * An authorisation, and how many times something was stored under its key: 1 for the first.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Authorization, type TokenStore } from "@effect-pleo/core"
- *
- * const stored: TokenStore.Stored = {
- *   generation: 2,
- *   authorization: Authorization.Ended.make({ reason: "Lost", lease: "4f0c" })
- * }
- *
- * // What has to be expected of the store by whoever replaces it.
- * const { authorization, generation } = stored
- * assert.equal(`${authorization._tag} since generation ${generation}`, "Ended since generation 2")
- * ```
+ * A stored authorization, and how many times its key has been written: 1 after the first.
  *
  * @since 0.1.0
  * @category models
@@ -40,31 +26,18 @@ export interface Stored {
 }
 
 /**
- * The store could not be read or written. It holds no cause, since what a database says of a failed statement
- * may quote the tokens.
+ * A failed read or write of the store. It has no cause, since a database error may quote the tokens.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { TokenStore } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- *
- * const save = Effect.fail(new TokenStore.TokenStoreError({ operation: "save", code: "ENOSPC" }))
- *
- * const program = save.pipe(
- *   Effect.catchTag("TokenStoreError", ({ code, message }) =>
- *     Effect.succeed(code === "ENOSPC" ? `${message}: the disk is full` : message)
- *   )
- * )
- * assert.equal(Effect.runSync(program), "The token store could not save (ENOSPC): the disk is full")
+ * new TokenStore.TokenStoreError({ operation: "save", code: "ENOSPC" })
  * ```
- *
  * @since 0.1.0
  * @category errors
  */
 export class TokenStoreError extends Data.TaggedError("TokenStoreError")<{
   readonly operation: "load" | "save"
-  /** Such as `ENOSPC`, or an SQLSTATE. Nothing that may be a secret. */
+  /** Such as `ENOSPC` or an SQLSTATE, never a secret. */
   readonly code?: string | undefined
 }> {
   override get message(): string {
@@ -73,41 +46,21 @@ export class TokenStoreError extends Data.TaggedError("TokenStoreError")<{
 }
 
 /**
- * Where `OAuth.credentials` keeps its tokens.
+ * Stores the tokens of `OAuth.credentials`.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Authorization, TokenStore } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Option from "effect/Option"
- *
- * const program = Effect.gen(function* () {
- *   const store = yield* TokenStore.TokenStore
- *   const save = store.save("key", 0, Authorization.Ended.make({ reason: "Refused", lease: "4f0c" }))
- *   // Both expect that nothing is stored: the second comes too late.
- *   const saved = yield* Effect.all([save, save])
- *   return { saved, generation: Option.map(yield* store.load("key"), ({ generation }) => generation) }
- * })
- *
- * assert.deepEqual(Effect.runSync(Effect.provide(program, TokenStore.layerMemory)), {
- *   saved: [true, false],
- *   generation: Option.some(1)
- * })
+ * const isStored = (key: string) =>
+ *   Effect.flatMap(TokenStore.TokenStore, (store) => Effect.map(store.load(key), Option.isSome))
  * ```
- *
  * @since 0.1.0
  * @category tags
  */
 export class TokenStore extends Context.Tag("@effect-pleo/core/TokenStore")<
   TokenStore,
   {
-    /** What is stored under a key. */
     readonly load: (key: string) => Effect.Effect<Option.Option<Stored>, TokenStoreError>
-    /**
-     * Stores an authorisation as the generation after `expected`, if that is what is stored now (0: nothing),
-     * in one step: of several that expect the same generation, one succeeds. `false` when it is not.
-     */
+    /** Saves generation `expected + 1` atomically if `expected` is stored now (0: nothing), or returns `false`. */
     readonly save: (
       key: string,
       expected: number,
@@ -117,24 +70,15 @@ export class TokenStore extends Context.Tag("@effect-pleo/core/TokenStore")<
 >() {}
 
 /**
- * A store in memory, for one process and for tests. Whatever it holds ends with the process: a refresh token
- * that was kept elsewhere is dead by then.
+ * A store in memory, for tests and demos: its refresh tokens are lost with the process.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Authorization, TokenStore } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- *
- * const save = Effect.flatMap(TokenStore.TokenStore, (store) =>
- *   store.save("key", 0, Authorization.Ended.make({ reason: "Refused", lease: "4f0c" }))
- * )
- *
- * // Each test that provides it begins with an empty store.
- * const test = Effect.provide(save, TokenStore.layerMemory)
- * assert.deepEqual(Effect.runSync(Effect.all([test, test])), [true, true])
+ * const live = (options: OAuth.Options) =>
+ *   NodeInstallationService.layer({ credentials: OAuth.credentials(options) }).pipe(
+ *     Layer.provide(TokenStore.layerMemory)
+ *   )
  * ```
- *
  * @since 0.1.0
  * @category layers
  */
@@ -150,3 +94,56 @@ export const layerMemory: Layer.Layer<TokenStore> = Layer.sync(TokenStore, () =>
       })
   })
 })
+
+/**
+ * A string under a key, and how many times that key has been written: 1 after the first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoredString {
+  readonly generation: number
+  /** JSON that contains the tokens in plain text. */
+  readonly value: string
+}
+
+const json = Schema.parseJson(Authorization)
+const encode = Schema.encodeSync(json)
+const decode = Schema.decodeEither(json)
+
+/**
+ * Builds a `TokenStore` from any string store. A string that is not an authorization fails `load` with the code
+ * `INVALID`.
+ *
+ * @example
+ * ```ts
+ * const strings = new Map<string, TokenStore.StoredString>()
+ * const readOnly = TokenStore.fromStrings({
+ *   load: (key) => Effect.sync(() => Option.fromNullable(strings.get(key))),
+ *   save: () => Effect.fail(new TokenStore.TokenStoreError({ operation: "save", code: "READONLY" }))
+ * })
+ * ```
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromStrings = (strings: {
+  readonly load: (key: string) => Effect.Effect<Option.Option<StoredString>, TokenStoreError>
+  readonly save: (key: string, expected: number, value: string) => Effect.Effect<boolean, TokenStoreError>
+}): TokenStore["Type"] =>
+  TokenStore.of({
+    load: (key) =>
+      Effect.flatMap(
+        strings.load(key),
+        Option.match({
+          onNone: () => Effect.succeedNone,
+          onSome: ({ generation, value }) =>
+            Either.match(decode(value), {
+              // The decoder's error quotes the string.
+              onLeft: () => Effect.fail(new TokenStoreError({ operation: "load", code: "INVALID" })),
+              onRight: (authorization) => Effect.succeedSome({ generation, authorization })
+            })
+        })
+      ),
+    save: (key, expected, authorization) =>
+      Effect.suspend(() => strings.save(key, expected, encode(authorization)))
+  })

@@ -29,7 +29,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { Active, Authorization, Ended, Refreshing, type Tokens } from "./Authorization.ts"
+import { Authorization } from "./Authorization.ts"
 import { type Stored, TokenStore, type TokenStoreError } from "./TokenStore.ts"
 
 /**
@@ -196,6 +196,8 @@ const match = (
   return actual === undefined ? Effect.void : Effect.fail(new Mismatch({ expected, actual }))
 }
 
+type Tokens = Extract<Authorization, { readonly _tag: "Active" }>["tokens"]
+
 const tokens = (
   accessToken: string,
   refreshToken: string,
@@ -209,10 +211,10 @@ const tokens = (
 })
 
 /** Tells its number in every field, and has another length than its neighbours. */
-const numbered = (n: number): Authorization =>
-  Active.make({
-    tokens: tokens(`access-${n}-${"x".repeat(n % 2 === 0 ? 4096 : 1)}`, `refresh-${n}`, n, n * 1000)
-  })
+const numbered = (n: number): Authorization => ({
+  _tag: "Active",
+  tokens: tokens(`access-${n}-${"x".repeat(n % 2 === 0 ? 4096 : 1)}`, `refresh-${n}`, n, n * 1000)
+})
 
 // What quoting, escaping or an encoding could change. The last are of more than 16 bits, and of several code points.
 const odd = " '\"`\\%_$1?:;--/*\0\t\r\n\u2028&<>{}[]=+~é\u0065\u0301ß中𝄞👩‍👩‍👧 "
@@ -220,28 +222,30 @@ const odd = " '\"`\\%_$1?:;--/*\0\t\r\n\u2028&<>{}[]=+~é\u0065\u0301ß中𝄞�
 const at = 1_767_225_600_123
 
 const samples: ReadonlyArray<readonly [description: string, Authorization]> = [
-  ["active tokens", Active.make({ tokens: tokens("access", "refresh", at, 3_600_000) })],
-  ["active tokens without expiresIn", Active.make({ tokens: tokens("access", "refresh", at) })],
-  ["tokens of odd characters", Active.make({ tokens: tokens(odd, `${odd}r`, at, 1) })],
-  ["tokens of 8 KiB", Active.make({ tokens: tokens("a".repeat(8192), "r".repeat(8192), at, 0) })],
+  ["active tokens", { _tag: "Active", tokens: tokens("access", "refresh", at, 3_600_000) }],
+  ["active tokens without expiresIn", { _tag: "Active", tokens: tokens("access", "refresh", at) }],
+  ["tokens of odd characters", { _tag: "Active", tokens: tokens(odd, `${odd}r`, at, 1) }],
+  ["tokens of 8 KiB", { _tag: "Active", tokens: tokens("a".repeat(8192), "r".repeat(8192), at, 0) }],
   [
     "a refresh",
-    Refreshing.make({
+    {
+      _tag: "Refreshing",
       tokens: tokens("access", "refresh", at, 86_400_000),
       lease: "4f0c",
       duration: Duration.millis(30_001)
-    })
+    }
   ],
   [
     "a refresh of tokens without expiresIn",
-    Refreshing.make({
+    {
+      _tag: "Refreshing",
       tokens: tokens("access", "refresh", at - 1),
       lease: `lease ${odd}`,
       duration: Duration.zero
-    })
+    }
   ],
-  ["an end by refusal", Ended.make({ reason: "Refused", lease: "4f0c" })],
-  ["an end by loss", Ended.make({ reason: "Lost", lease: "4f0d" })]
+  ["an end by refusal", { _tag: "Ended", reason: "Refused", lease: "4f0c" }],
+  ["an end by loss", { _tag: "Ended", reason: "Lost", lease: "4f0d" }]
 ]
 
 /** Keys that a store may take for each other. */

@@ -1,5 +1,5 @@
 /**
- * `InstallationService` over any `Transport`: what `FetchInstallationService` and `NodeInstallationService` are made of.
+ * `InstallationService` over any `Transport`.
  *
  * @since 0.1.0
  * @module
@@ -10,84 +10,23 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { BadRequest } from "./InstallationError.ts"
 import { InstallationService } from "./InstallationService.ts"
+import type { ConfigOptions, Options } from "./internal/call/service.ts"
 import * as internal from "./internal/call/service.ts"
 import { fromTransport } from "./internal/http/sender.ts"
 import type { Transport } from "./Transport.ts"
 
-/**
- * Credentials and server.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, TransportInstallationService } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const options: TransportInstallationService.Options = {
- *   credentials: Effect.orDie(Credentials.bearer(Redacted.make("token"))),
- *   server: "https://pleo.example?token=1"
- * }
- *
- * const error = Effect.runSync(
- *   Effect.flip(TransportInstallationService.make(() => () => () => false, options))
- * )
- * assert.deepEqual(error.issues?.[0]?.path, ["server"])
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options<E = never, R = never> extends internal.Options<E, R> {}
+export type { ConfigOptions, Options }
 
 /**
- * Credentials other than those of the configuration.
+ * An `InstallationService` over a transport. Fails with `BadRequest` if an option is invalid.
  *
  * @example
  * ```ts
- * import { Credentials, type TransportInstallationService } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * // With them, PLEO_ACCESS_TOKEN and PLEO_API_KEY need not be set.
- * export const options: TransportInstallationService.ConfigOptions = {
- *   credentials: Effect.orDie(Credentials.bearer(Redacted.make("token")))
+ * const make = (transport: Transport.Transport) => {
+ *   const credentials = Credentials.bearer(Redacted.make("token"))
+ *   return TransportInstallationService.make(transport, { credentials, server: "staging" })
  * }
  * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface ConfigOptions<E = never, R = never> extends internal.ConfigOptions<E, R> {}
-
-/**
- * A service over a transport. Fails with `BadRequest` when the server cannot be used.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, type Transport, TransportInstallationService } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Either from "effect/Either"
- * import * as Redacted from "effect/Redacted"
- *
- * const sent: Array<string> = []
- * const busy: Transport.Transport = (method, url) => (request, onEnd) => {
- *   sent.push(`${method} ${url} ${request.body}`)
- *   onEnd(Either.right({ status: 429, headers: { "retry-after": "7" }, body: new Uint8Array() }))
- *   return () => false
- * }
- *
- * const program = Effect.gen(function* () {
- *   const credentials = Credentials.apiKey(Redacted.make("key"))
- *   const { update } = yield* TransportInstallationService.make(busy, { credentials, server: "staging" })
- *   return yield* Effect.flip(update({ status: "ACTIVATED" }))
- * })
- * const error = await Effect.runPromise(program)
- * assert.ok(error._tag === "Infrastructure" && error.reason === "RateLimited")
- * assert.deepEqual(sent, ['PUT https://external.staging.pleo.io/v1/installations/me {"status":"ACTIVATED"}'])
- * ```
- *
  * @since 0.1.0
  * @category constructors
  */
@@ -98,32 +37,13 @@ export const make = <E, R>(
   internal.make(fromTransport(transport), options)
 
 /**
- * `make` as a layer, over a transport that lives as long as the layer.
+ * `make` as a layer, with a transport scoped to the layer.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, InstallationService, type Transport, TransportInstallationService } from "@effect-pleo/core"
- * import * as Effect from "effect/Effect"
- * import * as Either from "effect/Either"
- * import * as Redacted from "effect/Redacted"
- *
- * const offline: Transport.Transport = () => (_request, onEnd) => {
- *   onEnd(Either.left({ _tag: "Unsent", cause: { code: "ENOTFOUND" } }))
- *   return () => false
- * }
- *
- * const live = TransportInstallationService.layer(Effect.succeed(offline), {
- *   credentials: Credentials.apiKey(Redacted.make("key"))
- * })
- * const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
- *   Effect.flip,
- *   Effect.provide(live),
- *   Effect.runPromise
- * )
- * assert.equal(error._tag, "Infrastructure")
+ * const live = (transport: Effect.Effect<Transport.Transport>) =>
+ *   TransportInstallationService.layer(transport, { credentials: Credentials.apiKey(Redacted.make("key")) })
  * ```
- *
  * @since 0.1.0
  * @category layers
  */
@@ -141,30 +61,9 @@ export const layer = <E2, R2, E, R>(
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { InstallationService, type Transport, TransportInstallationService } from "@effect-pleo/core"
- * import * as ConfigProvider from "effect/ConfigProvider"
- * import * as Effect from "effect/Effect"
- * import * as Either from "effect/Either"
- * import * as Layer from "effect/Layer"
- *
- * const offline: Transport.Transport = () => (_request, onEnd) => {
- *   onEnd(Either.left({ _tag: "Unsent", cause: { code: "ENOTFOUND" } }))
- *   return () => false
- * }
- *
- * const live = Layer.provide(
- *   TransportInstallationService.layerConfig(Effect.succeed(offline)),
- *   Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["PLEO_API_KEY", "key"]])))
- * )
- * const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
- *   Effect.flip,
- *   Effect.provide(live),
- *   Effect.runPromise
- * )
- * assert.equal(error._tag, "Infrastructure")
+ * const live = (transport: Effect.Effect<Transport.Transport>) =>
+ *   TransportInstallationService.layerConfig(transport)
  * ```
- *
  * @since 0.1.0
  * @category layers
  */

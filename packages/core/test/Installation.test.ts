@@ -133,7 +133,7 @@ describe("Installation", () => {
       }
     )
 
-    it("what a body has to be is said in the words of JSON", () => {
+    it("expectations of a body are described in JSON's terms", () => {
       expect(issuesOf(null)[0]?.message).not.toMatch(/Struct|Encoded|InstallationResponse/)
     })
 

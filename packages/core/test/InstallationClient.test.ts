@@ -195,7 +195,7 @@ describe("InstallationClient", () => {
       })
     )
 
-    it.effect("may have a status and an errorCode that nobody knows", () =>
+    it.effect("may have an unknown status and errorCode", () =>
       Effect.gen(function* () {
         const { client } = answering(withInstallation({ status: "SUSPENDED", errorCode: "QUOTA_EXCEEDED" }))
         const { errorCode, status } = yield* send(client)
@@ -765,7 +765,7 @@ describe("InstallationClient", () => {
     )
   })
 
-  describe("what an answer says besides", () => {
+  describe("details of a response", () => {
     it.effect.each([400, 401, 403, 408, 429, 500, 302, 200].map((status) => ({ status })))(
       "x-request-id is kept with $status",
       ({ status }) =>
@@ -858,7 +858,7 @@ describe("InstallationClient", () => {
       })
     )
 
-    it("no more than 16 things that are wrong with an answer are named", () => {
+    it("at most 16 issues of a response are reported", () => {
       const answer = { status: 200, headers: {}, body: Buffer.from("{}") }
       const issues = Array.from({ length: 17 }, (_, index) => ({
         path: [`field${index}`],
@@ -1160,7 +1160,7 @@ describe("InstallationClient", () => {
       return { calls, fetch }
     }
 
-    it.effect("fetch is told not to follow redirects", () =>
+    it.effect("fetch does not follow redirects", () =>
       Effect.gen(function* () {
         const { calls, fetch } = recordingFetch()
         expect((yield* viaFetch(fetch)).status).toBe("ACTIVATED")

@@ -211,7 +211,7 @@ describe("InstallationError", () => {
       expect(messageOf({ phase: "Queue" })).toContain("timed out waiting for its turn")
       expect(messageOf({ phase: "AccessToken" })).toContain("timed out waiting for an access token")
       expect(messageOf({ reason: "Transport", phase: "Connection", proxyStatus: 407 })).toContain(
-        "failed waiting for a connection to Pleo (the proxy answered with status 407)"
+        "failed waiting for a connection to Pleo (the proxy responded with status 407)"
       )
     })
 
@@ -233,12 +233,12 @@ describe("InstallationError", () => {
         "Attempts",
         "Applied",
         "What to do",
-        "Answer"
+        "Response"
       ])
       expect(lines[2]?.startsWith("Applied: no")).toBe(!error.mayHaveBeenApplied)
     })
 
-    it("tells of the attempts, of the waits and of what the answer said", () => {
+    it("reports the attempts, the waits, and the response", () => {
       const error = new Infrastructure({
         reason: "ServerError",
         status: 503,
@@ -249,10 +249,10 @@ describe("InstallationError", () => {
       })
       expect(explain(error).split("\n")).toEqual([
         "What happened: Infrastructure (ServerError). Pleo could not process the update (status 503).",
-        "Attempts: 3, with 1s 500ms of waiting between them. Pleo asked to wait 30s.",
-        "Applied: perhaps. To send the same update again does no harm, unless a newer one was sent since.",
-        "What to do: nothing here; if it goes on, ask Pleo's support.",
-        `Answer: request id "req-7", body "over\\nloaded ${"x".repeat(188)}" and more.`
+        "Attempts: 3, with waits of 1s 500ms in total. Pleo asked to wait 30s.",
+        "Applied: possibly. Sending the same update again is safe, unless a newer one was sent since.",
+        "What to do: nothing for now; if it persists, ask Pleo's support.",
+        `Response: request id "req-7", body "over\\nloaded ${"x".repeat(188)}" and more.`
       ])
     })
 
@@ -261,11 +261,11 @@ describe("InstallationError", () => {
         issues: [{ path: ["status"], message: "expected a status. Not this one" }]
       })
       expect(explain(error).split("\n")).toEqual([
-        "What happened: BadRequest. The update was refused before it was sent (status: expected a status. Not this one).",
-        "Attempts: 1 is known of.",
+        "What happened: BadRequest. The update was rejected before sending (status: expected a status. Not this one).",
+        "Attempts: 1 known.",
         "Applied: no.",
-        "What to do: correct what is named above: it never left this program.",
-        "Answer: none."
+        "What to do: correct the value named above; it was not sent.",
+        "Response: none."
       ])
     })
   })

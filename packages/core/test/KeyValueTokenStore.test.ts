@@ -9,12 +9,12 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { Active, Ended } from "../src/Authorization.ts"
+import type { Authorization } from "../src/Authorization.ts"
 import * as KeyValueTokenStore from "../src/KeyValueTokenStore.ts"
 import { TokenStore, TokenStoreError } from "../src/TokenStore.ts"
 import * as TokenStoreConformance from "../src/TokenStoreConformance.ts"
 
-const ended = (lease: string) => Ended.make({ reason: "Refused", lease })
+const ended = (lease: string): Authorization => ({ _tag: "Ended", reason: "Refused", lease })
 
 /** What was written, in the map given, each time after what `before` does. */
 const storeOver = (
@@ -76,7 +76,7 @@ describe("a slot", () => {
     })
   )
 
-  it.effect("is found again by another layer, and by who reads it", () =>
+  it.effect("is found again by another layer, and by people", () =>
     Effect.gen(function* () {
       const map = new Map<string, string>()
       yield* Effect.flatMap(storeOver(map), (store) => store.save("a customer", 0, ended("1")))
@@ -180,13 +180,14 @@ describe("an error", () => {
     Effect.gen(function* () {
       expect(shown(error).join()).toContain(canary)
       const store = yield* refusing(error)
-      const authorization = Active.make({
+      const authorization: Authorization = {
+        _tag: "Active",
         tokens: {
           accessToken: Redacted.make(canary),
           refreshToken: Redacted.make(canary),
           receivedAt: DateTime.unsafeMake(0)
         }
-      })
+      }
       const errors = [
         yield* Effect.flip(store.load("key")),
         yield* Effect.flip(store.save("key", 0, authorization))

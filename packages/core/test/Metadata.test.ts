@@ -4,8 +4,11 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import { fromParseIssue } from "../src/internal/contract/issues.ts"
-import { type Json, Metadata, maxDepth } from "../src/Metadata.ts"
+import { type Json, Metadata } from "../src/Metadata.ts"
 import { cyclic, hostileKeys, jsonObject, nested, notJson } from "./support/json.ts"
+
+// The limit of Metadata.
+const maxDepth = 128
 
 const directions = [
   ["out", Schema.encodeUnknownEither(Metadata)],

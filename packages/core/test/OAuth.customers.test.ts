@@ -91,7 +91,7 @@ describe("a customer who is idle", () => {
     })
   )
 
-  it.effect("is not who was met just now, whatever the clock says", () =>
+  it.effect("was not used recently, whatever the clock says", () =>
     Effect.gen(function* () {
       const sessions = new Sessions({
         clientId: FakeOAuth.clientId,

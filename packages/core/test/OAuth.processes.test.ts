@@ -9,7 +9,7 @@ import * as OAuth from "../src/OAuth.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated } from "./support/http.ts"
 
-const reauthorise = { _tag: "Unauthorized", reason: "ReauthorizationRequired" }
+const reauthorize = { _tag: "Unauthorized", reason: "ReauthorizationRequired" }
 
 /** Stores what a process leaves behind that dies while it refreshes. */
 const leaveLease = (shelf: FakeOAuth.Shelf, key: string, duration: Duration.DurationInput = "20 seconds") => {
@@ -86,7 +86,7 @@ describe("processes that share a store", () => {
           expect(shelf.only._tag).toBe("Refreshing")
           expect(fiber.unsafePoll()).toBeNull()
           yield* TestClock.adjust("1 second")
-          expect(yield* Fiber.join(fiber)).toMatchObject(reauthorise)
+          expect(yield* Fiber.join(fiber)).toMatchObject(reauthorize)
           expect(shelf.only).toMatchObject({ _tag: "Ended", reason: "Lost" })
           expect(server.tokenRequests).toEqual([])
           yield* FakeOAuth.storeTokens(shelf.store, server.authorize())
@@ -94,7 +94,7 @@ describe("processes that share a store", () => {
         })
     )
 
-    it.scoped("of another customer keeps nobody waiting, however many there are", () =>
+    it.scoped("of another customer delays no update, however many there are", () =>
       Effect.gen(function* () {
         const server = new FakeOAuth.Server()
         const shelf = new FakeOAuth.Shelf()
@@ -116,7 +116,7 @@ describe("processes that share a store", () => {
         expect(server.updates).toEqual(["access-canary-18 200"])
         yield* Fiber.join(free)
         yield* TestClock.adjust("3 seconds")
-        for (const error of yield* Fiber.join(waiting)) expect(error).toMatchObject(reauthorise)
+        for (const error of yield* Fiber.join(waiting)) expect(error).toMatchObject(reauthorize)
       })
     )
 
@@ -195,13 +195,13 @@ describe("processes that share a store", () => {
     )
   })
 
-  it.scoped("a refresh whose answer is lost is not sent again, by whichever process", () =>
+  it.scoped("a refresh whose response is lost is not sent again by any process", () =>
     Effect.gen(function* () {
       const { server, shelf, update } = yield* FakeOAuth.setUp(0)
       const other = yield* FakeOAuth.startProcess(server, shelf.store)
       server.tokenFaults.push(FakeOAuth.lost)
       for (const each of [update, other, update])
-        expect(yield* Effect.flip(each(activated))).toMatchObject(reauthorise)
+        expect(yield* Effect.flip(each(activated))).toMatchObject(reauthorize)
       expect(server.presented).toEqual(["refresh-canary-1"])
     })
   )
@@ -246,14 +246,14 @@ describe("processes that share a store", () => {
         shelf.isDown = false
         yield* shelf.store.save(key, stored.generation, { _tag: "Ended", reason: "Lost", lease })
         const other = yield* FakeOAuth.startProcess(server, shelf.store)
-        expect(yield* Effect.flip(other(activated))).toMatchObject(reauthorise)
+        expect(yield* Effect.flip(other(activated))).toMatchObject(reauthorize)
         yield* TestClock.adjust("5 seconds")
         yield* other(activated)
         expect(server.updates.at(-1)).toBe("access-canary-2 200")
       })
     )
 
-    it.scoped("do not replace what was stored anew", () =>
+    it.scoped("do not replace newer tokens", () =>
       Effect.gen(function* () {
         const { server, shelf } = yield* receiveWhileDown
         shelf.isDown = false

@@ -10,21 +10,20 @@ import * as Credentials from "../src/Credentials.ts"
 import type { InstallationError } from "../src/InstallationError.ts"
 import * as OAuth from "../src/OAuth.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
-import * as TextTokenStore from "../src/TextTokenStore.ts"
-import { TokenStore } from "../src/TokenStore.ts"
+import { fromStrings, type StoredString, TokenStore } from "../src/TokenStore.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, bodyOf } from "./support/http.ts"
 import { Leaky, leaks, probes } from "./support/probes.ts"
 import { recordingTracer } from "./support/tracer.ts"
 
-const reauthorise = { _tag: "Unauthorized", reason: "ReauthorizationRequired" }
+const reauthorize = { _tag: "Unauthorized", reason: "ReauthorizationRequired" }
 
 const accessTokenOf = (shelf: FakeOAuth.Shelf) =>
   "tokens" in shelf.only ? Redacted.value(shelf.only.tokens.accessToken) : shelf.only._tag
 
 describe("OAuth.credentials", () => {
   describe("a 401", () => {
-    it.scoped("is the last word on a new token, until tokens are stored anew", () =>
+    it.scoped("is final for a new token, until tokens are stored again", () =>
       Effect.gen(function* () {
         const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.updateFaults.push(FakeOAuth.status(401), FakeOAuth.status(401))
@@ -42,7 +41,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped("is told as it is when the store cannot be read", () =>
+    it.scoped("is a TokenStore failure when the store cannot be read", () =>
       Effect.gen(function* () {
         const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.updateFaults.push(FakeOAuth.status(401), FakeOAuth.status(401))
@@ -112,16 +111,16 @@ describe("OAuth.credentials", () => {
     const refused = (name: string, fault: FakeOAuth.Fault): Case => ({
       name,
       fault,
-      error: { ...reauthorise, isRetryable: false },
-      says: "the authorisation server refused the refresh token",
+      error: { ...reauthorize, isRetryable: false },
+      says: "the authorization server rejected the refresh token",
       stored: "Refused"
     })
 
     const lost = (name: string, fault: FakeOAuth.Fault): Case => ({
       name,
       fault,
-      error: { ...reauthorise, isRetryable: false },
-      says: "the refresh token was sent and no answer came",
+      error: { ...reauthorize, isRetryable: false },
+      says: "the refresh token was sent, but no response arrived",
       stored: "Lost"
     })
 
@@ -129,7 +128,7 @@ describe("OAuth.credentials", () => {
       name: `${code} with the status ${status}`,
       fault: FakeOAuth.oauthError(code, status),
       error: { _tag: "Unauthorized", reason: "Unauthenticated", isRetryable: false },
-      says: `clientId: the authorisation server answered ${code} (status ${status})`,
+      says: `clientId: the authorization server responded with ${code} (status ${status})`,
       stored: "Active"
     })
 
@@ -142,7 +141,7 @@ describe("OAuth.credentials", () => {
       name,
       fault,
       error: { _tag: "Infrastructure", reason: "TokenEndpoint", ...error },
-      says: `No new access token came from Pleo (${says}`,
+      says: `Pleo issued no new access token (${says}`,
       stored: "Active"
     })
 
@@ -412,17 +411,17 @@ describe("OAuth.credentials", () => {
           if (stored._tag !== "Active") throw new Error(stored._tag)
           const { expiresIn } = stored.tokens
           expect(expiresIn === undefined ? undefined : Duration.toMillis(expiresIn)).toBe(millis)
-          let kept = Option.none<TextTokenStore.Text>()
-          const texts = TextTokenStore.make({
+          let kept = Option.none<StoredString>()
+          const strings = fromStrings({
             load: () => Effect.sync(() => kept),
-            save: (_, generation, text) =>
+            save: (_, generation, value) =>
               Effect.sync(() => {
-                kept = Option.some({ generation: generation + 1, text })
+                kept = Option.some({ generation: generation + 1, value })
                 return true
               })
           })
-          yield* texts.save("key", 0, stored)
-          expect(Option.getOrThrow(yield* texts.load("key")).authorization).toEqual(stored)
+          yield* strings.save("key", 0, stored)
+          expect(Option.getOrThrow(yield* strings.load("key")).authorization).toEqual(stored)
         })
     )
   })
@@ -600,12 +599,12 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped("without tokens of the customer is told, and nothing is sent", () =>
+    it.scoped("without tokens of the customer fails, and sends nothing", () =>
       Effect.gen(function* () {
         const server = new FakeOAuth.Server()
         const update = yield* FakeOAuth.startProcess(server, new FakeOAuth.Shelf().store)
         const error = yield* Effect.flip(update(activated))
-        expect(error).toMatchObject(reauthorise)
+        expect(error).toMatchObject(reauthorize)
         expect(error.message).toContain("no tokens are stored")
         expect([server.updates, server.tokenRequests]).toEqual([[], []])
       })
@@ -632,7 +631,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped.each(["first", "second"] as const)("goes on when who asked %s is interrupted", (which) =>
+    it.scoped.each(["first", "second"] as const)("continues when the %s caller is interrupted", (which) =>
       Effect.gen(function* () {
         const { server, update } = yield* underWay
         const first = yield* Effect.fork(update(activated))
@@ -647,19 +646,21 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped("is what the next waits for, without another look at the store, when who asked is gone", () =>
-      Effect.gen(function* () {
-        const { server, shelf, update } = yield* underWay
-        const { loads } = shelf
-        const first = yield* Effect.fork(update(activated))
-        yield* FakeOAuth.settled
-        yield* Fiber.interrupt(first)
-        const second = yield* Effect.fork(update(activated))
-        yield* TestClock.adjust("3 seconds")
-        yield* Fiber.join(second)
-        expect(shelf.loads - loads).toBe(1)
-        expect(server.presented).toEqual(["refresh-canary-1"])
-      })
+    it.scoped(
+      "is joined by the next caller, without another read of the store, when the first caller is gone",
+      () =>
+        Effect.gen(function* () {
+          const { server, shelf, update } = yield* underWay
+          const { loads } = shelf
+          const first = yield* Effect.fork(update(activated))
+          yield* FakeOAuth.settled
+          yield* Fiber.interrupt(first)
+          const second = yield* Effect.fork(update(activated))
+          yield* TestClock.adjust("3 seconds")
+          yield* Fiber.join(second)
+          expect(shelf.loads - loads).toBe(1)
+          expect(server.presented).toEqual(["refresh-canary-1"])
+        })
     )
 
     it.scoped("has its lease stored before the refresh token is sent", () =>
@@ -702,7 +703,7 @@ describe("OAuth.credentials", () => {
         yield* FakeOAuth.storeTokens(shelf.store, server.authorize("other"), 0)
         server.tokenFaults.push(FakeOAuth.oauthError("invalid_grant"))
         for (let time = 0; time < 3; time++)
-          expect(yield* Effect.flip(update(activated))).toMatchObject(reauthorise)
+          expect(yield* Effect.flip(update(activated))).toMatchObject(reauthorize)
         expect(server.tokenRequests).toHaveLength(1)
         expect(server.updates).toEqual([])
         yield* ofOther
@@ -758,7 +759,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.effect("tokens that live for ever are stored as such, in a store of texts too", () =>
+    it.effect("tokens that never expire are stored as such, in a store of strings too", () =>
       Effect.gen(function* () {
         const shelf = new FakeOAuth.Shelf()
         const pair = new FakeOAuth.Server().authorize()
@@ -767,7 +768,7 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.effect("a store that fails is told by storeTokens", () =>
+    it.effect("a failing store fails storeTokens", () =>
       Effect.gen(function* () {
         const shelf = new FakeOAuth.Shelf()
         shelf.isDown = true

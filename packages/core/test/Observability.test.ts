@@ -13,11 +13,11 @@ import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
+import type { SchemaDrift } from "../src/Installation.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
 import { type InstallationService, update } from "../src/InstallationService.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
-import type { SchemaDrift } from "../src/SchemaDrift.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, answering, bearer, bodyOf, installation } from "./support/http.ts"
 import { type RecordedSpan, recordingTracer } from "./support/tracer.ts"
@@ -110,7 +110,7 @@ const through =
 
 const slow = (response: () => Response) => () => Effect.delay(Effect.sync(response), "40 millis")
 
-describe("what an update tells of itself", () => {
+describe("telemetry of an update", () => {
   it.effect("a success", () =>
     Effect.gen(function* () {
       const { logged, metrics, tree } = yield* observe(
@@ -306,7 +306,7 @@ describe("what an update tells of itself", () => {
     })
   )
 
-  it.effect("what outlives its policy, when it ends", () =>
+  it.effect("an update that outlives its policy, when it ends", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const client = answering(() => Effect.as(Deferred.await(gate), status(500))).client
@@ -327,7 +327,7 @@ describe("what an update tells of itself", () => {
     })
   )
 
-  it.effect("is under way until it has ended", () =>
+  it.effect("is active until it has ended", () =>
     Effect.gen(function* () {
       const test = `${++tests}`
       const fiber = yield* update(activated).pipe(
@@ -484,7 +484,7 @@ describe("drift", () => {
     })
   )
 
-  it.effect("what is told is short, bounded in number, and quotes no secret", () =>
+  it.effect("reports are short, bounded in number, and quote no secret", () =>
     Effect.gen(function* () {
       const told: Array<SchemaDrift> = []
       const fields = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`field ${index}`, index]))

@@ -671,7 +671,7 @@ describe("a timeout while something is waited for", () => {
   )
 })
 
-describe("what is kept in memory", () => {
+describe("the memory of a client", () => {
   const failed = new Infrastructure({ reason: "ServerError", status: 500 })
 
   const inTurn =
@@ -835,7 +835,7 @@ describe("what is kept in memory", () => {
   )
 })
 
-describe("whatever the interleaving", () => {
+describe("in any interleaving", () => {
   type Answer = "applied" | "applied, then 500" | "503" | "400" | "429" | "applied, no answer" | "no answer"
 
   interface Planned {
@@ -949,7 +949,7 @@ describe("whatever the interleaving", () => {
   const seeds = FastCheck.string()
 
   it.effect.prop(
-    "an update is never applied after a newer one, so the newest that was applied is what is left",
+    "an update is never applied after a newer one, so the newest applied one remains",
     [FastCheck.array(planned, { minLength: 2, maxLength: 12 }), seeds],
     ([updates, seed]) =>
       Effect.gen(function* () {
@@ -989,7 +989,7 @@ describe("whatever the interleaving", () => {
   )
 })
 
-describe("what a policy's effect has forked", () => {
+describe("an update forked inside a policy", () => {
   it.effect("is given up too when a newer update came before, though the policy has ended", () =>
     Effect.gen(function* () {
       const { retried, sent, update } = yield* serving({ old: [status(503)] })

@@ -487,15 +487,17 @@ describe("RetryPolicy", () => {
       })
     )
 
-    it.effect("what winds up after its timeout keeps its place: the next attempt waits for it", () =>
-      Effect.gen(function* () {
-        const slow = Effect.onInterrupt(Effect.never, () => Effect.sleep("2 seconds"))
-        const { beganAt, exit } = yield* observeUpdate((count) => (count === 1 ? slow : ok), {
-          attemptTimeout: "3 seconds"
+    it.effect(
+      "an attempt that is still ending after its timeout keeps its place: the next attempt waits for it",
+      () =>
+        Effect.gen(function* () {
+          const slow = Effect.onInterrupt(Effect.never, () => Effect.sleep("2 seconds"))
+          const { beganAt, exit } = yield* observeUpdate((count) => (count === 1 ? slow : ok), {
+            attemptTimeout: "3 seconds"
+          })
+          expect(beganAt).toEqual([0, 5000])
+          expect(exit).toEqual(Exit.succeed("ACTIVATED"))
         })
-        expect(beganAt).toEqual([0, 5000])
-        expect(exit).toEqual(Exit.succeed("ACTIVATED"))
-      })
     )
 
     it.effect(

@@ -58,7 +58,7 @@ describe("semaphore", () => {
     })
   )
 
-  it.effect("who is interrupted while it waits gives its place up at once, and never runs", () =>
+  it.effect("an interrupted waiter gives up its place at once, and never runs", () =>
     Effect.gen(function* () {
       const { begun, run } = gated(new Semaphore(1))
       const a = yield* run("a")
@@ -73,7 +73,7 @@ describe("semaphore", () => {
     })
   )
 
-  it.effect("who is interrupted at the very moment of its turn hands it on", () =>
+  it.effect("a waiter interrupted at the moment of its turn passes the permit on", () =>
     Effect.gen(function* () {
       const semaphore = new Semaphore(1)
       const { begun, run } = gated(semaphore)

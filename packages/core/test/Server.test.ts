@@ -3,11 +3,12 @@ import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import { BadRequest } from "../src/InstallationError.ts"
-import * as Server from "../src/Server.ts"
+import { config } from "../src/internal/contract/serverConfig.ts"
+import type { Server } from "../src/internal/contract/servers.ts"
 import { answering, installation, send } from "./support/http.ts"
 import { leaks } from "./support/probes.ts"
 
-const accepted: ReadonlyArray<readonly [Server.Server, string]> = [
+const accepted: ReadonlyArray<readonly [Server, string]> = [
   ["production", "https://external.pleo.io"],
   ["staging", "https://external.staging.pleo.io"],
   ["https://example.com", "https://example.com"],
@@ -28,7 +29,7 @@ const accepted: ReadonlyArray<readonly [Server.Server, string]> = [
   ["https://localhost:3000", "https://localhost:3000"]
 ]
 
-const refused: ReadonlyArray<readonly [string, Server.Server]> = [
+const refused: ReadonlyArray<readonly [string, Server]> = [
   ["http to another machine", "http://example.com"],
   ["http to Pleo", "http://external.pleo.io"],
   ["http to a private network", "http://192.168.0.1"],
@@ -84,7 +85,7 @@ describe("Server", () => {
 
   describe("config", () => {
     const load = (variables: Readonly<Record<string, string>>) =>
-      Effect.withConfigProvider(Server.config, ConfigProvider.fromMap(new Map(Object.entries(variables))))
+      Effect.withConfigProvider(config, ConfigProvider.fromMap(new Map(Object.entries(variables))))
 
     it.effect("PLEO_SERVER is production by default", () =>
       Effect.gen(function* () {

@@ -6,17 +6,17 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import { Active, type Authorization, Ended, type Tokens } from "../src/Authorization.ts"
-import * as TextTokenStore from "../src/TextTokenStore.ts"
+import type { Authorization } from "../src/Authorization.ts"
 import * as TokenStore from "../src/TokenStore.ts"
 import * as TokenStoreConformance from "../src/TokenStoreConformance.ts"
 
 type Store = TokenStore.TokenStore["Type"]
+type Tokens = Extract<Authorization, { readonly _tag: "Active" }>["tokens"]
 type Change = (authorization: Authorization) => Authorization
 
 /** A store of texts that is as it should be but for what is changed of it. */
 function texts(
-  change: Partial<TextTokenStore.Texts> & {
+  change: Partial<Parameters<typeof TokenStore.fromStrings>[0]> & {
     readonly generation?: (next: number) => number
     readonly key?: (key: string) => string
     readonly save?: never
@@ -24,14 +24,14 @@ function texts(
   } = {}
 ): Store {
   const { generation = (next) => next, key: nameOf = (key) => key, stored = (text) => text } = change
-  const map = new Map<string, TextTokenStore.Text>()
-  return TextTokenStore.make({
+  const map = new Map<string, TokenStore.StoredString>()
+  return TokenStore.fromStrings({
     load: (key) => Effect.sync(() => Option.fromNullable(map.get(nameOf(key)))),
-    save: (key, expected, text) =>
+    save: (key, expected, value) =>
       Effect.sync(() => {
         const before = map.get(nameOf(key))
         if ((before?.generation ?? 0) !== expected) return false
-        map.set(nameOf(key), { generation: generation(expected + 1), text: stored(text, before?.text) })
+        map.set(nameOf(key), { generation: generation(expected + 1), value: stored(value, before?.value) })
         return true
       })
   })
@@ -92,7 +92,7 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
     () => ({
       ...texts(),
       load: () =>
-        Effect.succeedSome({ generation: 0, authorization: Ended.make({ reason: "Lost", lease: "" }) })
+        Effect.succeedSome({ generation: 0, authorization: { _tag: "Ended", reason: "Lost", lease: "" } })
     })
   ],
   [
@@ -146,7 +146,7 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
     "forgets that a refresh is under way",
     () =>
       saving((authorization) =>
-        authorization._tag === "Refreshing" ? Active.make({ tokens: authorization.tokens }) : authorization
+        authorization._tag === "Refreshing" ? { _tag: "Active", tokens: authorization.tokens } : authorization
       )
   ],
   [
@@ -168,7 +168,7 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
   ["unchanged", "cuts tokens at 8000", () => saving(withAccessToken((token) => token.slice(0, 8000)))],
   [
     "unchanged",
-    "gives what is no authorisation",
+    "gives what is no authorization",
     () => {
       const store = texts()
       return {
@@ -400,13 +400,14 @@ describe("a violation", () => {
   it.effect("quotes nothing of what a store holds", () =>
     Effect.gen(function* () {
       const canary = "canary-6d1f"
-      const authorization = Active.make({
+      const authorization: Authorization = {
+        _tag: "Active",
         tokens: {
           accessToken: Redacted.make(canary),
           refreshToken: Redacted.make(canary),
           receivedAt: DateTime.unsafeMake(0)
         }
-      })
+      }
       expect(Redacted.value(authorization.tokens.accessToken)).toContain(canary)
       const store: Store = {
         load: () => Effect.succeedSome({ generation: 1, authorization }),

@@ -12,7 +12,7 @@ import * as TransportInstallationService from "../src/TransportInstallationServi
 import { exampleResponse } from "./support/contract.ts"
 import { activated, bearer } from "./support/http.ts"
 
-type End = Parameters<Transport.Send>[1]
+type End = Parameters<ReturnType<Transport.Transport>>[1]
 
 const answer: Either.Either<Transport.Response, Transport.Failure> = Either.right({
   status: 200,

@@ -5,12 +5,14 @@ import * as Schema from "effect/Schema"
 import type { BadRequest } from "../src/InstallationError.ts"
 import * as Codec from "../src/internal/contract/codec.ts"
 import { updateInstallation } from "../src/internal/contract/operations.ts"
-import { maxDepth } from "../src/Metadata.ts"
 import * as UpdateInstallation from "../src/UpdateInstallation.ts"
 import { errorCodes, exampleRequest, statuses } from "./support/contract.ts"
 import { answering, installation, send } from "./support/http.ts"
 import { cyclic, hostileKeys, jsonObject, nested, notJson } from "./support/json.ts"
 import { leaks } from "./support/probes.ts"
+
+// The limit of Metadata.
+const maxDepth = 128
 
 const { encode: encodeUpdate } = Codec.make(updateInstallation)
 
@@ -91,7 +93,7 @@ describe("UpdateInstallation", () => {
   })
 
   describe("fields", () => {
-    it("what is undefined is not sent", () => {
+    it("undefined fields are not sent", () => {
       expect(textOf({ status: "ACTIVATED", errorCode: undefined, metadata: undefined })).toBe(
         '{"status":"ACTIVATED"}'
       )

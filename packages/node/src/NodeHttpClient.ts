@@ -1,7 +1,6 @@
 /**
- * An `HttpClient` for Node.js on undici's dispatcher, made for short answers from one API: an answer is
- * received whole, within a limit, before the effect succeeds. So a timeout around the effect covers the
- * body too, and no socket waits for somebody to read.
+ * An `HttpClient` for Node.js on undici, for short responses from one API. It receives a response completely before the
+ * effect succeeds, so an Effect timeout covers the body too.
  *
  * @since 0.1.0
  * @module
@@ -24,34 +23,9 @@ import { BufferedResponse } from "./internal/bufferedResponse.ts"
 import { ConnectionError } from "./internal/connectionError.ts"
 import * as internal from "./internal/connectionPools.ts"
 import type * as ResponseHandler from "./internal/responseHandler.ts"
-import type * as Settings from "./internal/settings.ts"
+import type { Options } from "./internal/settings.ts"
 
-/**
- * The limits of the sockets and of the answers, and the proxy. Each may be left out.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { NodeHttpClient } from "@effect-pleo/node"
- * import * as Effect from "effect/Effect"
- *
- * const options: NodeHttpClient.Options = {
- *   connections: 8,
- *   connectTimeout: "2 seconds",
- *   maxResponseSize: 64 * 1024,
- *   proxy: new URL("http://proxy.example:3128")
- * }
- * await Effect.runPromise(Effect.scoped(NodeHttpClient.make(options)))
- *
- * const wrong = NodeHttpClient.make({ ...options, connections: 0 })
- * const error = await Effect.runPromise(Effect.scoped(Effect.flip(wrong)))
- * assert.deepEqual(error.issues?.[0]?.path, ["connections"])
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options extends Settings.Options {}
+export type { Options }
 
 type RequestBody = NonNullable<Dispatcher.DispatchOptions["body"]> | null
 
@@ -61,7 +35,7 @@ interface Content {
 }
 
 const encodeFormData = async (formData: FormData, headers: Headers.Headers): Promise<Content> => {
-  // undici's dispatcher knows only its own FormData, not that of Node.js.
+  // undici's dispatcher accepts only its own FormData, not that of Node.js.
   const encoded = new Response(formData)
   const contentType = encoded.headers.get("content-type") ?? ""
   return {
@@ -114,7 +88,6 @@ const toResult = (request: HttpClientRequest.HttpClientRequest, result: Response
     onRight: (response) => new BufferedResponse(request, response)
   })
 
-/** Why a request cannot be sent. */
 const validate = (
   { headers }: HttpClientRequest.HttpClientRequest,
   { protocol }: URL,
@@ -122,16 +95,15 @@ const validate = (
 ): Pick<HttpClientError.RequestError, "reason" | "cause"> | undefined => {
   if (protocol !== "https:" && protocol !== "http:")
     return { reason: "InvalidUrl", cause: new TypeError("expected an http or https URL") }
-  // Through a tunnel, the server would read what is meant for the proxy.
+  // Through a tunnel, the server would receive the proxy's credentials.
   if (isTunneled && Object.keys(headers).some((name) => name.toLowerCase() === "proxy-authorization"))
     return {
       reason: "Encode",
-      cause: new TypeError("expected the credentials of the proxy in its URL, not in a header")
+      cause: new TypeError("expected the proxy's credentials in its URL, not in a header")
     }
   return undefined
 }
 
-/** One request and its whole response. */
 const execute = (
   pools: internal.ConnectionPools,
   request: HttpClientRequest.HttpClientRequest,
@@ -162,35 +134,13 @@ const execute = (
 }
 
 /**
- * A client with its own sockets, which are closed with the scope: requests under way get a second to end.
- *
- * It keeps sockets alive, checks certificates whatever the environment says, and follows no redirect. An
- * answer is whole in memory: a success larger than `maxResponseSize` fails with the code
- * `UND_ERR_RES_EXCEEDED_MAX_SIZE`; of any other answer at most 64 KiB are kept. Headers and body may each
- * be 5 minutes late, undici's default: put an Effect timeout around the request.
- * Nothing is decompressed.
- *
- * Fails with `BadRequest` when an option is out of range.
+ * A client with its own sockets, closed with the scope. It always checks certificates, follows no redirect, and does not
+ * decompress. A success larger than `maxResponseSize` fails with the code `UND_ERR_RES_EXCEEDED_MAX_SIZE`.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
- * import { NodeHttpClient } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
- * import * as Effect from "effect/Effect"
- *
- * const program = Effect.gen(function* () {
- *   const { url } = yield* Sandbox.Sandbox
- *   const client = yield* NodeHttpClient.make({ connections: 1 })
- *   const { json, status } = yield* client.execute(HttpClientRequest.get(`${url}/sandbox/requests`))
- *   return { status, body: yield* json }
- * })
- *
- * const answer = await program.pipe(Effect.scoped, Effect.provide(Sandbox.layer()), Effect.runPromise)
- * assert.deepEqual(answer, { status: 200, body: [] })
+ * const client = NodeHttpClient.make({ connections: 8, connectTimeout: "2 seconds" })
  * ```
- *
  * @since 0.1.0
  * @category constructors
  */
@@ -204,35 +154,8 @@ export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as HttpClient from "@effect/platform/HttpClient"
- * import { Credentials, InstallationClient, InstallationService } from "@effect-pleo/core"
- * import { NodeHttpClient } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- * import * as Redacted from "effect/Redacted"
- *
- * // Middleware between the client and its sockets.
- * let requests = 0
- * const counting = Layer.effect(
- *   HttpClient.HttpClient,
- *   Effect.map(
- *     HttpClient.HttpClient,
- *     HttpClient.tapRequest(() => Effect.sync(() => requests++))
- *   )
- * ).pipe(Layer.provide(NodeHttpClient.layer()))
- *
- * const live = Layer.unwrapEffect(
- *   Effect.map(Sandbox.Sandbox, ({ url }) =>
- *     InstallationClient.layer({ credentials: Credentials.bearer(Redacted.make("token")), server: url })
- *   )
- * ).pipe(Layer.provide([counting, Sandbox.layer()]))
- *
- * await Effect.runPromise(Effect.provide(InstallationService.update({ status: "ACTIVATED" }), live))
- * assert.equal(requests, 1)
+ * const live = InstallationClient.layerConfig().pipe(Layer.provide(NodeHttpClient.layer()))
  * ```
- *
  * @since 0.1.0
  * @category layers
  */

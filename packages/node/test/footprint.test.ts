@@ -43,7 +43,7 @@ const heavy = ["platform-node", "platform-node-shared", "cluster", "rpc", "sql",
 const isHeavy = ({ specifier }: Import) => heavy.includes(packageOf(specifier))
 
 describe.each(["core", "node"])("@effect-pleo/%s", (name) => {
-  it("does not bring @effect/platform-node, nor what that drags in, to who installs it", () => {
+  it("does not install @effect/platform-node or its dependencies", () => {
     expect(installedWith(name)).toContain("@effect/platform")
     expect(installedWith(name).filter((it) => heavy.includes(it))).toEqual([])
   })

@@ -7,7 +7,6 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import * as OAuth from "@effect-pleo/core/OAuth"
-import * as TextTokenStore from "@effect-pleo/core/TextTokenStore"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as UpdateInstallation from "@effect-pleo/core/UpdateInstallation"
 import * as Cause from "effect/Cause"
@@ -96,8 +95,8 @@ const holding = (server: RawServer.RawServer, expiresIn: Duration.DurationInput)
     return { grant, store: Context.get(context, TokenStore.TokenStore) }
   })
 
-const invalidText = TextTokenStore.make({
-  load: () => Effect.succeedSome({ generation: 1, text: `{"_tag":"Active","tokens":"${refreshToken}"}` }),
+const invalidString = TokenStore.fromStrings({
+  load: () => Effect.succeedSome({ generation: 1, value: `{"_tag":"Active","tokens":"${refreshToken}"}` }),
   save: () => Effect.succeed(true)
 })
 
@@ -127,7 +126,7 @@ const grantedUpdates = Effect.gen(function* () {
   updates.push(
     yield* granted(grant, store, refusing.url),
     yield* granted({ ...grant, tenant: "unknown" }, store, refusing.url),
-    yield* granted(grant, invalidText, refusing.url)
+    yield* granted(grant, invalidString, refusing.url)
   )
   return updates
 })

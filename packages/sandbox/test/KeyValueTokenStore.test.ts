@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeKeyValueStore from "@effect/platform-node/NodeKeyValueStore"
 import { expect, it } from "@effect/vitest"
-import * as Authorization from "@effect-pleo/core/Authorization"
+import type { Authorization } from "@effect-pleo/core/Authorization"
 import * as KeyValueTokenStore from "@effect-pleo/core/KeyValueTokenStore"
 import { TokenStore } from "@effect-pleo/core/TokenStore"
 import * as TokenStoreConformance from "@effect-pleo/core/TokenStoreConformance"
@@ -22,14 +22,14 @@ const temporaryDirectory = Effect.acquireRelease(
 const layerIn = (directory: string) =>
   Layer.provide(KeyValueTokenStore.layer, NodeKeyValueStore.layerFileSystem(directory))
 
-const active = (n: number) =>
-  Authorization.Active.make({
-    tokens: {
-      accessToken: Redacted.make(`access-${n}-中`),
-      refreshToken: Redacted.make(`refresh-${n}`),
-      receivedAt: DateTime.unsafeMake(n)
-    }
-  })
+const active = (n: number): Authorization => ({
+  _tag: "Active",
+  tokens: {
+    accessToken: Redacted.make(`access-${n}-中`),
+    refreshToken: Redacted.make(`refresh-${n}`),
+    receivedAt: DateTime.unsafeMake(n)
+  }
+})
 
 it.scoped("a file that is torn at any byte leaves the generation before, whose save comes again", () =>
   Effect.gen(function* () {

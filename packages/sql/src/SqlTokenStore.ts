@@ -1,23 +1,9 @@
 /**
- * `TokenStore` in a table of SQLite (libSQL included) or PostgreSQL, over any client of @effect/sql: for several
- * processes that share their authorisations. With @effect/sql-pg:
+ * `TokenStore` in a table of PostgreSQL or SQLite (including libSQL), over any client of @effect/sql, shared by several
+ * processes. The table contains the tokens in plain text. Do not read it from a replica.
  *
- * ```ts
- * SqlTokenStore.layer.pipe(Layer.provide(PgClient.layer({ url: Redacted.make("postgres://...") })))
- * ```
- *
- * With @effect/sql-libsql, in a file of this machine:
- *
- * ```ts
- * SqlTokenStore.layer.pipe(Layer.provide(LibsqlClient.layer({ url: "file:tokens.db" })))
- * ```
- *
- * SQLite has one writer at a time, so give the store a file and a client that nothing else uses: beside a
- * transaction of the same file no token can be stored, and `save` fails in the end. While another process writes,
- * SQLite's drivers block this one, for 5 seconds at most.
- *
- * The table holds the tokens as they are: who can read it can act for the customers. A replica that lags behind
- * is no place to read it from.
+ * SQLite has one writer at a time: use a file and a client of their own. While another process writes, SQLite's drivers
+ * block this one, for up to 5 seconds.
  *
  * @since 0.1.0
  * @module
@@ -26,8 +12,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
-import * as TextTokenStore from "@effect-pleo/core/TextTokenStore"
-import { TokenStore, TokenStoreError } from "@effect-pleo/core/TokenStore"
+import { fromStrings, TokenStore, TokenStoreError } from "@effect-pleo/core/TokenStore"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -37,29 +22,12 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 
 /**
- * What creates the table, in both dialects, for those who manage their schema themselves. With the table there,
- * `layer` needs no right to create one.
+ * The statement that creates the table, in both dialects, for your own migrations.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as SqlClient from "@effect/sql/SqlClient"
- * import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
- * import { SqlTokenStore } from "@effect-pleo/sql"
- * import * as Effect from "effect/Effect"
- *
- * // A migration of yours.
  * const createTable = Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(SqlTokenStore.ddl))
- *
- * const program = Effect.gen(function* () {
- *   yield* createTable
- *   const sql = yield* SqlClient.SqlClient
- *   return yield* sql`SELECT key, generation, text FROM effect_pleo_tokens`
- * })
- * const rows = await program.pipe(Effect.provide(LibsqlClient.layer({ url: ":memory:" })), Effect.runPromise)
- * assert.deepEqual(rows, [])
  * ```
- *
  * @since 0.1.0
  * @category schema
  */
@@ -69,23 +37,28 @@ export const ddl: string = `CREATE TABLE IF NOT EXISTS effect_pleo_tokens (
   text TEXT NOT NULL
 )`
 
-/** The most that `load` and `save` take. */
+interface Row {
+  readonly generation: number
+  readonly text: string
+}
+
+/** The longest that `load` and `save` may take. */
 const patience = Duration.seconds(10)
 
-/** The code of what a driver failed with: an SQLSTATE, SQLite's or the operating system's. It is in a cause. */
+/** The code in the causes of a driver's error: an SQLSTATE, or a code of SQLite or the operating system. */
 const codeOf = (error: unknown): string | undefined => {
   const seen = new Set<unknown>()
   for (let cause = error; typeof cause === "object" && cause !== null && !seen.has(cause); ) {
     seen.add(cause)
     const { cause: next, code } = cause as { readonly cause?: unknown; readonly code?: unknown }
-    // Of that shape, it is out of a list and not out of a row.
+    // A code of this form comes from a list, never from a row.
     if (typeof code === "string" && /^[A-Z0-9_]{1,40}$/.test(code)) return code
     cause = next
   }
   return undefined
 }
 
-/** PostgreSQL could not serialize, or chose this one to end a deadlock: it did nothing. PostgreSQL, appendix A. */
+/** A serialization failure or a deadlock: nothing was done. PostgreSQL, appendix A. */
 const isConflict = (error: SqlError): boolean => ["40001", "40P01"].includes(codeOf(error) ?? "")
 
 const isBusy = (error: SqlError): boolean => /^SQLITE_(?:BUSY|LOCKED)/.test(codeOf(error) ?? "")
@@ -93,9 +66,8 @@ const isBusy = (error: SqlError): boolean => /^SQLITE_(?:BUSY|LOCKED)/.test(code
 const again = Schedule.jittered(Schedule.spaced("5 millis"))
 
 /**
- * Runs a statement by itself. Without the caller's context there is no transaction of it to take part in,
- * whatever tag the client keeps that under: when it is rolled back, the tokens stored must not be. Without a span
- * and the caller's transformer, since the failure that ends a span may quote the row, and so the tokens.
+ * Runs a statement without the caller's context, and so outside its transaction: rolling it back must not undo stored
+ * tokens. Without a span or the caller's transformer, since an error in a span may quote the tokens.
  */
 const alone = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
   statement.pipe(
@@ -108,13 +80,11 @@ const alone = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlEr
 type Run = <A>(statement: Effect.Effect<A, SqlError>) => Effect.Effect<A, SqlError>
 
 /**
- * Runs a statement on SQLite. SQLite itself waits for another process that is writing, for 5 seconds as its drivers
- * have it by default; after that, nothing is tried again on a connection that may not be sound.
+ * Runs a statement on SQLite, which waits for another process's write for up to 5 seconds.
  *
- * For libsql leaves a statement that found the database busy in progress, until it is garbage collected, and as long
- * as it is, no later statement of that connection is committed, though each looks as if it had been
- * (tursodatabase/libsql-client-ts#352). To release a savepoint fails then, which tells, so it comes first once the
- * database was busy.
+ * libsql leaves a statement that found the database busy in progress until it is garbage collected. Until then, later
+ * statements on that connection seem to commit but do not (tursodatabase/libsql-client-ts#352). Releasing a savepoint
+ * fails in that state, so the connection is probed that way after the database was busy.
  */
 const makeSqlite = (sql: SqlClient.SqlClient): Effect.Effect<Run> =>
   Effect.map(Effect.makeSemaphore(1), (mutex) => {
@@ -123,7 +93,7 @@ const makeSqlite = (sql: SqlClient.SqlClient): Effect.Effect<Run> =>
     const sound = rollback.pipe(
       Effect.zipRight(sql.unsafe("SAVEPOINT effect_pleo")),
       Effect.zipRight(sql.unsafe("RELEASE effect_pleo")),
-      // A database that is asked over HTTP knows no savepoint of the request before, and is sound.
+      // A database over HTTP does not keep savepoints between requests, and needs no probe.
       Effect.catchAll((error) => Effect.zipRight(rollback, isBusy(error) ? Effect.fail(error) : Effect.void)),
       Effect.tap(() => {
         suspect = false
@@ -145,9 +115,8 @@ const makeSqlite = (sql: SqlClient.SqlClient): Effect.Effect<Run> =>
   })
 
 /**
- * Not longer than `patience`, also when the caller cannot be interrupted: a client that waits for the end of its
- * own caller's transaction would otherwise wait for ever. In a fiber of its own, since as a child it would be
- * interrupted with a caller that must not be.
+ * Limits an effect to `patience`, even in an uninterruptible caller: a client waiting for the end of its caller's
+ * transaction would wait forever. It runs in a daemon fiber, since a child would be interrupted with its parent.
  */
 const inTime = <A>(
   operation: "load" | "save",
@@ -166,33 +135,13 @@ const inTime = <A>(
   )
 
 /**
- * Creates the table if it is not there. A client of another dialect is a defect.
- *
- * `load` and `save` commit by themselves, also when their caller is in a transaction. Either takes 10 seconds at
- * most. `TokenStoreError.code` is an SQLSTATE, a code of SQLite (`SQLITE_FULL`) or of the operating system
- * (`ECONNREFUSED`), or `TIMEOUT`. A `save` that failed may have been made all the same; `load` tells.
+ * Creates the table unless it exists. `load` and `save` commit outside the caller's transaction, and take 10 seconds at
+ * most. The `code` of an error is an SQLSTATE, a code of SQLite or the operating system, or `TIMEOUT`.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
- * import { Authorization } from "@effect-pleo/core"
- * import { SqlTokenStore } from "@effect-pleo/sql"
- * import * as Effect from "effect/Effect"
- *
- * const program = Effect.gen(function* () {
- *   const store = yield* SqlTokenStore.make
- *   const save = store.save("key", 0, Authorization.Ended.make({ reason: "Refused", lease: "4f0c" }))
- *   return [yield* save, yield* save]
- * })
- *
- * const saved = await program.pipe(
- *   Effect.provide(LibsqlClient.layer({ url: ":memory:" })),
- *   Effect.runPromise
- * )
- * assert.deepEqual(saved, [true, false])
+ * const store = Effect.provide(SqlTokenStore.make, PgClient.layer({ database: "tokens" }))
  * ```
- *
  * @since 0.1.0
  * @category constructors
  */
@@ -211,9 +160,8 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
       orElse: unsupported("this dialect")
     })
 
-    // Asked first, since PostgreSQL wants the right to create even where IF NOT EXISTS finds the table. Asked again
-    // when creating fails: another process may have created it at the same time, which PostgreSQL calls a unique
-    // violation.
+    // Checked first, since PostgreSQL requires the right to create even if the table exists. Checked again after a
+    // failure: another process may have created it at the same time, which PostgreSQL reports as a unique violation.
     const exists = execute(
       sql`SELECT key, generation, text FROM effect_pleo_tokens WHERE 1 = 0`.withoutTransform
     )
@@ -222,31 +170,31 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
       Effect.catchAll(() => Effect.catchAll(create, (error) => Effect.mapError(exists, () => error)))
     )
 
-    const run = <Row extends object>(
+    const run = <A extends object>(
       operation: "load" | "save",
-      statement: Statement.Statement<Row>
-    ): Effect.Effect<Option.Option<Row>, TokenStoreError> =>
+      statement: Statement.Statement<A>
+    ): Effect.Effect<Option.Option<A>, TokenStoreError> =>
       execute(statement.withoutTransform).pipe(
         Effect.map(([row]) => Option.fromNullable(row)),
-        // Its message and its cause may quote what was to be stored.
+        // The error's message and cause may quote the tokens.
         Effect.mapError((error) => new TokenStoreError({ operation, code: codeOf(error) })),
         (effect) => inTime(operation, effect)
       )
 
-    return TextTokenStore.make({
+    return fromStrings({
       load: (key) =>
-        run(
-          "load",
-          sql<TextTokenStore.Text>`SELECT generation, text FROM effect_pleo_tokens WHERE key = ${key}`
+        Effect.map(
+          run("load", sql<Row>`SELECT generation, text FROM effect_pleo_tokens WHERE key = ${key}`),
+          Option.map(({ generation, text }) => ({ generation, value: text }))
         ),
-      save: (key, expected, text) =>
+      save: (key, expected, value) =>
         Effect.map(
           run(
             "save",
             expected === 0
-              ? sql`INSERT INTO effect_pleo_tokens (key, generation, text) VALUES (${key}, 1, ${text})
+              ? sql`INSERT INTO effect_pleo_tokens (key, generation, text) VALUES (${key}, 1, ${value})
                 ON CONFLICT (key) DO NOTHING RETURNING generation`
-              : sql`UPDATE effect_pleo_tokens SET generation = ${expected + 1}, text = ${text}
+              : sql`UPDATE effect_pleo_tokens SET generation = ${expected + 1}, text = ${value}
                 WHERE key = ${key} AND generation = ${expected} RETURNING generation`
           ),
           Option.isSome
@@ -256,33 +204,12 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
 )
 
 /**
- * `make` as a layer. Fails when the table is not there and cannot be created.
+ * `make` as a layer.
  *
  * @example
  * ```ts
- * import { mkdtempSync, rmSync } from "node:fs"
- * import { tmpdir } from "node:os"
- * import { join } from "node:path"
- * import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
- * import { OAuth } from "@effect-pleo/core"
- * import { SqlTokenStore } from "@effect-pleo/sql"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
- * import * as Redacted from "effect/Redacted"
- *
- * const directory = mkdtempSync(join(tmpdir(), "tokens-"))
- * const store = SqlTokenStore.layer.pipe(
- *   Layer.provide(LibsqlClient.layer({ url: `file:${join(directory, "tokens.db")}` }))
- * )
- *
- * const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
- * await OAuth.storeTokens({ clientId: "my-app", tenant: "acme" }, tokens).pipe(
- *   Effect.provide(store),
- *   Effect.runPromise
- * )
- * rmSync(directory, { recursive: true })
+ * const live = Layer.provide(SqlTokenStore.layer, LibsqlClient.layer({ url: "file:tokens.db" }))
  * ```
- *
  * @since 0.1.0
  * @category layers
  */

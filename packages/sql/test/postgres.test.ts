@@ -1,6 +1,6 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, expect, layer } from "@effect/vitest"
-import { Ended } from "@effect-pleo/core/Authorization"
+import type { Authorization } from "@effect-pleo/core/Authorization"
 import { TokenStore, TokenStoreError } from "@effect-pleo/core/TokenStore"
 import * as TokenStoreConformance from "@effect-pleo/core/TokenStoreConformance"
 import * as Context from "effect/Context"
@@ -17,7 +17,7 @@ import { canaries, secret } from "./support/authorization.ts"
 import { compete } from "./support/competition.ts"
 import * as Postgres from "./support/postgres.ts"
 
-const ended = (lease: string) => Ended.make({ reason: "Refused", lease })
+const ended = (lease: string): Authorization => ({ _tag: "Ended", reason: "Refused", lease })
 
 const codeOf = (error: { readonly cause?: unknown }) => (error.cause as { readonly code?: string }).code
 

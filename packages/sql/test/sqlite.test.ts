@@ -6,7 +6,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as Statement from "@effect/sql/Statement"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { describe, expect, it, layer } from "@effect/vitest"
-import { Ended } from "@effect-pleo/core/Authorization"
+import type { Authorization } from "@effect-pleo/core/Authorization"
 import { TokenStore, TokenStoreError } from "@effect-pleo/core/TokenStore"
 import * as TokenStoreConformance from "@effect-pleo/core/TokenStoreConformance"
 import * as Context from "effect/Context"
@@ -23,7 +23,7 @@ import * as SqlTokenStore from "../src/SqlTokenStore.ts"
 import { canaries, secret } from "./support/authorization.ts"
 import { compete } from "./support/competition.ts"
 
-const ended = (lease: string) => Ended.make({ reason: "Refused", lease })
+const ended = (lease: string): Authorization => ({ _tag: "Ended", reason: "Refused", lease })
 
 const file = Effect.map(
   Effect.acquireRelease(

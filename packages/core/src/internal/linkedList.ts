@@ -12,8 +12,8 @@ export class Node<A> {
 }
 
 /**
- * A queue from which any member can be removed in constant time. A `Map` or a `Set` keeps the places of what was
- * deleted at its front, and passes over them each time.
+ * A queue from which any member can be removed in constant time. A `Map` or a `Set` keeps the slots of members deleted
+ * at its front, and skips them each time.
  */
 export class LinkedList<A> {
   first: Node<A> | undefined

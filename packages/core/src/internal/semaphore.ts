@@ -4,7 +4,7 @@ import { LinkedList, type Node } from "./linkedList.ts"
 /** A request for a permit that is still waiting. */
 export type Waiter = Node<() => void>
 
-/** A fair semaphore: permits go out in the order of the requests. Effect's own wakes all that wait, each time. */
+/** A fair semaphore. Effect's own wakes all waiters each time. */
 export class Semaphore {
   readonly #waiting = new LinkedList<() => void>()
   #free: number
@@ -14,7 +14,7 @@ export class Semaphore {
     this.#free = permits
   }
 
-  /** Calls `begin` with a permit: now, or later if a waiter is returned. `release` has to follow, once. */
+  /** Calls `begin` with a permit: now, or later if it returns a waiter. `release` must follow once. */
   acquire(begin: () => void): Waiter | undefined {
     if (this.#free === 0 || this.#isGranting) return this.#waiting.append(begin)
     this.#free -= 1
@@ -22,12 +22,12 @@ export class Semaphore {
     return undefined
   }
 
-  /** Takes a request back. `false`: it has its permit already. */
+  /** Cancels a request. `false` if it already has its permit. */
   cancel(waiter: Waiter): boolean {
     return this.#waiting.remove(waiter)
   }
 
-  // A holder that releases at once does so inside of this loop: ten thousand in a row need no stack.
+  // A holder that releases immediately does so inside this loop, which needs no stack for ten thousand in a row.
   release(): void {
     this.#free += 1
     if (this.#isGranting) return
@@ -51,7 +51,7 @@ const acquired = (semaphore: Semaphore): Effect.Effect<void> =>
       isGranted = true
       resume(Effect.void)
     })
-    // Interrupted between the permit and what follows it, the fiber passes the permit on.
+    // A fiber interrupted after it gets the permit passes it on.
     return Effect.sync(() => {
       if (isGranted) semaphore.release()
       else if (waiter !== undefined) semaphore.cancel(waiter)

@@ -9,7 +9,7 @@ import type { Installation } from "../../src/Installation.ts"
 import * as InstallationClient from "../../src/InstallationClient.ts"
 import type { BadRequest, InstallationError, Unauthorized } from "../../src/InstallationError.ts"
 import { update } from "../../src/InstallationService.ts"
-import type { Server } from "../../src/Server.ts"
+import type { Server } from "../../src/internal/contract/servers.ts"
 import type { UpdateInstallation } from "../../src/UpdateInstallation.ts"
 import { exampleResponse } from "./contract.ts"
 

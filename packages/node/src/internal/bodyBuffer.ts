@@ -1,11 +1,11 @@
-/** The start of a body. A single chunk stays as it came; from the second on, they are copied together. */
+/** The start of a body. A single chunk is kept as it is; further chunks are copied into one buffer. */
 export class BodyBuffer {
   #bytes: Buffer = Buffer.alloc(0)
   #size = 0
-  /** Of `#bytes`, once they are a copy. */
+  /** The used length of `#bytes`, once they are a copy. */
   #capacity = 0
 
-  /** Whether all of the chunk fits. Of one that does not, the start is kept. */
+  /** Adds a chunk, or the start of one that does not fit. Returns whether it fits. */
   append(chunk: Buffer, limit: number): boolean {
     const size = Math.min(limit, this.#size + chunk.length)
     if (this.#size === 0) {

@@ -11,7 +11,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
-/** A response whose body is in memory, and may be read as often as one likes. */
+/** A response with its body in memory, which may be read repeatedly. */
 export class BufferedResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
@@ -68,7 +68,7 @@ export class BufferedResponse extends Inspectable.Class implements HttpClientRes
     })
   }
 
-  // A copy: it may be part of what came over the socket in one piece.
+  // A copy, since it may be part of a larger chunk.
   get #bytes() {
     return new Uint8Array(this.#response.body)
   }

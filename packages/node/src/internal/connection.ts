@@ -3,7 +3,7 @@ import { ConnectionError } from "./connectionError.ts"
 import type { Abandon, Dial } from "./dial.ts"
 import { Client } from "./undici.ts"
 
-/** One socket to an origin at most, which is opened when a request needs it, and once for each at most. */
+/** At most one socket to an origin, opened on demand, and at most once per request. */
 export class Connection {
   readonly #client: ClientType
   #abandon: Abandon | undefined
@@ -13,7 +13,7 @@ export class Connection {
     this.#client = new Client(origin, {
       ...limits,
       connect: (target, callback) => {
-        // undici dials again, without end, as long as sockets close before it has written the request.
+        // undici redials endlessly while sockets close before it has written the request.
         if (this.#hasDialed) {
           const message = "the connection was closed before the request was written"
           return callback(new ConnectionError(message, { code: "ECONNRESET" }), null)
@@ -32,12 +32,12 @@ export class Connection {
     this.#client.dispatch(request, handler)
   }
 
-  /** Waits for what is under way. */
+  /** Waits for requests in flight. */
   close(): Promise<void> {
     return this.#client.close()
   }
 
-  /** Ends what is under way. undici itself leaves a socket alone that still connects. */
+  /** Aborts requests in flight. undici itself does not close a socket that is still connecting. */
   destroy(onClosed: () => void): void {
     const abandon = this.#abandon
     if (abandon === undefined) {

@@ -4,10 +4,10 @@ interface Options {
   readonly proxyStatus?: number | undefined
 }
 
-/** Why a request was not sent: there was no connection for it. */
+/** No connection: the request was not sent. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError"
-  // In the way of Node.js. `InstallationClient` reads it in the cause of a `RequestError`.
+  // As in errors of Node.js. `InstallationClient` reads it from the cause of a `RequestError`.
   readonly syscall = "connect"
   declare readonly code?: string
   /** The status with which a proxy refused a tunnel. */
@@ -19,7 +19,7 @@ export class ConnectionError extends Error {
     if (proxyStatus !== undefined) this.proxyStatus = proxyStatus
   }
 
-  /** The same error, if it is one, and else one that shows the code of its cause. */
+  /** Wraps an error that is not a `ConnectionError`, with its code. */
   static from(cause: Error & { readonly code?: unknown }): ConnectionError {
     if (cause instanceof ConnectionError) return cause
     const code = typeof cause.code === "string" ? cause.code : undefined

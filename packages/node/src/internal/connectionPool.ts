@@ -7,9 +7,9 @@ import { errors } from "./undici.ts"
 /**
  * The connections to one origin.
  *
- * undici's Agent and Pool are not used: they open a second socket for a request that follows at once upon
- * another, connect again for a request that was aborted, give a pool up with requests still waiting in it (so
- * that the next one opens as many sockets again), and cannot end what is under way once they are being closed.
+ * Replaces undici's Agent and Pool, which open a second socket for a request that immediately follows another, reconnect
+ * for an aborted request, drop a pool while requests wait in it (so the next pool opens as many sockets again), and cannot
+ * abort requests once they are closing.
  */
 export class ConnectionPool {
   readonly #semaphore: Semaphore
@@ -26,9 +26,8 @@ export class ConnectionPool {
   }
 
   /**
-   * Sends a request as soon as a connection is free; `isFresh`, over one that no other request has used or will use.
-   * Call what it returns to cancel the request: then there is no result, unless there is one already. That returns
-   * whether the request may have been sent.
+   * Sends a request as soon as a connection is free or, if `isFresh`, over a connection of its own. The returned function
+   * cancels the request, and returns whether it may have been sent.
    */
   request(
     request: Dispatcher.DispatchOptions,
@@ -98,13 +97,13 @@ export class ConnectionPool {
     this.#semaphore.release()
   }
 
-  /** Closes a connection, whatever is under way over it. Another may be opened once it is closed. */
+  /** Closes a connection, with its requests in flight. Another may be opened once it is closed. */
   #discard(connection: Connection): void {
     this.#all.delete(connection)
     connection.destroy(() => this.#semaphore.release())
   }
 
-  /** Waits for what is under way. What waits for a connection fails. */
+  /** Waits for requests in flight. Requests that wait for a connection fail. */
   close(): Promise<unknown> {
     this.#isClosed = true
     return Promise.all(Array.from(this.#all, (connection) => connection.close()))

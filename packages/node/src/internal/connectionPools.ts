@@ -9,10 +9,10 @@ import { makeDirect } from "./dial.ts"
 import { type Options, resolve, type Settings } from "./settings.ts"
 import { makeThrough } from "./tunnel.ts"
 
-/** How long requests under way may still take when the layer is closed. */
+/** How long requests in flight may still take when the layer is closed. */
 const drainTimeout = Duration.seconds(1)
 
-/** The largest head of an answer, in bytes: Node's own limit, whatever its command line says. */
+/** The largest head of a response, in bytes: Node's default, whatever its command line says. */
 const maxHeaderSize = 16 * 1024
 
 /** The connections to every origin. */
@@ -49,7 +49,7 @@ export class ConnectionPools {
   )
 }
 
-/** The connections of a client, which are closed with the scope. */
+/** The connections of a client, closed with the scope. */
 export const make = (options: Options): Effect.Effect<ConnectionPools, BadRequest, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.map(resolve(options), (settings) => new ConnectionPools(settings)),
@@ -59,7 +59,7 @@ export const make = (options: Options): Effect.Effect<ConnectionPools, BadReques
         Effect.timeout(drainTimeout),
         Effect.ignore,
         Effect.zipRight(pools.destroy),
-        // Sockets live in real time, also where a test has replaced the clock.
+        // Sockets live in real time, even if a test has replaced the clock.
         Effect.withClock(Clock.make())
       )
   )

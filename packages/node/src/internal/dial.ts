@@ -2,18 +2,18 @@ import type { Socket } from "node:net"
 import type { buildConnector as BuildConnector } from "undici"
 import { buildConnector, errors } from "./undici.ts"
 
-/** Ends an attempt to connect. `onClosed` is called when its socket is closed. */
+/** Cancels connecting. `onClosed` is called when the socket is closed. */
 export type Abandon = (onClosed: () => void) => void
 
-/** Begins to connect to a target. A failure is reported when no socket is left of it. */
+/** Begins connecting to a target. A failure is reported once its sockets are closed. */
 export type Dial = (target: BuildConnector.Options, onEnd: BuildConnector.Callback) => Abandon
 
-/** `timeout` is in milliseconds; 0 is none. */
+/** `timeout` is in milliseconds; 0 means none. */
 export const makeConnector = (timeout: number) =>
-  // An explicit value, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment changes nothing.
+  // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment has no effect.
   buildConnector({ rejectUnauthorized: true, allowH2: false, timeout })
 
-/** A turn of the event loop later, so that the other side sees the end before it sees another connection. */
+/** Runs a turn of the event loop later, so that the peer sees the close before the next connection. */
 export const whenClosed = (socket: Socket, onClosed: () => void): void => {
   if (socket.closed) onClosed()
   else socket.once("close", () => setImmediate(onClosed))

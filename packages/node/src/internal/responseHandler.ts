@@ -11,7 +11,7 @@ interface Unsent extends Extract<Transport.Failure, { readonly _tag: "Unsent" }>
 
 interface Broken extends Extract<Transport.Failure, { readonly _tag: "Broken" }> {
   readonly cause: Error
-  /** A success, as far as it has come. */
+  /** The received part of a 2xx response. */
   readonly response: Transport.Response | undefined
 }
 
@@ -27,15 +27,15 @@ export const unsent = (cause: Error): Result =>
 const broken = (cause: Error, response: Transport.Response | undefined): Result =>
   Either.left({ _tag: "Broken", cause, headers: response?.headers, response })
 
-/** The result, unless the request was canceled, and whether the socket is good for another request. */
+/** The result, unless the request was canceled, and whether the socket can be reused. */
 type Settle = (result: Result | undefined, isReusable: boolean) => void
 
 type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]
 
-/** Of an answer that is no success, as much is kept as tells what happened. */
+/** The bytes kept of a response that is not 2xx. */
 const maxErrorBodySize = 64 * 1024
 
-/** Collects the answer to one request, in the form that undici reports to. It settles once. */
+/** Collects the response to one request, as a handler of undici. Settles once. */
 export class ResponseHandler implements Dispatcher.DispatchHandler {
   readonly #maxResponseSize: number
   readonly #settle: Settle
@@ -50,19 +50,19 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
     this.#settle = settle
   }
 
-  /** Gives the answer up, if it is not there yet. Returns whether the request may have been sent. */
+  /** Cancels the response, unless it is complete. Returns whether the request may have been sent. */
   cancel(): boolean {
     this.#end(undefined, false)
     return this.#isSent
   }
 
-  // undici calls it with a connection at hand, right before it writes the head.
+  // undici calls it once it has a connection, just before it writes the head.
   onRequestStart(): void {
     this.#isSent = true
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
-    // An interim answer (RFC 9110 section 15.2) comes before the final one, and is overwritten by it.
+    // The final response overwrites an interim one (RFC 9110 section 15.2).
     this.#status = status
     this.#headers = headers
   }
@@ -75,8 +75,8 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    // A request that follows at once then waits for a turn of the event loop, in which undici sees whether
-    // more has come over the socket than this answer.
+    // An immediate next request then waits for a turn of the event loop, in which undici sees whether the socket has
+    // received more than this response.
     setImmediate(() => this.#succeed(true))
   }
 
@@ -94,7 +94,7 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
     return this.#status >= 200 && this.#status < 300
   }
 
-  /** The response as far as it has come. */
+  /** The received part of the response. */
   get #response(): Transport.Response {
     return { status: this.#status, headers: this.#headers, body: this.#body.bytes }
   }
@@ -105,14 +105,14 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
 
   #fail(cause: Error): void {
     if (this.#status >= 200 && !this.#isSuccess) {
-      // The status has said what happened, whatever became of the rest.
+      // The status is enough to report the error.
       this.#succeed(false)
     } else {
       this.#end(broken(cause, this.#isSuccess ? this.#response : undefined), false)
     }
   }
 
-  // Giving up halfway closes the socket, which ends in another call from it.
+  // Canceling halfway closes the socket, which calls this again.
   #end(result: Result | undefined, isReusable: boolean): void {
     if (this.#isSettled) return
     this.#isSettled = true

@@ -3,19 +3,22 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 
+/**
+ * Limits of sockets and responses, and the proxy.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
-  /** How many sockets, at least 1, may be open to the server at once; more requests wait. Default: 64. */
+  /** The most open sockets, at least 1; further requests wait. Default: 64. */
   readonly connections?: number | undefined
-  /** How long connecting may take, the tunnel and TLS included. Default: 5 seconds. */
+  /** Limits connecting, including TLS and a proxy's tunnel. Default: 5 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
-  /** How long an idle socket is kept for the next request: finite, and more than 0. Default: 4 seconds. */
+  /** How long an idle socket stays open: finite, and above 0. Default: 4 seconds. */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
-  /** The largest body, in bytes, that a success may have. Default: 1 MiB. */
+  /** The largest body of a 2xx response, in bytes. Default: 1 MiB. */
   readonly maxResponseSize?: number | undefined
-  /**
-   * The proxy to tunnel through (HTTP CONNECT), with its user and password in the URL if it wants any.
-   * Default: none, whatever `HTTPS_PROXY` says.
-   */
+  /** A proxy to tunnel through (HTTP CONNECT), with its user and password. Default: none; `HTTPS_PROXY` is ignored. */
   readonly proxy?: URL | undefined
 }
 
@@ -40,7 +43,7 @@ const canBeDecoded = (text: string): boolean => {
 
 const isPositive = (value: number): boolean => value > 0 && value < Number.POSITIVE_INFINITY
 
-/** What undici would refuse with the first request, or take for no limit. */
+/** Rejects options that undici would reject only at the first request, or interpret as no limit. */
 const validate = (settings: Settings): ReadonlyArray<Issue> => {
   const { connectTimeout, connections, keepAliveTimeout, maxResponseSize, proxy } = settings
   const checks = {

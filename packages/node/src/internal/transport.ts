@@ -1,7 +1,7 @@
 import type { Transport } from "@effect-pleo/core/Transport"
 import type { ConnectionPools } from "./connectionPools.ts"
 
-/** The connections as a transport: what `NodeHttpClient` is, without what every `HttpClient` can do besides. */
+/** The connections as a transport. */
 export const make =
   (pools: ConnectionPools): Transport =>
   (method, { origin, pathname, search }) => {

@@ -1,5 +1,5 @@
-// The tunnel of a proxy (RFC 9110 section 9.3.6). undici's ProxyAgent is not used: it dials without end when a proxy
-// closes the connection, does not say whether a proxy refused, and leaves what it dials alone when it is destroyed.
+// The tunnel of a proxy (RFC 9110 section 9.3.6). Replaces undici's ProxyAgent, which redials endlessly when a proxy closes
+// the connection, does not report whether a proxy refused, and does not close connecting sockets when it is destroyed.
 import * as Http from "node:http"
 import type { Socket } from "node:net"
 import type { buildConnector as BuildConnector } from "undici"
@@ -25,7 +25,7 @@ const toProxy = ({ host, hostname, password, port, protocol, username }: URL): P
   }
 }
 
-/** What a timer can count, in milliseconds: with more it would go off at once. */
+/** The longest delay of a timer, in milliseconds. A longer one would fire immediately. */
 const maxDelay = 2 ** 31 - 1
 
 /** One attempt: dialing the proxy, CONNECT, and TLS with the target. It ends once. */
@@ -52,7 +52,7 @@ class Tunnel {
       Math.min(timeout, maxDelay)
     )
     this.#socket = makeConnector(0)(address, (cause, socket) => {
-      // With a code of its own, a refused certificate of the proxy would make undici dial again.
+      // With a code, a rejected certificate of the proxy would make undici redial.
       if (cause) this.#end(new ConnectionError("the proxy could not be reached", { cause }), null)
       else this.#requestTunnel(socket)
     })
@@ -85,19 +85,19 @@ class Tunnel {
           null
         )
     })
-    // No cause: the error of a parser holds what the proxy sent.
+    // No cause, since a parser's error contains the bytes of the proxy.
     request.on("error", ({ code }: NodeJS.ErrnoException) =>
-      this.#end(new ConnectionError("the proxy did not answer with a tunnel", { code }), null)
+      this.#end(new ConnectionError("the proxy opened no tunnel", { code }), null)
     )
     request.end()
   }
 
-  /** `head` is what came over the tunnel already. */
+  /** `head` has the first bytes of the tunnel. */
   #enter(head: Buffer): void {
     const socket = this.#socket
     if (this.#target.protocol !== "https:") {
       this.#end(null, socket)
-      // Not before undici has written its request: it would close the socket, and dial again.
+      // Only after undici has written its request: earlier, it would close the socket and redial.
       if (head.length > 0) socket.unshift(head)
       return
     }
@@ -129,7 +129,7 @@ class Tunnel {
   }
 }
 
-/** Dials through a tunnel of a proxy. The timeout, in milliseconds, is for all of it. */
+/** Dials through a proxy's tunnel. The timeout, in milliseconds, limits all steps together. */
 export const makeThrough = (proxy: URL, timeout: number): Dial => {
   const to = toProxy(proxy)
   return (target, onEnd) => {

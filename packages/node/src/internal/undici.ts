@@ -1,5 +1,4 @@
-// undici's index loads all that it can do, and replaces the dispatcher of Node's own fetch. These are the modules
-// of which it makes its index.
+// Modules behind undici's index, which itself loads everything, and replaces the dispatcher of Node's own fetch.
 import type { Socket } from "node:net"
 import type * as Undici from "undici"
 import buildConnectorModule from "undici/lib/core/connect.js"
@@ -8,7 +7,7 @@ import ClientModule from "undici/lib/dispatcher/client.js"
 
 export const Client: typeof Undici.Client = ClientModule
 
-// The types leave out what a connector returns.
+// The types omit the result of a connector.
 type BuildConnector = (
   options: Undici.buildConnector.BuildOptions
 ) => (...parameters: Parameters<Undici.buildConnector.connector>) => Socket

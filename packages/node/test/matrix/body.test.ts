@@ -33,7 +33,7 @@ const installation = { ...RawServer.installation, metadata: { note: metadataCana
 
 const json = (fields: object = {}) => JSON.stringify({ ...installation, ...fields })
 
-describe("what is not JSON", () => {
+describe("a body that is not JSON", () => {
   fails(
     "36 a proxy's page with a 200 is no installation, and is quoted without the credential",
     quoting(200, { "content-type": "text/html" }),
@@ -87,7 +87,7 @@ describe("what is not JSON", () => {
     )
 })
 
-describe("what is too large", () => {
+describe("a body that is too large", () => {
   /** The most memory that this process takes while an effect runs, over what it takes before. */
   const growthDuring = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     Effect.suspend(() => {

@@ -64,7 +64,7 @@ describe("answers that are not HTTP", () => {
   )
 })
 
-describe("answers that nobody asked for", () => {
+describe("unsolicited responses", () => {
   const numbered = (number: number) =>
     RawServer.respond(200, {}, JSON.stringify({ ...RawServer.installation, metadata: { number } }))
 

@@ -124,7 +124,7 @@ for (const transport of ["node", "fetch"] as const)
       }
       for (const [name, fault] of Object.entries(faults))
         it.scopedLive(
-          `67 is not sent again when it ${name}: the customer has to authorise the app anew`,
+          `67 is not sent again when it ${name}: the customer has to authorize the app again`,
           () =>
             Effect.gen(function* () {
               const { another, authorizeAgain, refreshes, sandbox, updates } = yield* setUp({ storedFor: 0 })
@@ -134,7 +134,7 @@ for (const transport of ["node", "fetch"] as const)
                 const error = yield* Effect.flip(update(request))
                 expect(error).toBeInstanceOf(Unauthorized)
                 expect(reasonOf(error)).toBe("ReauthorizationRequired")
-                expect(error.message).toContain("the refresh token was sent and no answer came")
+                expect(error.message).toContain("the refresh token was sent, but no response arrived")
               }
               expect(yield* Effect.flip((yield* another())(request))).toBeInstanceOf(Unauthorized)
               expect((yield* refreshes).length).toBe(1)

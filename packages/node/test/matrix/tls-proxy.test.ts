@@ -323,7 +323,7 @@ describe("proxies", () => {
       overNodeAndClient
     )
 
-  it.scopedLive("19 a proxy that answers with something else than HTTP is quoted nowhere", () =>
+  it.scopedLive("19 a proxy that does not respond with HTTP is quoted nowhere", () =>
     Effect.gen(function* () {
       const canary = "canary-of-the-garbage"
       const proxy = yield* ConnectProxy.make(ConnectProxy.refuse(`SSH-2.0-${canary}\r\n`))
@@ -379,7 +379,7 @@ describe("proxies", () => {
     })
   )
 
-  it.scopedLive("19 what comes with the proxy's answer is not lost", () =>
+  it.scopedLive("19 bytes that arrive with the proxy's response are not lost", () =>
     Effect.gen(function* () {
       const proxy = yield* ConnectProxy.make((socket) => {
         socket.write(`HTTP/1.1 200 OK\r\n\r\n${RawServer.updated}`)

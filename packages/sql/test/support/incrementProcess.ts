@@ -3,7 +3,6 @@
 import { once } from "node:events"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Ended } from "@effect-pleo/core/Authorization"
 import { TokenStore } from "@effect-pleo/core/TokenStore"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,7 +26,7 @@ const program = Effect.gen(function* () {
       onNone: () => 0,
       onSome: ({ generation }) => generation
     })
-    if (yield* store.save("key", before, Ended.make({ reason: "Lost", lease: `${NAME} ${before + 1}` })))
+    if (yield* store.save("key", before, { _tag: "Ended", reason: "Lost", lease: `${NAME} ${before + 1}` }))
       stored.push(before + 1)
   }
   console.log(JSON.stringify(stored))

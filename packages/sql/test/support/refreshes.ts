@@ -54,10 +54,10 @@ interface Death {
   readonly left: Authorization["_tag"]
   /** The requests to the token endpoint that the process made which died. */
   readonly before: ReadonlyArray<string>
-  readonly after: "it refreshes" | "the customer has to authorise the app anew" | "it has the new tokens"
+  readonly after: "it refreshes" | "the customer has to authorize the app again" | "it has the new tokens"
 }
 
-const lost = "the customer has to authorise the app anew"
+const lost = "the customer has to authorize the app again"
 
 const deaths: ReadonlyArray<Death> = [
   { when: "before the lease is stored", at: "leasing", left: "Active", before: [], after: "it refreshes" },

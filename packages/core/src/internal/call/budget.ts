@@ -1,9 +1,9 @@
 import { LinkedList, type Node } from "../linkedList.ts"
 
-/** Counts tenths: a retry costs 1, a first attempt earns a tenth, and at most 10 are saved. It starts full. */
+/** A retry costs 1, a first attempt earns 0.1, and the balance is at most 10, where it starts. Counted in tenths. */
 class RetryBudget {
   #tenths = 100
-  /** Among those that are not full. */
+  /** Its place among the budgets that are not full. */
   place: Node<string> | undefined
 
   get isFull(): boolean {
@@ -23,16 +23,16 @@ class RetryBudget {
   }
 }
 
-// More have no budget at once that is not full, since together they have that of the client.
+// A bound on memory. The shared budget limits how many can be below their maximum anyway.
 const maxBudgets = 10_000
 
 /**
- * Budgets that keep retries from multiplying an outage. Each installation has one, so that one which fails for ever
- * does not spend the retries of the others; and all share one, since an outage is one of all.
+ * Budgets that keep retries from multiplying an outage. Each installation has one, so one failing installation cannot
+ * spend the others' retries. All share another, for an outage of all.
  */
 export class RetryBudgets {
   readonly #shared = new RetryBudget()
-  /** Those that are not full, the one that was first spent from first. */
+  /** Budgets that are not full, in the order of their first withdrawal. */
   readonly #own = new Map<string, RetryBudget>()
   readonly #spent = new LinkedList<string>()
 
@@ -44,7 +44,7 @@ export class RetryBudgets {
     if (own.isFull) this.#forget(installation, own)
   }
 
-  /** Whether one more retry can be afforded; if so, it is paid for. */
+  /** Withdraws a retry. `false` if the budget is exhausted. */
   withdraw(installation: string): boolean {
     const own = this.#own.get(installation) ?? new RetryBudget()
     if (!own.canAffordOne || !this.#shared.canAffordOne) return false

@@ -1,12 +1,11 @@
-// The way of an update: what is sent, in its turn, with which credential, and what the response means.
+// One update: encode it, take a turn in the queue, resolve the credential, send, interpret the response.
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type { Span } from "effect/Tracer"
-import type { Installation } from "../../Installation.ts"
+import type { Installation, SchemaDrift } from "../../Installation.ts"
 import { Infrastructure, type InstallationError } from "../../InstallationError.ts"
 import { InstallationService } from "../../InstallationService.ts"
-import type { OnDrift } from "../../SchemaDrift.ts"
 import * as Codec from "../contract/codec.ts"
 import { Drift } from "../contract/drift.ts"
 import * as operations from "../contract/operations.ts"
@@ -47,7 +46,7 @@ export class Call implements Attempt, SessionCall, Waiting {
 
   constructor(queue: UpdateQueue, deadline: Deadline.Deadline, begin: () => Update) {
     this.deadline = deadline
-    // First: what ends as this begins may be all that keeps the queue.
+    // First, since the ending of another attempt may release the queue.
     this.#place = queue.enter(this)
     try {
       this.#update = begin()
@@ -62,7 +61,7 @@ export class Call implements Attempt, SessionCall, Waiting {
     return this.#update.observer
   }
 
-  /** Goes on with `begin` when its turn has come. Interrupted before that, it sends nothing. */
+  /** Continues with `begin` in its turn. Interrupted before that, it sends nothing. */
   inTurn<A>(begin: () => Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
     const { queue } = this.#update
     const go = () => {
@@ -72,7 +71,7 @@ export class Call implements Attempt, SessionCall, Waiting {
     if (queue.hasTurn(this.#place)) return go()
     const turn = Deadline.callback<void, never>(this.deadline, (resume) => {
       this.onTurn = () => resume(Effect.void)
-      // The fiber may have yielded since it looked.
+      // The fiber may have yielded since the check.
       if (queue.hasTurn(this.#place)) this.onTurn()
       return () => {}
     })
@@ -82,14 +81,14 @@ export class Call implements Attempt, SessionCall, Waiting {
     )
   }
 
-  /** Waits for a token, before anything is sent. */
+  /** Waits for a token before sending. */
   token<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
     this.isSent = false
     const { span } = this.observer
     return this.#until(span === undefined ? self : Effect.withParentSpan(self, span), "AccessToken")
   }
 
-  /** Sends: the update may be applied although this is interrupted. */
+  /** Sends. From here, an interrupted update may be applied. */
   sending<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
     this.isSent = true
     return this.#until(self)
@@ -109,7 +108,7 @@ export class Call implements Attempt, SessionCall, Waiting {
     return timedOut(phase ?? (this.isSent ? undefined : "Connection"))
   }
 
-  /** Leaves the queue, and tells what came of it. */
+  /** Leaves the queue, and reports the result. */
   end<A>(exit: Exit.Exit<A, InstallationError>): Effect.Effect<A, InstallationError> {
     const { observer, queue } = this.#update
     const mayHaveBeenApplied =
@@ -118,7 +117,7 @@ export class Call implements Attempt, SessionCall, Waiting {
       if (this.isSent && mayHaveBeenApplied) queue.mayHaveApplied(this.#update)
       queue.leave(this.#place)
     }
-    // A request that winds up keeps its place: the next one would overtake it.
+    // A request that is still ending keeps its place, so that the next one cannot overtake it.
     if (this.#windingUp === undefined) leave()
     else this.#windingUp.addObserver(leave)
     const log = observer.received(exit)
@@ -127,7 +126,7 @@ export class Call implements Attempt, SessionCall, Waiting {
   }
 }
 
-/** The order and the retry budgets of the updates of one client, by the installation. */
+/** The queues and retry budgets of one client, by installation. */
 export class Updates {
   readonly #queues = new Map<string, UpdateQueue>()
   readonly #budgets = new RetryBudgets()
@@ -140,7 +139,7 @@ export class Updates {
     return queue
   }
 
-  /** Makes one attempt: of the update that the scope has in hand, or of a new one. */
+  /** Makes one attempt, at the scope's update or at a new one. */
   attempt<A>(
     context: CallContext,
     installation: string,
@@ -148,7 +147,7 @@ export class Updates {
     send: (call: Call) => Effect.Effect<A, InstallationError>
   ): Effect.Effect<A, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
-      // In one step, so that the number and the place in the queue agree.
+      // Synchronous, so that the number and the place in the queue agree.
       const { scope } = context
       const queue = this.#queueOf(installation)
       const make = () => {
@@ -168,11 +167,11 @@ export class Updates {
   }
 }
 
-/** What a service needs besides a sender. */
+/** The options of a service, resolved. */
 export interface Settings {
   readonly baseUrl: string
   readonly credentials: Credentials
-  readonly onDrift: OnDrift | undefined
+  readonly onDrift: ((drift: SchemaDrift) => Effect.Effect<void>) | undefined
 }
 
 /** An `InstallationService` over a sender. */

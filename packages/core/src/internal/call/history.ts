@@ -1,10 +1,10 @@
 import * as Duration from "effect/Duration"
 import { isInstallationError } from "../../InstallationError.ts"
 
-/** What came before an attempt. */
+/** The attempts before the current one. */
 export interface History {
   readonly retries: number
-  /** More than the retries where one policy is inside another. */
+  /** More than `retries` if policies are nested. */
   readonly attempts: number
   /** Milliseconds. */
   readonly waited: number
@@ -13,7 +13,7 @@ export interface History {
 
 export const noHistory: History = { retries: 0, attempts: 0, waited: 0, mayHaveBeenApplied: false }
 
-/** What comes before the attempt that follows `error` after `delay` milliseconds. */
+/** The history of the attempt that follows `error` after `delay` milliseconds. */
 export const nextHistory = (history: History, error: unknown, delay: number): History => {
   const failure = isInstallationError(error) ? error : undefined
   const { attempts = 1, waited = Duration.zero } = failure?.retried ?? {}
@@ -25,7 +25,7 @@ export const nextHistory = (history: History, error: unknown, delay: number): Hi
   }
 }
 
-/** The error of the last attempt, which tells of those before it. */
+/** Adds the history to the error of the last attempt. */
 export const withHistory = <E>(error: E, history: History): E => {
   if (history.retries === 0 || !isInstallationError(error)) return error
   const { attempts, mayHaveBeenApplied, waited } = nextHistory(history, error, 0)

@@ -1,4 +1,4 @@
-// The order of the updates of one installation.
+// Orders the updates of one installation.
 import * as Exit from "effect/Exit"
 import { LinkedList, type Node } from "../linkedList.ts"
 import type { Observer } from "../telemetry/observer.ts"
@@ -18,13 +18,13 @@ export class Update {
     this.observer = observer
   }
 
-  /** Keeps it for further attempts. */
+  /** Keeps the update for further attempts. */
   hold(): void {
     this.#holders += 1
     this.queue.hold()
   }
 
-  /** There are no further attempts: because of `exit`, if that is a failure. */
+  /** Ends the attempts, because of `exit` if it is a failure. */
   release(exit?: Exit.Exit<unknown, unknown>): void {
     this.#holders -= 1
     this.queue.release()
@@ -52,14 +52,14 @@ export class Update {
   }
 }
 
-/** An attempt in its place. */
+/** An attempt's place in the queue. */
 export interface Waiting {
   onTurn: () => void
 }
 
 /**
- * The updates of one installation: one at a time, first come, first served, and none is tried again once a newer one
- * may have been applied.
+ * Runs the updates of one installation one at a time, in order. An update is not retried once a newer one may have been
+ * applied.
  */
 export class UpdateQueue {
   readonly #attempts = new LinkedList<Waiting>()
@@ -67,7 +67,7 @@ export class UpdateQueue {
   #issued = 0
   /** The number of the newest update that Pleo may have applied. */
   #newest = 0
-  /** How many updates may be tried again. */
+  /** The number of updates that may be retried. */
   #held = 0
 
   constructor(onEmpty: () => void) {

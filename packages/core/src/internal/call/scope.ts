@@ -1,5 +1,5 @@
-// What surrounds an operation: the credentials that `Credentials.use` chose, and the scope that `RetryPolicy` opened.
-// An operation reads both once, when it starts.
+// The surroundings of an operation: the credentials of `Credentials.use`, and the scope of `RetryPolicy`. An operation
+// reads both once, when it starts.
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,19 +11,19 @@ import type { Deadline } from "../http/deadline.ts"
 import { monotonic } from "../http/deadline.ts"
 import type { Update, UpdateQueue } from "./queue.ts"
 
-/** Pays for a retry out of the budget of the client that failed. `false`: it cannot be afforded. */
+/** Takes a retry from the budget of the failed client. `false` if the budget is exhausted. */
 type Withdraw = () => boolean
 
-/** The update that a scope has begun in one queue. */
+/** The update of a scope in one queue. */
 interface Held {
-  /** Absent once a second one has begun there: then each attempt's updates are new. */
+  /** Absent once a second one has begun: then each attempt's updates are new. */
   update: Update | undefined
   attempt: number
 }
 
 /**
- * What a policy shares with the clients inside of it: until when their updates may take, and which update an attempt
- * continues. A scope inside of another one asks that one, too.
+ * Shared by a policy and the clients inside it: deadlines, and the update that an attempt continues. A nested scope
+ * consults its parent too.
  */
 export class Scope {
   readonly #parent: Scope | undefined
@@ -35,21 +35,21 @@ export class Scope {
   readonly #failures = new Map<unknown, Withdraw>()
   #lastFailure: Withdraw | undefined
 
-  /** `endsAt` is a time of `monotonic`. A scope that only bounds updates begins none. */
+  /** `endsAt` is a time of `monotonic`. A scope of `timeout` has no update. */
   constructor(parent: Scope | undefined, endsAt: number, bounds: boolean) {
     this.#parent = parent
     this.#endsAt = this.#attemptEndsAt = Math.min(endsAt, parent?.attemptEndsAt ?? endsAt)
     this.#held = bounds ? undefined : new Map()
   }
 
-  /** The innermost scope that is open: a fiber that was forked inside of a scope may outlive it. */
+  /** The innermost open scope: a fiber forked in a scope may outlive it. */
   static current(context: Context.Context<never>): Scope | undefined {
     let scope = Context.get(context, Current)
     while (scope !== undefined && !scope.#isOpen) scope = scope.#parent
     return scope
   }
 
-  /** When all attempts have to end, and when the updates of this one do. */
+  /** The deadlines of all attempts, and of the current one. */
   get endsAt(): number {
     return this.#endsAt
   }
@@ -65,7 +65,7 @@ export class Scope {
     this.#lastFailure = undefined
   }
 
-  /** The update of the attempt before that goes on in this one, or else a new one. */
+  /** The update of the previous attempt, or a new one. */
   begin(queue: UpdateQueue, make: () => Update): Update {
     const held = this.#held?.get(queue)
     if (held?.update?.canContinue && held.attempt < this.#attempt) {
@@ -85,14 +85,14 @@ export class Scope {
     return update
   }
 
-  /** An update inside failed: a retry because of this error is paid for by `withdraw`. */
+  /** Records the failure of an update, and how to withdraw a retry because of it. */
   failed(error: unknown, withdraw: Withdraw): void {
     this.#failures.set(error, withdraw)
     this.#lastFailure = withdraw
     this.#parent?.failed(error, withdraw)
   }
 
-  /** The last failure pays where the error was made anew on its way. */
+  /** For an error that was replaced on its way, uses the last failure. */
   #payerOf(error: unknown): Withdraw | undefined {
     return this.#failures.get(error) ?? this.#lastFailure
   }
@@ -101,7 +101,7 @@ export class Scope {
     return this.#payerOf(error)?.() ?? true
   }
 
-  /** All attempts failed with `error`, of which the last one failed with `cause`. */
+  /** Ends all attempts with `error`, after the last one failed with `cause`. */
   fail<E>(error: E, cause: unknown): E {
     const withdraw = this.#payerOf(cause)
     if (withdraw !== undefined) this.#parent?.failed(error, withdraw)
@@ -124,7 +124,7 @@ class Chosen extends Context.Reference<Chosen>()("@effect-pleo/core/Credentials"
   defaultValue: (): Credentials | undefined => undefined
 }) {}
 
-/** What surrounds an operation. */
+/** The surroundings of an operation. */
 export interface CallContext {
   readonly fiber: RuntimeFiber<unknown, unknown>
   readonly clock: Clock.Clock
@@ -132,7 +132,7 @@ export interface CallContext {
   readonly scope: Scope | undefined
 }
 
-/** Begins an operation with what surrounds it. */
+/** Begins an operation with its surroundings. */
 export const withCallContext = <A, E, R>(
   begin: (context: CallContext) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
@@ -146,7 +146,7 @@ export const withCallContext = <A, E, R>(
     })
   })
 
-/** Until when an update may take that begins here. */
+/** The deadline of an update that begins here. */
 export const deadlineOf = ({ clock, scope }: CallContext): Deadline => ({
   clock,
   at: scope?.attemptEndsAt ?? Number.POSITIVE_INFINITY
@@ -157,7 +157,7 @@ export const withCredentials = <A, E, R>(
   credentials: Credentials
 ): Effect.Effect<A, E, R> => Effect.provideService(self, Chosen, credentials)
 
-/** Opens a scope of so many milliseconds around an effect. */
+/** Opens a scope around an effect, for `millis` milliseconds. */
 export const withScope = <A, E, R>(
   millis: number,
   bounds: boolean,
@@ -166,7 +166,7 @@ export const withScope = <A, E, R>(
   withCallContext(({ clock, fiber, scope: parent }) => {
     const scope = new Scope(parent, monotonic(clock) + millis, bounds)
     const { currentContext } = fiber
-    // `Effect.provideService` and `Effect.onExit` in one: each costs as much as a part of an update.
+    // `Effect.provideService` and `Effect.onExit` in one, for speed.
     return Effect.acquireUseRelease(
       FiberRef.set(FiberRef.currentContext, Context.add(currentContext, Current, scope)),
       () => self(scope, clock),

@@ -6,11 +6,11 @@ import { BadRequest, type Issue } from "../../InstallationError.ts"
 import { fromParseIssue } from "./issues.ts"
 import type { Operation } from "./operations.ts"
 
-/** JSON text out of a request, and a response out of JSON. */
+/** Encodes requests, and decodes responses. */
 export interface Codec {
-  /** A request that the contract does not know is refused, never sent in part. */
+  /** Rejects fields that the contract does not know. */
   readonly encode: (request: unknown) => Either.Either<string, BadRequest>
-  /** `body` is what `JSON.parse` made of a response. */
+  /** `body` is parsed JSON. */
   readonly decode: (body: unknown) => Either.Either<Installation, ReadonlyArray<Issue>>
 }
 
@@ -25,7 +25,7 @@ const toIssues = (error: ParseResult.ParseError) => fromParseIssue(error.issue)
 
 const refuse = (issues: ReadonlyArray<Issue>) => new BadRequest({ issues })
 
-/** Without an errorCode that is `null`: many servers say so that there is none. */
+/** Drops an errorCode of `null`, with which many servers say that there is none. */
 const withoutNullErrorCode = (body: unknown): unknown => {
   if (typeof body !== "object" || body === null || !("errorCode" in body) || body.errorCode !== null)
     return body
@@ -33,7 +33,7 @@ const withoutNullErrorCode = (body: unknown): unknown => {
   return others
 }
 
-/** The codec of an operation. Make it once: that costs far more than to run it. */
+/** The codec of an operation. Creating it costs far more than running it. */
 export const make = ({ request, response }: Operation): Codec => {
   const encode = Schema.encodeUnknownEither(request, { errors: "all", onExcessProperty: "error" })
   const decode = Schema.decodeUnknownEither(response, { errors: "all" })

@@ -1,8 +1,12 @@
 import * as Effect from "effect/Effect"
-import { type Installation, InstallationErrorCode, InstallationStatus } from "../../Installation.ts"
-import * as InstallationMetric from "../../InstallationMetric.ts"
-import type { OnDrift, SchemaDrift } from "../../SchemaDrift.ts"
+import {
+  type Installation,
+  InstallationErrorCode,
+  InstallationStatus,
+  type SchemaDrift
+} from "../../Installation.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
+import * as metrics from "../telemetry/metrics.ts"
 import type { Operation } from "./operations.ts"
 
 const statuses: ReadonlySet<string> = new Set(InstallationStatus.literals)
@@ -13,7 +17,9 @@ const kinds = new MetricLabels.Cache()
 const maxLength = 128
 const maxReported = 64
 
-/** What the responses to one operation held that this version does not know. */
+type OnDrift = (drift: SchemaDrift) => Effect.Effect<void>
+
+/** Reports the contents of responses that this version does not know. */
 export class Drift {
   readonly #fields: ReadonlySet<string>
   readonly #onDrift: OnDrift | undefined
@@ -24,7 +30,7 @@ export class Drift {
     this.#onDrift = onDrift
   }
 
-  /** Counts what a decoded response holds beyond the contract, and reports what is new. */
+  /** Counts the unknown contents of a decoded response, and reports those not seen before. */
   note(
     { errorCode, status }: Installation,
     body: unknown,
@@ -39,7 +45,7 @@ export class Drift {
       if (!this.#fields.has(name) && found.length < maxReported) found.push({ kind: "field", name })
     for (const { kind } of found)
       MetricLabels.update(
-        InstallationMetric.drift,
+        metrics.drift,
         1,
         MetricLabels.add(
           labels,

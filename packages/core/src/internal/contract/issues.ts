@@ -4,7 +4,7 @@ import type { Issue } from "../../InstallationError.ts"
 
 const isAbsent = (ast: AST.AST): boolean => AST.isUndefinedKeyword(ast)
 
-/** What a schema expects, in the words of JSON. */
+/** Describes what a schema expects, in JSON's terms. */
 const describe = (ast: AST.AST): string => {
   const title = ast.annotations[AST.TitleAnnotationId]
   if (typeof title === "string") return title
@@ -17,8 +17,7 @@ const describe = (ast: AST.AST): string => {
 }
 
 /**
- * Where a value is wrong and what was expected there. The library's own formatters print the value itself,
- * which may be a customer's.
+ * The paths and expectations of a parse error. Effect's own formatters print the value, which may be confidential.
  */
 export const fromParseIssue = (
   issue: ParseResult.ParseIssue,
@@ -37,7 +36,7 @@ export const fromParseIssue = (
     case "Composite": {
       const issues = [issue.issues].flat()
       if (!AST.isUnion(issue.ast)) return issues.flatMap((inner) => fromParseIssue(inner, path))
-      // One for each member of the union: that the value is there is none of its faults.
+      // One per member of the union. That the value is present is not an issue.
       const [first, ...others] = issues.filter((inner) => inner._tag !== "Type" || !isAbsent(inner.ast))
       if (first !== undefined && others.length === 0) return fromParseIssue(first, path)
       break

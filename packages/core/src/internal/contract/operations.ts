@@ -1,4 +1,4 @@
-// The operations of the API: the client, `AppMarketplaceApi`, spans and drift all read these rows.
+// The operations of the API, for the client, `AppMarketplaceApi`, spans, and drift.
 import { Installation } from "../../Installation.ts"
 import { UpdateInstallation } from "../../UpdateInstallation.ts"
 
@@ -16,5 +16,5 @@ export type Operation = typeof updateInstallation
 
 export const contentType = "application/json;charset=UTF-8"
 
-/** Without the charset, which RFC 9110 gives no meaning in a field that names what is accepted. */
+/** Without the charset, which has no meaning in `Accept` (RFC 9110). */
 export const accept = "application/json"

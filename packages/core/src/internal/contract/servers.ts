@@ -5,6 +5,9 @@ export const servers = {
   staging: "https://external.staging.pleo.io"
 } as const
 
+/** The name or the URL of a server. */
+export type Server = keyof typeof servers | (string & {}) | URL
+
 export const tokenEndpoints = {
   production: "https://auth.pleo.io/oauth/token",
   staging: "https://auth.staging.pleo.io/oauth/token"
@@ -21,7 +24,7 @@ const parse = (server: string | URL, named: Readonly<Record<string, string>>): U
   }
 }
 
-/** A URL that credentials may be sent to, by its name or as it is; or what is wrong with it. */
+/** The URL of a named or given server if credentials may be sent there, or why not. */
 export const checkUrl = (
   server: string | URL,
   named: Readonly<Record<string, string>>
@@ -35,6 +38,6 @@ export const checkUrl = (
   return Either.right(url)
 }
 
-/** The base URL of a server, without a slash at its end, or what is wrong with it. */
+/** The base URL of a server, without a trailing slash, or why it is invalid. */
 export const baseUrl = (server: string | URL): Either.Either<string, string> =>
   Either.map(checkUrl(server, servers), (url) => url.origin + url.pathname.replace(/\/+$/, ""))

@@ -24,7 +24,7 @@ const encoded = ({ scheme, secret }: Secrets): string =>
 /** The value of the `Authorization` header. */
 export const authorizationOf = (secrets: Secrets): string => `${secrets.scheme} ${encoded(secrets)}`
 
-/** Every form in which a response could quote the secret. Base64 may be quoted without its padding. */
+/** Every form in which a response could quote the secret. Base64 may lack its padding. */
 export const formsOf = (secrets: Secrets): ReadonlyArray<string> => [
   encoded(secrets),
   encoded(secrets).replace(/=+$/, ""),
@@ -34,13 +34,13 @@ export const formsOf = (secrets: Secrets): ReadonlyArray<string> => [
 /** An attempt that may have to wait for tokens. */
 export interface SessionCall {
   readonly deadline: Deadline
-  /** Waits, before anything is sent, until the deadline at the latest. */
+  /** Waits before sending, until the deadline at the latest. */
   readonly token: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
 }
 
-/** The tokens of one customer, which are refreshed as they expire. */
+/** The tokens of one customer, refreshed as they expire. */
 export interface Session {
-  /** The same for as long as it is the same customer, whatever tokens it has. */
+  /** Identifies the customer, whatever its tokens. */
   readonly identity: string
   /** Makes one attempt, in which `send` sends one request. */
   readonly attempt: <A>(
@@ -62,10 +62,10 @@ export type Variant =
 
 export const make = (variant: Variant): Credentials => ({ [TypeId]: variant })
 
-// Visible ASCII (RFC 9110 section 5.5). Anything else would be altered, or split the header, on its way.
+// Visible ASCII (RFC 9110 section 5.5). Other characters could be altered in transit, or split the header.
 const visibleAscii = /^[\x21-\x7e]+$/
 
-/** Why a header cannot carry a secret, if it cannot. */
+/** Why a secret is invalid in a header, or `undefined`. */
 export const validateSecret = (secret: string): string | undefined => {
   if (secret === "") return "is empty"
   return visibleAscii.test(secret) ? undefined : "cannot be sent in a header: expected visible ASCII"

@@ -2,7 +2,7 @@ import type * as Clock from "effect/Clock"
 import { Unauthorized } from "../../InstallationError.ts"
 import { type Credentials, type Secrets, type Session, TypeId } from "./credentials.ts"
 
-/** The credential of a call: its own, or else that of its layer. */
+/** The credential of a call, or else of its layer. */
 export const resolveCredentials = (
   layer: Credentials,
   chosen: Credentials | undefined,

@@ -1,5 +1,5 @@
-// Deadlines are kept by those who wait, each with one timer, and never by racing fibers: so they hold in finalizers,
-// which cannot be interrupted, and cost little.
+// Deadlines by one timer each, rather than by racing fibers: so they hold in finalizers, which cannot be interrupted, and
+// cost little.
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 
-/** Milliseconds on a clock that is never set. */
+/** Milliseconds on a monotonic clock. */
 export const monotonic = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
 export interface Deadline {
@@ -20,13 +20,13 @@ export interface Deadline {
 export const hasPassed = ({ at, clock }: Deadline): boolean =>
   at !== Number.POSITIVE_INFINITY && monotonic(clock) >= at
 
-/** The clock that the timers of the platform keep. A test puts another in its place. */
+/** The clock of the platform's timers. A test may replace it. */
 const liveClock = Context.get(DefaultServices.liveServices, Clock.Clock)
 
-// The platform's timers take a longer one for none.
+// The platform's timers fire immediately for a longer one.
 const maxTimer = 2 ** 31 - 1
 
-/** Calls `onLate` at a deadline, unless the returned function is called before. */
+/** Calls `onLate` at a deadline, unless the returned function cancels it first. */
 const start = ({ at, clock }: Deadline, onLate: () => void): (() => void) => {
   if (at === Number.POSITIVE_INFINITY) return () => {}
   if (clock !== liveClock) {
@@ -37,8 +37,8 @@ const start = ({ at, clock }: Deadline, onLate: () => void): (() => void) => {
   let isLast = false
   const wait = () => {
     const left = at - monotonic(clock)
-    // A process that was suspended finds its timers due before it reads what has arrived meanwhile: one more turn of
-    // the event loop lets that count.
+    // In a process that was suspended, timers fire before the data that arrived meanwhile is read. One more turn of the
+    // event loop lets it count.
     isLast = left <= 1
     return setTimeout(onTimer, Math.min(Math.max(0, left - 1), maxTimer))
   }
@@ -53,11 +53,11 @@ const start = ({ at, clock }: Deadline, onLate: () => void): (() => void) => {
 /** Why an effect ended at its deadline. */
 export interface TimedOut {
   readonly _tag: "TimedOut"
-  /** What still has to wind up. */
+  /** The rest of the effect, still ending. */
   readonly fiber?: Fiber.RuntimeFiber<unknown, unknown>
 }
 
-/** Waits for a callback until a deadline. `register` begins, and returns what stops it. */
+/** Waits for a callback until a deadline. `register` begins, and returns how to cancel. */
 export const callback = <A, E>(
   deadline: Deadline,
   register: (resume: (end: Effect.Effect<A, E>) => void) => () => void
@@ -83,7 +83,7 @@ export const callback = <A, E>(
     })
   })
 
-/** Runs an effect until a deadline, which does not wait for it to wind up. */
+/** Runs an effect until a deadline, without waiting for its interruption. */
 export const effect = <A, E>(
   deadline: Deadline,
   self: Effect.Effect<A, E>

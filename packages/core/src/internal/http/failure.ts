@@ -1,4 +1,4 @@
-// The one place where a failed transport or an answer that is not an installation becomes a domain error.
+// The one place where a failed transport, or a response that is not an installation, becomes a domain error.
 import {
   BadRequest,
   Infrastructure,
@@ -39,11 +39,11 @@ const invalidResponseCodes: ReadonlySet<string> = new Set([
   "UND_ERR_RES_EXCEEDED_MAX_SIZE"
 ])
 
-/** Whether a parser met bytes that are not HTTP. The error of undici's parser has no code. */
+/** Whether the bytes received are not HTTP. The error of undici's parser has no code. */
 const isNotHttp = ({ code, name }: ErrorLike): boolean =>
   name === "HTTPParserError" || (isCode(code) && code.startsWith("HPE_"))
 
-/** Whether a parser met the end of the connection instead of the next chunk. */
+/** Whether the connection ended before the next chunk. */
 const isEndOfChunks = (error: ErrorLike): boolean =>
   isNotHttp(error) && /EOF/.test(`${error.code} ${error.message}`)
 
@@ -52,7 +52,7 @@ const header = (headers: Transport.Response["headers"] | undefined, name: string
   return typeof value === "object" ? value.join(", ") : value
 }
 
-/** undici reports a body that ended before its one length in the same way as two lengths that contradict. */
+/** undici reports a truncated body in the same way as two contradictory lengths. */
 const hasOneLength = (headers: Transport.Response["headers"] | undefined): boolean =>
   header(headers, "transfer-encoding") === undefined && /^\d+$/.test(header(headers, "content-length") ?? "")
 
@@ -69,23 +69,23 @@ const reasonOf = (
   return invalidResponseCodes.has(code) ? "InvalidResponse" : "Transport"
 }
 
-/** Of a host with several addresses, Node.js reports the failures to connect to each together. */
+/** Node.js combines the failures to connect to each address of a host. */
 const isOfConnecting = ({ errors, syscall }: ErrorLike): boolean =>
   syscall === "connect" ||
   (Array.isArray(errors) && errors.length > 0 && errors.every((error) => error?.syscall === "connect"))
 
-// What Node.js and undici report before a request is written. The codes of the system do not tell.
+// The syscalls of Node.js and codes of undici for failures before a request is written.
 const unsentCode =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EPROTO|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED)$|CERT|^ERR_(TLS|SSL)_(?!.*BAD_RECORD_MAC)|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH/
 
-/** The failure of a client that does not say how far it got: its codes have to. */
+/** Classifies the failure of any client by its codes. */
 export const fromCause = (cause: unknown, headers?: Transport.Response["headers"]): Transport.Failure => {
   const chain = causes(cause)
   const isUnsent = chain.some(
     (error) => isOfConnecting(error) || (isCode(error.code) && unsentCode.test(error.code))
   )
   if (!isUnsent) return { _tag: "Broken", cause, headers }
-  // That of a client of ours.
+  // The failure of this library's own client.
   const proxyStatus = chain.map(({ proxyStatus }) => proxyStatus).find(Number.isInteger)
   return { _tag: "Unsent", cause, proxyStatus: proxyStatus as number | undefined }
 }
@@ -109,18 +109,18 @@ export const fromFailure = (failure: Transport.Failure): BadRequest | Infrastruc
 
 const maxExcerptBytes = 2048
 
-// The keys are the answer's own, and so as many and as long as it likes.
+// The keys come from the response, in any number and length.
 const maxIssues = 16
 const maxKeyLength = 128
 
-/** The longest start of a text that fits in 2 KiB of UTF-8. */
+/** The longest prefix of a text that fits in 2 KiB of UTF-8. */
 const excerpt = (text: string): string =>
   text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxExcerptBytes)).read)
 
-/** Redacts the secrets of the request that a response quotes. */
+/** Redacts the request's secrets from a response. */
 type Redact = (text: string) => string
 
-/** What an answer tells besides its meaning. */
+/** The status, excerpt, and request ID of a response. */
 const responseFacts = (response: Transport.Response, body: string, redact: Redact) => {
   const requestId = header(response.headers, "x-request-id")
   return {
@@ -130,10 +130,10 @@ const responseFacts = (response: Transport.Response, body: string, redact: Redac
   }
 }
 
-// Whatever its encoding: JSON in UTF-16 shows zeros between its characters, and a mark before them.
+// In any encoding: JSON in UTF-16 has a byte order mark, and zeros between its characters.
 const looksLikeJson = (body: string): boolean => /^[\s\0\ufeff\ufffd]*["[{]/.test(body)
 
-/** A success whose body is not an installation. JSON is not quoted: it may hold a customer's metadata. */
+/** A 2xx response that is not an installation. JSON is not quoted: it may contain a customer's metadata. */
 export const fromInvalidBody = (
   response: Transport.Response,
   body: string,
@@ -149,7 +149,7 @@ export const fromInvalidBody = (
     }))
   })
 
-/** An answer that is no success. `now` is in milliseconds since the epoch. */
+/** A response that is not 2xx. `now` is in milliseconds since the epoch. */
 export const fromStatus = (
   response: Transport.Response,
   body: string,
@@ -172,7 +172,7 @@ export const fromStatus = (
 const infrastructureReason = (status: number) => {
   if (status === 408) return "Timeout"
   if (status === 429) return "RateLimited"
-  // fetch shows a redirect that it was told not to follow as a status of 0.
+  // fetch reports a redirect that it does not follow as status 0.
   if ((status >= 300 && status < 400) || status === 0) return "Redirect"
   return status < 300 ? "InvalidResponse" : "ServerError"
 }

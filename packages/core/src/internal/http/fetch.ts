@@ -3,16 +3,16 @@ import type * as Transport from "../../Transport.ts"
 import { fromCause } from "./failure.ts"
 import { isSuccess } from "./response.ts"
 
-/** Of a response that is no success, as much is kept as tells what happened. */
+/** The bytes kept of a response that is not 2xx. */
 const maxErrorBodySize = 64 * 1024
 
-/** The headers that are read. */
+/** The headers that this library reads. */
 const headerNames = ["content-length", "transfer-encoding", "date", "retry-after", "x-request-id"]
 
-// The code that undici has for it.
+// undici's code for a response that is too large.
 const tooLarge = { code: "UND_ERR_RES_EXCEEDED_MAX_SIZE" }
 
-/** The bytes of a body up to a limit, and whether there were more. */
+/** The bytes of a body up to a limit, and whether there are more. */
 const readUpTo = async (
   body: ReadableStream<Uint8Array>,
   limit: number
@@ -27,7 +27,7 @@ const readUpTo = async (
       reader.cancel().catch(() => {})
       return [bytes.subarray(0, size), false]
     }
-    // It doubles: a body may come a byte at a time.
+    // Doubles, since a body may arrive one byte at a time.
     if (size + value.length > bytes.length) {
       const larger = new Uint8Array(Math.max(size + value.length, Math.min(limit, 2 * bytes.length)))
       larger.set(bytes.subarray(0, size))
@@ -38,7 +38,7 @@ const readUpTo = async (
   }
 }
 
-/** Whether the body is certainly no longer than a limit: decoding makes it longer than its length says. */
+/** Whether the body certainly fits a limit. An encoded body is longer than its length. */
 const isShort = ({ headers }: Response, limit: number): boolean => {
   const length = headers.get("content-length")
   return (
@@ -65,19 +65,19 @@ const read = async (
       ? Either.right({ ...empty, body: bytes })
       : Either.left({ _tag: "Broken", cause: tooLarge, headers })
   } catch (cause) {
-    // The status has said what happened, whatever became of the rest.
+    // The status is enough to report the error.
     return isOfSuccess ? Either.left({ _tag: "Broken", cause, headers }) : Either.right(empty)
   }
 }
 
-/** Requests by the `fetch` of the platform, as it is when they are sent. */
+/** Sends requests with the global `fetch`, read at each request. */
 export const transport =
   (maxResponseSize: number): Transport.Transport =>
   (method, { href }) =>
   ({ body, headers }, onEnd) => {
     const controller = new AbortController()
     const { signal } = controller
-    // fetch follows redirects by default, and would carry the request elsewhere.
+    // fetch follows redirects by default, and could send the credential elsewhere.
     fetch(href, { method, headers, body, redirect: "manual", signal })
       .then(
         (response) => read(response, maxResponseSize),
@@ -88,7 +88,7 @@ export const transport =
       })
     return () => {
       controller.abort()
-      // fetch does not say how far it got.
+      // fetch does not report whether the request was sent.
       return true
     }
   }

@@ -1,19 +1,18 @@
 import * as Either from "effect/Either"
-import { maxDepth } from "../../Metadata.ts"
 
-// An answer holds metadata at its second level.
-const maxNesting = maxDepth + 1
+// Metadata, which may be 128 levels deep, is at the second level of a response.
+const maxNesting = 129
 
-// No answer needs as many; each takes twenty times the memory of its brackets.
+// No response needs as many; each takes twenty times the memory of its brackets.
 const maxContainers = 65_536
 
-// What a shorter text can be parsed into is small, whatever it holds.
+// A shorter text cannot be parsed into anything large.
 const alwaysSmall = 4096
 
 const quote = 0x22
 const backslash = 0x5c
 
-/** What is wrong with the arrays and objects of a text, counted by the brackets outside of its strings. */
+/** Checks the number and nesting of arrays and objects, by the brackets outside of strings. */
 const validateNesting = (text: string): string | undefined => {
   let depth = 0
   let containers = 0
@@ -36,10 +35,7 @@ const validateNesting = (text: string): string | undefined => {
   return undefined
 }
 
-/**
- * `JSON.parse`, or what was expected of the text. A mebibyte of brackets would become a hundred of arrays,
- * so a long text is looked through before it is parsed.
- */
+/** `JSON.parse`. A mebibyte of brackets would parse into a hundred of arrays, so a long text is checked first. */
 export const parse = (text: string): Either.Either<unknown, string> => {
   const problem = text.length > alwaysSmall ? validateNesting(text) : undefined
   if (problem !== undefined) return Either.left(problem)

@@ -1,4 +1,4 @@
-// Less of a secret than this tells nothing, and stands in many a text by chance.
+// Shorter fragments match by coincidence.
 const minLength = 4
 
 /** A text as it was written, or with its escapes decoded. */

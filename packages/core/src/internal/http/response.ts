@@ -9,7 +9,7 @@ import * as Json from "./json.ts"
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 
-// Enough of a body for an excerpt of it, however many bytes the credential takes there.
+// Enough bytes for an excerpt, even after redacting credentials.
 const quotable = (body: Uint8Array): string => new TextDecoder().decode(body.subarray(0, 16 * 1024))
 
 const decodeUtf8 = (body: Uint8Array): Either.Either<string, string> => {

@@ -1,14 +1,14 @@
-// One request and its whole response, until a deadline.
+// Sends one request, and receives its response, until a deadline.
 import * as Effect from "effect/Effect"
 import type { Span } from "effect/Tracer"
 import type * as Transport from "../../Transport.ts"
 import * as Deadline from "./deadline.ts"
 
-/** What a request belongs to. */
+/** The attempt of a request. */
 export interface Attempt {
   readonly deadline: Deadline.Deadline
   readonly span: Span | undefined
-  /** Whether the request may have been sent, as far as it is known. */
+  /** Whether the request may have been sent. */
   isSent: boolean
 }
 
@@ -36,7 +36,7 @@ export const fromTransport =
       })
   }
 
-/** A sender over effects. To cancel one may take its time, and says nothing of how far it got. */
+/** A sender over effects. Their interruption may take time, and does not report whether the request was sent. */
 export const fromEffects =
   (
     to: (

@@ -1,6 +1,5 @@
-// How tokens are refreshed when several processes share them. Whoever wants to renew first stores that it does, and
-// only who could store it sends the refresh token. A process that dies in between leaves that mark, and nobody can
-// know whether the token was used up: it is not sent again.
+// Refreshes tokens that several processes share. A process stores a lease before it sends the refresh token, and only
+// the holder of the lease sends it. If the process dies, the token may have been used: it is not sent again.
 import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -9,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import type { Authorization, Tokens } from "../../Authorization.ts"
+import type { Authorization } from "../../Authorization.ts"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
 import type { Stored, TokenStore, TokenStoreError } from "../../TokenStore.ts"
 import type { Secrets } from "../credentials/credentials.ts"
@@ -19,24 +18,26 @@ import type { Sender } from "../http/sender.ts"
 import { log } from "../telemetry/quietly.ts"
 import * as TokenEndpoint from "./tokenEndpoint.ts"
 
+type Tokens = Extract<Authorization, { readonly _tag: "Active" }>["tokens"]
+
 export interface Settings extends TokenEndpoint.App {
   readonly store: TokenStore["Type"]
-  /** Milliseconds that an exchange may take, and then again storing what came of it. */
+  /** Milliseconds: limits an exchange, and then saving its result. */
   readonly timeout: number
 }
 
-/** Tokens in use, with times as `monotonic` counts them. */
+/** Tokens in use, with times of `monotonic`. */
 export interface CachedTokens {
   readonly secrets: Secrets
   readonly cachedAt: number
-  /** When they should be refreshed, and when they are of no use any more. */
+  /** When they should be refreshed, and when they expire. */
   readonly refreshAt: number
   readonly expiresAt: number
-  /** Whether they were had from the token endpoint just now, and not from the store. */
+  /** Whether they come from the token endpoint rather than from the store. */
   readonly isNew: boolean
 }
 
-// An update that begins before the end arrives before it.
+// An update that begins within it arrives before the token expires.
 const maxMargin = 60_000
 
 const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens => {
@@ -55,12 +56,12 @@ const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens
   }
 }
 
-const reauthorise = (message: string) =>
+const reauthorize = (message: string) =>
   new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] })
 
 const ended = {
-  Lost: "the refresh token was sent and no answer came",
-  Refused: "the authorisation server refused the refresh token"
+  Lost: "the refresh token was sent, but no response arrived",
+  Refused: "the authorization server rejected the refresh token"
 } as const
 
 const unavailable = (code: string | undefined) =>
@@ -69,7 +70,7 @@ const unavailable = (code: string | undefined) =>
 const within = <A, E>(timeout: number, self: Effect.Effect<A, E>): Effect.Effect<A, E | Deadline.TimedOut> =>
   Effect.clockWith((clock) => Deadline.effect({ clock, at: monotonic(clock) + timeout }, self))
 
-/** A store that does not answer, or throws, is one that fails: what was to be stored is not lost with it. */
+/** Turns a timeout or a defect of the store into a failure, so that the caller keeps what it wanted to save. */
 const soon = <A>(
   self: () => Effect.Effect<A, TokenStoreError>,
   timeout: number
@@ -83,8 +84,8 @@ const firstPause = 50
 const longestPause = 1000
 
 /**
- * Waits after a write that the store refused, longer each time and the first time not at all: that one is a conflict,
- * and more of them in a row are a store whose reads lag behind its writes.
+ * Waits after a rejected write, longer each time. The first one is a conflict, which needs no wait; more of them in a row
+ * come from a store whose reads lag behind its writes.
  */
 const makeBackoff = (): Effect.Effect<void> => {
   let pause = 0
@@ -95,14 +96,14 @@ const makeBackoff = (): Effect.Effect<void> => {
   })
 }
 
-/** Stores tokens in place of whatever is stored. */
+/** Stores tokens, and replaces previous ones. */
 export const put = (
   store: TokenStore["Type"],
   key: string,
   { expiresIn, ...others }: Tokens
 ): Effect.Effect<void, Infrastructure> =>
   Effect.gen(function* () {
-    // JSON has no infinity: what was stored with it could neither be read nor replaced.
+    // JSON has no infinity: tokens stored with it could neither be read nor replaced.
     const tokens: Tokens =
       expiresIn === undefined || !Duration.isFinite(expiresIn) ? others : { ...others, expiresIn }
     const backoff = makeBackoff()
@@ -122,21 +123,21 @@ const untilStored = /*#__PURE__*/ Schedule.union(
   /*#__PURE__*/ Schedule.spaced("5 seconds")
 )
 
-/** What this process knows and the store may not. */
+/** Leases of this process that the store may not reflect. */
 export interface Leases {
-  /** The tokens that are good where the store has a lease, or says that it was lost. */
+  /** Valid tokens, by a lease that is stored as refreshing or lost. */
   readonly known: Map<string, Tokens>
-  /** Those under which nothing was sent, since they were perhaps not stored, by the generation they would replace. */
+  /** Leases that may not have been stored, and under which nothing was sent, with the generation they would replace. */
   readonly unclear: Map<string, number>
-  /** What the token endpoint answered when it asked to be left alone, and until when. */
+  /** The token endpoint's request to wait, and when it ends. */
   pause?: { readonly error: InstallationError; readonly until: number } | undefined
 }
 
 export interface Shared {
   readonly settings: Settings
-  /** Exchanges a token, when there is room for it. */
+  /** Limits concurrent exchanges. */
   readonly withPermit: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
-  /** Carries out in the background what may take long. */
+  /** Runs a long effect in the background. */
   readonly background: <A>(self: Effect.Effect<A>) => Effect.Effect<Fiber.Fiber<A>>
 }
 
@@ -149,7 +150,7 @@ const load = ({ store, timeout }: Settings, key: string) => soon(() => store.loa
 
 const isSame = (a: Redacted.Redacted, b: Redacted.Redacted) => Redacted.value(a) === Redacted.value(b)
 
-/** Whether an access token is still the one that is stored, as far as the store can tell. */
+/** Whether an access token is still stored. `true` if the store fails. */
 export const isStored = (
   settings: Settings,
   key: string,
@@ -164,8 +165,8 @@ export const isStored = (
   })
 
 /**
- * Tokens other than `stale`: those that another process has stored, or else new ones. `onStored` gets those that are
- * stored and due for a refresh. Fails with `ReauthorizationRequired` when there will be none.
+ * Tokens other than `stale`: those that another process has stored, or new ones. `onStored` gets stored ones that are due
+ * for a refresh. Fails with `ReauthorizationRequired` if the grant has ended.
  */
 export const refresh = (
   shared: Shared,
@@ -182,16 +183,15 @@ export const refresh = (
 
   const isStale = ({ accessToken }: Tokens) => stale !== undefined && isSame(stale, accessToken)
 
-  /** Stores that tokens came to an end. `false` when something else is stored already. */
+  /** Stores the end of a grant. `false` if something else is stored. */
   const settle = (expected: number, authorization: Authorization & { _tag: "Ended" }) =>
     Effect.retry(save(expected, authorization), {
       schedule: Schedule.intersect(untilStored, Schedule.recurUpTo(timeout))
     })
 
   /**
-   * Stores tokens in place of a lease, also when another process has said meanwhile that they were lost. It goes on for
-   * as long as that takes, since nobody else knows these tokens to be good; the result waits for it for a while.
-   * `false` when something else is stored.
+   * Replaces a lease by the valid tokens, even if another process has declared them lost. Retries until it succeeds,
+   * since only this process has these tokens, and waits for that up to `timeout`. `false` if something else is stored.
    */
   const keep = (expected: number, lease: string, tokens: Tokens, isNew: boolean) => {
     leases.known.set(lease, tokens)
@@ -224,8 +224,8 @@ export const refresh = (
   }
 
   /**
-   * A lease whose storing failed may be stored, now or later, and would count as lost. Once the tokens are stored under
-   * a higher generation than it would replace, it can be stored no more.
+   * Fences a lease whose save failed: stored after all, now or later, it would count as lost. A higher generation of the
+   * tokens keeps a late save from taking effect.
    */
   const fence = (generation: number, lease: string, tokens: Tokens) => {
     const isUnderWay = leases.unclear.size > 0
@@ -259,39 +259,39 @@ export const refresh = (
     )
   }
 
-  /** With the lease stored as the generation `expected`. `undefined` when something else is stored meanwhile. */
+  /** Exchanges the token of a lease that is generation `expected`. `undefined` if something else is stored meanwhile. */
   const exchangeUnderLease = (expected: number, lease: string, tokens: Tokens) =>
     Effect.gen(function* () {
-      const outcome = yield* TokenEndpoint.exchange(settings, tokens.refreshToken, sender, timeout)
-      switch (outcome._tag) {
+      const result = yield* TokenEndpoint.exchange(settings, tokens.refreshToken, sender, timeout)
+      switch (result._tag) {
         case "Issued": {
           const issued: Tokens = {
-            accessToken: outcome.accessToken,
-            refreshToken: outcome.refreshToken ?? tokens.refreshToken,
+            accessToken: result.accessToken,
+            refreshToken: result.refreshToken ?? tokens.refreshToken,
             receivedAt: yield* DateTime.now,
-            ...(outcome.expiresIn === undefined ? {} : { expiresIn: outcome.expiresIn })
+            ...(result.expiresIn === undefined ? {} : { expiresIn: result.expiresIn })
           }
           const cached = cache(issued, yield* Effect.clock, true)
           return (yield* keep(expected, lease, issued, true)) ? cached : undefined
         }
         case "Failed":
           yield* keep(expected, lease, tokens, false)
-          leases.pause = pauseAfter(outcome.error, monotonic(yield* Effect.clock))
-          return yield* Effect.fail(outcome.error)
+          leases.pause = pauseAfter(result.error, monotonic(yield* Effect.clock))
+          return yield* Effect.fail(result.error)
         case "Refused":
         case "Lost": {
-          const isSettled = yield* settle(expected, { _tag: "Ended", reason: outcome._tag, lease }).pipe(
+          const isSettled = yield* settle(expected, { _tag: "Ended", reason: result._tag, lease }).pipe(
             Effect.orElseSucceed(() => true)
           )
-          return isSettled ? yield* Effect.fail(reauthorise(ended[outcome._tag])) : undefined
+          return isSettled ? yield* Effect.fail(reauthorize(ended[result._tag])) : undefined
         }
       }
     })
 
-  /** Stores a lease in place of what is stored, and sends the refresh token under it if that could be done. */
+  /** Stores a lease and, if that succeeds, exchanges the refresh token. */
   const claim = (generation: number, tokens: Tokens) =>
     Effect.gen(function* () {
-      // Another each time: how long it is stored is what others go by.
+      // Unique, since other processes measure how long they have seen it.
       const lease = crypto.randomUUID()
       const duration = Duration.millis(2 * timeout)
       const isClaimed = yield* save(generation, { _tag: "Refreshing", tokens, lease, duration }).pipe(
@@ -307,7 +307,7 @@ export const refresh = (
     const backoff = makeBackoff()
     for (;;) {
       const stored: Option.Option<Stored> = yield* load(settings, key)
-      if (Option.isNone(stored)) return yield* Effect.fail(reauthorise("no tokens are stored"))
+      if (Option.isNone(stored)) return yield* Effect.fail(reauthorize("no tokens are stored"))
       const { authorization, generation } = stored.value
       const tokens =
         authorization._tag === "Active" ? authorization.tokens : leases.known.get(authorization.lease)
@@ -324,11 +324,11 @@ export const refresh = (
         if (refreshed !== undefined) return refreshed
         yield* backoff
       } else if (authorization._tag === "Ended") {
-        return yield* Effect.fail(reauthorise(ended[authorization.reason]))
+        return yield* Effect.fail(reauthorize(ended[authorization.reason]))
       } else if (authorization._tag === "Refreshing") {
         const { duration, lease } = authorization
         const now = monotonic(clock)
-        // By how long it was seen here: the clocks of two machines need not agree.
+        // Measured here, since the clocks of two machines may disagree.
         if (watched?.lease !== lease) watched = { lease, since: now }
         const left = watched.since + Duration.toMillis(duration) - now
         if (left <= 0) {

@@ -11,18 +11,18 @@ import type { Sender } from "../http/sender.ts"
 import type { Node } from "../linkedList.ts"
 import * as Refresh from "./refresh.ts"
 
-/** What the sessions of one app share. */
+/** Shared by the sessions of one app. */
 export interface Shared extends Refresh.Shared {
   /** Refreshes in the background. */
   readonly refresh: (
     self: Effect.Effect<Refresh.CachedTokens, InstallationError>,
     result: Deferred.Deferred<Refresh.CachedTokens, InstallationError>
   ) => Effect.Effect<void>
-  /** Notes that a session is used, at a time of `monotonic`. */
+  /** Records the use of a session, at a time of `monotonic`. */
   readonly touch: (session: Session, now: number) => void
 }
 
-/** How long tokens that are still good are used on after they could not be refreshed, in milliseconds. */
+/** Milliseconds for which valid tokens stay in use after a failed refresh. */
 const pause = 5000
 
 /**
@@ -38,16 +38,16 @@ const isEnd = (error: InstallationError): boolean =>
 const isRejection = (error: InstallationError): boolean =>
   error._tag === "Unauthorized" && error.reason === "Unauthenticated"
 
-/** Whether Pleo knew the token, and had something else against the update. */
+/** Whether Pleo accepted the token, but not the update. */
 const isAcceptance = (error: InstallationError) =>
   (error._tag === "Unauthorized" && error.reason === "Forbidden") ||
   (error._tag === "BadRequest" && error.status !== undefined)
 
-/** One customer's tokens as this process has them, refreshed once for all callers. */
+/** One customer's tokens in this process, refreshed once for all callers. */
 export class Session implements internal.Session {
   readonly identity: string
   lastUsed: number
-  /** Among the sessions, by their last use. */
+  /** Its place among the sessions, ordered by last use. */
   place: Node<Session> | undefined
   readonly #shared: Shared
   readonly #leases: Refresh.Leases = { known: new Map(), unclear: new Map() }
@@ -64,12 +64,12 @@ export class Session implements internal.Session {
     this.lastUsed = now
   }
 
-  /** Whether it refreshes, or knows what the store does not know yet. */
+  /** Whether a refresh or a save is in flight. */
   get isBusy(): boolean {
     return this.#refresh !== undefined || this.#leases.known.size > 0
   }
 
-  /** One attempt: once more with other tokens when the first are not accepted. */
+  /** One attempt, repeated with other tokens if the first are rejected. */
   attempt<A>(
     call: internal.SessionCall,
     sender: Sender,
@@ -94,7 +94,7 @@ export class Session implements internal.Session {
       : sendFirst(ready)
   }
 
-  /** What to send now, unless a refresh has to come first. */
+  /** The current secrets, unless they need a refresh first. */
   #ready(clock: Clock.Clock): internal.Secrets | undefined {
     const now = monotonic(clock)
     this.#shared.touch(this, now)
@@ -104,7 +104,7 @@ export class Session implements internal.Session {
       : undefined
   }
 
-  /** What to send now, after a refresh if it needs one. */
+  /** The current secrets, refreshed if necessary. */
   #secrets(sender: Sender): Effect.Effect<internal.Secrets, InstallationError> {
     return Effect.clockWith((clock) => {
       const ready = this.#ready(clock)
@@ -114,7 +114,7 @@ export class Session implements internal.Session {
     })
   }
 
-  /** What to send instead of what was not accepted. `undefined`: there is nothing else. */
+  /** Secrets to replace rejected ones. `undefined` if there are none. */
   #replace(
     rejected: internal.Secrets,
     sender: Sender
@@ -154,7 +154,7 @@ export class Session implements internal.Session {
     this.#rejectedInVain = 0
   }
 
-  /** Goes on when the callers that wait for it are gone. */
+  /** Continues when its callers are interrupted. */
   #refreshed(sender: Sender): Effect.Effect<Refresh.CachedTokens, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
       const underWay = this.#refresh
@@ -178,14 +178,14 @@ export class Session implements internal.Session {
     })
   }
 
-  /** Uses tokens that are stored, and still good, until they could be refreshed. */
+  /** Uses stored tokens that are still valid while their refresh fails. */
   #adopt(tokens: Refresh.CachedTokens): void {
     this.#cached = tokens
     this.#isAccepted = false
     this.#isRejected = false
   }
 
-  /** The cached tokens, if they are still good, not to be refreshed for some milliseconds. */
+  /** The cached tokens if they are still valid, with their refresh postponed by `wait` milliseconds. */
   #useOn(now: number, wait: number): Refresh.CachedTokens | undefined {
     const cached = this.#cached
     return cached === undefined || this.#isRejected || now >= cached.expiresAt

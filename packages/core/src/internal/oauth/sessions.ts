@@ -10,16 +10,16 @@ import * as Semaphore from "../semaphore.ts"
 import type { CachedTokens, Settings } from "./refresh.ts"
 import { Session, type Shared } from "./session.ts"
 
-/** After how many milliseconds without use a session is let go: the store has what is needed to go on. */
+/** Milliseconds without use after which a session is evicted, to be reloaded from the store on demand. */
 const maxIdle = 10 * 60_000
 
-/** Fewer than a transport has sockets: an exchange that waits for one loses time, and may then be lost. */
+/** Fewer than the sockets of a transport: an exchange that waits for one may time out, and lose its token. */
 const maxRefreshes = 16
 
-// The code that a transport has for it.
+// A transport's code for a closed client.
 const closed = () => new Infrastructure({ reason: "TokenEndpoint", code: "UND_ERR_CLOSED" })
 
-/** The sessions of one app: each customer's by the key that it has in the store. */
+/** The sessions of one app, by the customers' keys in the store. */
 export class Sessions implements Shared {
   readonly settings: Settings
   readonly #sessions = new Map<string, Session>()
@@ -66,7 +66,7 @@ export class Sessions implements Shared {
     ).pipe(Effect.map((fiber) => this.#track(this.#refreshing, fiber)))
   }
 
-  // What waits for another process takes no room: it may be dead.
+  // A session that waits for another process takes no permit: that process may be dead.
   withPermit<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
     return Semaphore.withPermit(
       this.#semaphore,
@@ -88,7 +88,7 @@ export class Sessions implements Shared {
     fiber.addObserver(() => fibers.delete(fiber))
   }
 
-  /** Waits for tokens that were sent, or have to be stored. A refresh that only watches or waits ends at once. */
+  /** Waits for tokens that were sent or have to be stored. A refresh that only waits ends immediately. */
   readonly close = Effect.suspend(() => {
     this.#isClosed = true
     return Fiber.interruptAll(this.#refreshing).pipe(
@@ -97,7 +97,7 @@ export class Sessions implements Shared {
       Effect.interruptible,
       Effect.timeout(2 * this.settings.timeout),
       Effect.ignore,
-      // What is waited for goes on in real time, also where a test has replaced the clock.
+      // Refreshes run in real time, even if a test has replaced the clock.
       Effect.withClock(Clock.make())
     )
   })

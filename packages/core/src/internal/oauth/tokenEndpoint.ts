@@ -1,5 +1,4 @@
-// The exchange of a refresh token for new tokens (RFC 6749 section 6), and what its answers mean for the token that
-// was sent.
+// Exchanges a refresh token for new tokens (RFC 6749 section 6), and classifies the responses.
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -7,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
-import * as InstallationMetric from "../../InstallationMetric.ts"
 import type * as Transport from "../../Transport.ts"
 import { validateSecret } from "../credentials/credentials.ts"
 import { monotonic, type TimedOut } from "../http/deadline.ts"
@@ -16,6 +14,7 @@ import * as Json from "../http/json.ts"
 import { retryAfterOf } from "../http/retryAfter.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
+import * as metrics from "../telemetry/metrics.ts"
 import { endpoint } from "../telemetry/observer.ts"
 import { log } from "../telemetry/quietly.ts"
 import * as Span from "../telemetry/span.ts"
@@ -30,23 +29,23 @@ export type Result =
   | {
       readonly _tag: "Issued"
       readonly accessToken: Redacted.Redacted
-      /** Absent: the one that was sent stays valid. */
+      /** If absent, the sent one stays valid. */
       readonly refreshToken: Redacted.Redacted | undefined
       readonly expiresIn: Duration.Duration | undefined
     }
-  /** The token was no good, or is no longer. */
+  /** The token was invalid, or is now. */
   | { readonly _tag: "Refused" }
-  /** Nothing was done with the token: it is as good as before. */
+  /** The token was not used, and stays valid. */
   | { readonly _tag: "Failed"; readonly error: InstallationError }
-  /** The token was sent, and whether it is used up is known to the server only. */
+  /** The token was sent, and may have been used. */
   | { readonly _tag: "Lost" }
 
 const lost: Result = { _tag: "Lost" }
 
 const failed = (error: InstallationError): Result => ({ _tag: "Failed", error })
 
-// RFC 6749 section 5.2 has the first; the others are in use for a consent that is gone. With the status 401, some
-// servers say `access_denied` of the app's secret.
+// RFC 6749 section 5.2 defines the first; servers use the others for a grant that has ended. With the status 401, some
+// servers use `access_denied` for a wrong client secret.
 const endOfGrant: ReadonlySet<unknown> = new Set([
   "invalid_grant",
   "access_denied",
@@ -68,7 +67,7 @@ const maxSeconds = 2 ** 31
 /** Seconds, which some servers write as a string. */
 const parseExpiresIn = (value: unknown): Duration.Duration | undefined => {
   const seconds = typeof value === "string" && value.trim() !== "" ? Number(value) : value
-  // What is beyond all bounds could not be stored as JSON.
+  // An infinite number could not be stored as JSON.
   return typeof seconds === "number" && seconds >= 0 && seconds <= maxSeconds
     ? Duration.seconds(seconds)
     : undefined
@@ -76,11 +75,11 @@ const parseExpiresIn = (value: unknown): Duration.Duration | undefined => {
 
 const isToken = (value: unknown): value is string => typeof value === "string" && value !== ""
 
-/** Some servers write `null` or nothing for a member that the standard lets be absent. */
+/** Some servers write `null` or an empty string for an absent member. */
 const isAbsent = (value: unknown): value is undefined | null | "" =>
   value === undefined || value === null || value === ""
 
-/** Tokens that cannot be used were issued all the same: what was sent for them is gone. */
+/** Invalid tokens were issued all the same: the refresh token is used. */
 const fromSuccess = (body: Uint8Array): Result => {
   const { access_token, expires_in, refresh_token, token_type } = parse(body)
   return isToken(access_token) &&
@@ -96,13 +95,13 @@ const fromSuccess = (body: Uint8Array): Result => {
     : lost
 }
 
-/** A refusal of the app, not of its customer: the client is unknown, or may not refresh. */
+/** A rejection of the app rather than the customer: the client is unknown, or may not refresh. */
 const fromOtherRefusal = (status: number, code: string): Result =>
   failed(
     new Unauthorized({
       reason: "Unauthenticated",
       issues: [
-        { path: ["clientId"], message: `the authorisation server answered ${code} (status ${status})` }
+        { path: ["clientId"], message: `the authorization server responded with ${code} (status ${status})` }
       ]
     })
   )
@@ -187,12 +186,12 @@ export const exchange = (
           return fromResponse(response, clock.unsafeCurrentTimeMillis())
         }
       }),
-      // Whether a transport that throws has sent it, it does not say.
+      // A transport that throws may have sent the request.
       Effect.catchAllDefect(() => Effect.succeed(lost)),
       Effect.tap(({ _tag }) => {
         if (_tag !== "Issued") Span.setAttribute(span, "error.type", _tag)
         MetricLabels.update(
-          InstallationMetric.refreshes,
+          metrics.refreshes,
           1,
           MetricLabels.add(
             MetricLabels.around(fiber),

@@ -1,5 +1,5 @@
-// Labels of metrics. Those that are used again are the same array again: Effect's registry finds a metric by it at
-// once, where it would otherwise hash each label.
+// Labels of metrics. Equal labels are the same array, by which Effect's registry finds a metric without hashing each
+// label.
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import type * as Metric from "effect/Metric"
@@ -8,11 +8,11 @@ import { quietly } from "./quietly.ts"
 
 export type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 
-/** Labels that a caller has set by `Effect.tagMetrics`. */
+/** Labels set with `Effect.tagMetrics`. */
 export const around = (fiber: RuntimeFiber<unknown, unknown>): Labels =>
   fiber.getFiberRef(FiberRef.currentMetricLabels)
 
-/** Labels by a key, of which there are few. */
+/** Labels by one of few keys. */
 export class Cache {
   readonly #known = new Map<unknown, Labels>()
 
@@ -26,7 +26,7 @@ export class Cache {
   }
 }
 
-/** In the order in which Effect adds them, since it takes another order for another metric. */
+/** In Effect's order, since another order is another metric. */
 export const add = (around: Labels, own: Labels): Labels => (around.length === 0 ? own : [...own, ...around])
 
 /** Updates a metric. */

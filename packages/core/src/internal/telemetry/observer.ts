@@ -1,5 +1,4 @@
-// What tracers, meters and logs are told of an update. Names and values that a trace may show are all here: no header,
-// no body, no credential.
+// Spans, metrics, and logs of an update. All names and values of a trace are here: no header, no body, no credential.
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -9,12 +8,12 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import { isInstallationError } from "../../InstallationError.ts"
-import * as InstallationMetric from "../../InstallationMetric.ts"
 import * as MetricLabels from "./metricLabels.ts"
+import * as metrics from "./metrics.ts"
 import { log } from "./quietly.ts"
 import * as Span from "./span.ts"
 
-/** The requests of one client: the same attributes for each (OpenTelemetry's semantic conventions for HTTP). */
+/** The attributes of a client's requests (OpenTelemetry's semantic conventions for HTTP). */
 export interface Endpoint {
   readonly name: string
   readonly attributes: Span.Attributes
@@ -34,7 +33,7 @@ type Result = Exit.Exit<unknown, unknown>
 
 interface End {
   readonly outcome: string
-  /** The error's, if it has one. */
+  /** The reason of the error, if it has one. */
   readonly reason?: string
 }
 
@@ -56,27 +55,27 @@ const ends = new MetricLabels.Cache()
 
 const results = new MetricLabels.Cache()
 
-/** A request under way. */
+/** A request in flight. */
 interface Request {
   readonly span: Tracer.Span | undefined
   readonly beganAt: bigint
   status?: number
 }
 
-/** What learns of one update as its caller means it, with all its attempts. */
+/** Observes one logical update, across all attempts. */
 export interface Observer {
   /** The span of the update. */
   readonly span: Tracer.Span | undefined
-  /** A request is sent. Returns its span. */
+  /** Begins a request. Returns its span. */
   readonly sent: () => Tracer.Span | undefined
   readonly answered: (status: number) => void
-  /** The request that is under way, if one is, came to this end. Logs that, if it is to be logged. */
+  /** Ends the request in flight, if any. Logs it if the log level allows. */
   readonly received: (exit: Result) => Effect.Effect<void> | undefined
-  /** Nothing is tried any more. */
+  /** Ends the update. */
   readonly end: (exit: Result) => void
 }
 
-/** Observes nothing. */
+/** A no-op observer. */
 export const noop: Observer = {
   span: undefined,
   sent: () => undefined,
@@ -85,7 +84,7 @@ export const noop: Observer = {
   end: () => {}
 }
 
-/** Reports to tracers, meters and logs. */
+/** Reports to tracers, metrics, and logs. */
 export class UpdateObserver implements Observer {
   readonly #fiber: Span.Fiber
   readonly #clock: Clock.Clock
@@ -93,7 +92,7 @@ export class UpdateObserver implements Observer {
   readonly #labels: MetricLabels.Labels
   readonly #beganAt: bigint
   readonly span: Tracer.Span | undefined
-  /** Whether anybody is told of each request. */
+  /** Whether requests are logged or traced. */
   readonly #isDetailed: boolean
   #requests = 0
   #request: Request | undefined
@@ -107,7 +106,7 @@ export class UpdateObserver implements Observer {
     this.#beganAt = clock.unsafeCurrentTimeNanos()
     this.span = Span.begin(fiber, spanName, "internal", [], this.#beganAt)
     this.#isDetailed = this.span !== undefined || logsDebug(fiber)
-    MetricLabels.update(InstallationMetric.activeUpdates, 1, this.#labels)
+    MetricLabels.update(metrics.activeUpdates, 1, this.#labels)
   }
 
   #now(): bigint {
@@ -141,7 +140,7 @@ export class UpdateObserver implements Observer {
     Span.end(span, endedAt, exit)
     const result = status ?? errorType ?? "Success"
     MetricLabels.update(
-      InstallationMetric.attempts,
+      metrics.attempts,
       1,
       MetricLabels.add(
         this.#labels,
@@ -167,9 +166,9 @@ export class UpdateObserver implements Observer {
     const errorType = errorTypeOf(end)
     if (errorType) Span.setAttribute(this.span, "error.type", errorType)
     Span.end(this.span, endedAt, exit)
-    MetricLabels.update(InstallationMetric.activeUpdates, -1, this.#labels)
+    MetricLabels.update(metrics.activeUpdates, -1, this.#labels)
     MetricLabels.update(
-      InstallationMetric.updateDuration,
+      metrics.updateDuration,
       Number(endedAt - this.#beganAt) / 1e9,
       MetricLabels.add(
         this.#labels,
@@ -179,7 +178,7 @@ export class UpdateObserver implements Observer {
   }
 }
 
-/** Tells first, if there is something to tell. */
+/** Runs an optional effect first. */
 export const after = <A, E>(
   telling: Effect.Effect<void> | undefined,
   self: Effect.Effect<A, E>

@@ -1,5 +1,5 @@
-// Spans as Effect.useSpan makes them, for where there is a callback and no effect. They have their times also where
-// `Effect.withTracerTiming` has turned those off.
+// Spans like those of Effect.useSpan, for callbacks. They have times even if `Effect.withTracerTiming` has turned those
+// off.
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
@@ -13,13 +13,13 @@ export type Fiber = RuntimeFiber<unknown, unknown>
 
 export type Attributes = ReadonlyArray<readonly [string, unknown]>
 
-/** The nearest span that others may hang from. */
+/** The nearest span that may have children. */
 const visible = (span: Tracer.AnySpan | undefined): Tracer.AnySpan | undefined =>
   span && Context.get(span.context, Tracer.DisablePropagation)
     ? visible(span._tag === "Span" ? Option.getOrUndefined(span.parent) : undefined)
     : span
 
-/** A span below `parent`, or else below the one around the fiber. `undefined` where nothing is traced. */
+/** A child of `parent`, or else of the fiber's span. `undefined` if tracing is off. */
 export const begin = (
   fiber: Fiber,
   name: string,
