@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Tracer from "effect/Tracer"
 import * as Credentials from "../src/Credentials.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import type * as Transport from "../src/Transport.ts"
@@ -177,57 +176,6 @@ describe("an update over a transport", () => {
       endFirst(answer)
       expect((yield* Fiber.join(first)).id).toBe(exampleResponse["id"])
       const exit = yield* Fiber.await(second)
-      expect(Exit.isFailure(exit) && Cause.isDieType(exit.cause)).toBe(true)
-      expect((yield* update(activated)).id).toBe(exampleResponse["id"])
-    })
-  )
-
-  it.effect("whose tracer throws when the answer comes dies with it", () =>
-    Effect.gen(function* () {
-      let end: End = () => {}
-      const { update } = yield* service((_, __, onEnd) => {
-        end = onEnd
-      })
-      const tracer = Tracer.make({
-        span: (name, parent, context, links, startTime, kind) => ({
-          _tag: "Span",
-          spanId: "0",
-          traceId: "0",
-          sampled: true,
-          name,
-          parent,
-          context,
-          links,
-          kind,
-          status: { _tag: "Started", startTime },
-          attributes: new Map(),
-          attribute: (key) => {
-            if (key === "http.response.status_code") throw new Error("broken tracer")
-          },
-          addLinks: () => {},
-          end: () => {},
-          event: () => {}
-        }),
-        context: (run) => run()
-      })
-      const fiber = yield* Effect.fork(Effect.withTracer(update(activated), tracer))
-      yield* Effect.yieldNow()
-      end(answer)
-      const exit = yield* Fiber.await(fiber)
-      expect(Exit.isFailure(exit) && Cause.isDieType(exit.cause)).toBe(true)
-    })
-  )
-
-  it.effect("whose tracer throws when it begins dies, and lets the next one go", () =>
-    Effect.gen(function* () {
-      const { update } = yield* service((_, __, end) => end(answer))
-      const throwing = Tracer.make({
-        span: () => {
-          throw new Error("broken tracer")
-        },
-        context: (run) => run()
-      })
-      const exit = yield* Effect.exit(Effect.withTracer(update(activated), throwing))
       expect(Exit.isFailure(exit) && Cause.isDieType(exit.cause)).toBe(true)
       expect((yield* update(activated)).id).toBe(exampleResponse["id"])
     })

@@ -11,7 +11,7 @@ interface Layer {
 
 // Of JSON and other languages with backslashes, of URLs, and of HTML.
 const escapeSequence =
-  /\\u(?<unicode>[0-9a-f]{4})|\\x(?<byte>[0-9a-f]{2})|\\(?<single>.)|(?<percent>(?:%[0-9a-f]{2})+)|&#x(?<hex>[0-9a-f]{1,6});|&#(?<decimal>\d{1,7});|&(?<entity>lt|gt|amp|quot|apos);/gis
+  /\\u(?<unicode>[0-9a-f]{4})|\\x(?<byte>[0-9a-f]{2})|\\(?<single>["'\\/bfnrt])|(?<percent>(?:%[0-9a-f]{2})+)|&#x(?<hex>[0-9a-f]{1,6});|&#(?<decimal>\d{1,7});|&(?<entity>lt|gt|amp|quot|apos);/gis
 
 const controls: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" }
 const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" }
