@@ -1,7 +1,8 @@
 // What holds of the nightly synchronisation whatever Pleo answers, with generated failures, requests and
 // installations.
 import { expect, it } from "@effect/vitest"
-import { InstallationArbitrary, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+import { InstallationService } from "@effect-pleo/core"
+import { InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"

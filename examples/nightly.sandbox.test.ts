@@ -1,6 +1,7 @@
 // The nightly synchronisation as it runs in production, over HTTP and with OAuth, and the sandbox in Pleo's place.
 import { expect, it } from "@effect/vitest"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"

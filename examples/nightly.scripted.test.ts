@@ -1,7 +1,8 @@
 // The nightly synchronisation with `InstallationService` in memory: what Pleo does is scripted, time is TestClock's,
 // and each update is recorded.
 import { describe, expect, it } from "@effect/vitest"
-import { InstallationError, InstallationServiceTest } from "@effect-pleo/core"
+import { InstallationError } from "@effect-pleo/core"
+import { InstallationServiceTest } from "@effect-pleo/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"

@@ -9,7 +9,8 @@ import {
   UpdateInstallation
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -1,6 +1,7 @@
 // The sandbox fails twice, once by staying silent; the third attempt is accepted.
 import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { describe } from "./support/describe.ts"

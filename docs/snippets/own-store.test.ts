@@ -1,5 +1,6 @@
 import { layer } from "@effect/vitest"
-import { type TextTokenStore, TokenStoreConformance } from "@effect-pleo/core"
+import type { TextTokenStore } from "@effect-pleo/core"
+import { TokenStoreConformance } from "@effect-pleo/testing"
 import * as OwnStore from "./own-store.ts"
 
 const texts = new Map<string, TextTokenStore.Text>()

@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
-import { InstallationError, InstallationServiceTest } from "@effect-pleo/core"
+import { InstallationError } from "@effect-pleo/core"
+import { InstallationServiceTest } from "@effect-pleo/testing"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

@@ -8,13 +8,13 @@ import {
   Credentials,
   InstallationError,
   InstallationService,
-  InstallationServiceTest,
   OAuth,
   TokenStore,
   UpdateInstallation
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Sandbox } from "@effect-pleo/sandbox"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import { checkByAttw, checkByPublint, type Packed, packAll } from "./packages.ts"
 import {
@@ -119,7 +119,7 @@ const surface = async (
 
 /** With the oldest of what the packages say they work with: what runs in production, and all of them. */
 const lowest = async (parent: string, all: ReadonlyArray<Packed>, server: string): Promise<void> => {
-  const production = all.filter(({ name }) => name !== "@effect-pleo/sandbox")
+  const production = all.filter(({ name }) => name !== "@effect-pleo/testing")
   for (const [what, packages, consumers] of [
     ["oldest peers", production, ["types"]],
     ["oldest peers, sandbox", all, ["types", "sandbox"]]

@@ -3,7 +3,7 @@ import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** The packages that are published, by their directories. */
-export const packages: ReadonlyArray<string> = ["core", "node", "sql", "sandbox"]
+export const packages: ReadonlyArray<string> = ["core", "node", "sql", "testing"]
 
 export interface Module {
   readonly package: string

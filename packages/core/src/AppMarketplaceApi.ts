@@ -140,7 +140,8 @@ const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unkn
  * import * as assert from "node:assert/strict"
  * import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
  * import * as HttpServer from "@effect/platform/HttpServer"
- * import { AppMarketplaceApi, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import { AppMarketplaceApi, InstallationService } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  *

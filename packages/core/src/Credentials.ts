@@ -172,14 +172,9 @@ export const config: Config.Config<Credentials> = Config.all({
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import {
- *   Credentials,
- *   InstallationClient,
- *   InstallationService,
- *   UpdateInstallation
- * } from "@effect-pleo/core"
+ * import { Credentials, InstallationClient, InstallationService, UpdateInstallation } from "@effect-pleo/core"
  * import { NodeHttpClient } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Redacted from "effect/Redacted"
  *

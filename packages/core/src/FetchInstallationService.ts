@@ -79,7 +79,7 @@ const transport = ({
  * @example
  * ```ts
  * import { Credentials, FetchInstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Redacted from "effect/Redacted"
  *
@@ -106,7 +106,7 @@ export const make = <E, R>(
  * @example
  * ```ts
  * import { Credentials, FetchInstallationService, InstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Redacted from "effect/Redacted"
  *
@@ -134,7 +134,7 @@ export const layer = <E, R>(
  * @example
  * ```ts
  * import { FetchInstallationService, InstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as ConfigProvider from "effect/ConfigProvider"
  * import * as Effect from "effect/Effect"
  *

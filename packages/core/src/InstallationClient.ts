@@ -126,7 +126,7 @@ export const make = <E, R>(
  * import * as assert from "node:assert/strict"
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
  * import { Credentials, InstallationClient, InstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  * import * as Redacted from "effect/Redacted"

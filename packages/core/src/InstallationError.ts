@@ -16,7 +16,8 @@ import * as Duration from "effect/Duration"
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * const error = await InstallationService.update(UpdateInstallation.activated({ ratio: Number.NaN })).pipe(
@@ -119,7 +120,8 @@ const formatApplied = (isSelfApplied: boolean, retried: Retried | undefined): st
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationService } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * // A status that somebody typed, past the type checker.

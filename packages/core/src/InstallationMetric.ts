@@ -19,7 +19,7 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
  * import * as assert from "node:assert/strict"
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
  * import { Credentials, InstallationClient, InstallationMetric, InstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Metric from "effect/Metric"
  * import * as Redacted from "effect/Redacted"
@@ -57,7 +57,8 @@ export const updateDuration: Metric.Metric.Histogram<number> = /*#__PURE__*/ Met
  * import * as assert from "node:assert/strict"
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
  * import { Credentials, InstallationClient, InstallationMetric, InstallationService } from "@effect-pleo/core"
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Fiber from "effect/Fiber"
  * import * as Metric from "effect/Metric"
@@ -96,7 +97,8 @@ export const activeUpdates: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric
  * import * as assert from "node:assert/strict"
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
  * import { Credentials, InstallationClient, InstallationMetric, InstallationService, RetryPolicy } from "@effect-pleo/core"
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Metric from "effect/Metric"
  * import * as Redacted from "effect/Redacted"
@@ -133,14 +135,8 @@ export const attempts: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric.coun
  * ```ts
  * import * as assert from "node:assert/strict"
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
- * import {
- *   InstallationClient,
- *   InstallationMetric,
- *   InstallationService,
- *   OAuth,
- *   TokenStore
- * } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import { InstallationClient, InstallationMetric, InstallationService, OAuth, TokenStore } from "@effect-pleo/core"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Metric from "effect/Metric"
  * import * as Redacted from "effect/Redacted"

@@ -15,7 +15,8 @@ import type { UpdateInstallation } from "./UpdateInstallation.ts"
  *
  * @example
  * ```ts
- * import { InstallationService, InstallationServiceTest, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Context from "effect/Context"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
@@ -58,7 +59,8 @@ export class InstallationService extends Context.Tag("@effect-pleo/core/Installa
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationService } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * const program = InstallationService.update({

@@ -175,7 +175,7 @@ const refuseOptions = (issues: ReadonlyArray<Issue>) => new BadRequest({ issues 
  * import * as assert from "node:assert/strict"
  * import { InstallationService, OAuth, TokenStore, UpdateInstallation } from "@effect-pleo/core"
  * import { NodeInstallationService } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  * import * as Redacted from "effect/Redacted"
@@ -237,13 +237,8 @@ export const credentials = (
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import {
- *   Credentials,
- *   InstallationService,
- *   InstallationServiceTest,
- *   OAuth,
- *   UpdateInstallation
- * } from "@effect-pleo/core"
+ * import { Credentials, InstallationService, OAuth, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * // Provide it with a layer that was given `OAuth.credentials`: one layer, all customers.

@@ -55,7 +55,8 @@ export interface ScheduleOptions {
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationService, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * // For a job at night, which has time.
@@ -148,7 +149,8 @@ const nextDelay = (settings: Settings, retries: number, error: unknown): Effect.
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationService, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as Schedule from "effect/Schedule"
  *
@@ -187,7 +189,8 @@ export const schedule = (options: ScheduleOptions = {}): Schedule.Schedule<numbe
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationService, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * const slow = InstallationServiceTest.layerTest({ latency: "1 second" })

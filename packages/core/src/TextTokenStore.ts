@@ -48,7 +48,8 @@ export interface Text {
  *
  * @example
  * ```ts
- * import { TextTokenStore, TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import { TextTokenStore, TokenStore } from "@effect-pleo/core"
+ * import { TokenStoreConformance } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as Option from "effect/Option"
  *

@@ -161,7 +161,7 @@ export type Send = (request: Request, onEnd: (end: Either.Either<Response, Failu
  * ```ts
  * import * as assert from "node:assert/strict"
  * import { Credentials, Transport, TransportInstallationService } from "@effect-pleo/core"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Either from "effect/Either"
  * import * as Redacted from "effect/Redacted"

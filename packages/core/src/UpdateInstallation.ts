@@ -76,7 +76,8 @@ export const activated = withStatus("ACTIVATED")
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * // When the customer pauses the integration.
@@ -117,7 +118,8 @@ export const authorized = withStatus("AUTHORIZED")
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * const synchronise = Effect.succeed(["vendors", "tax codes"])
@@ -143,7 +145,8 @@ export const pendingIntegration = withStatus("PENDING_INTEGRATION")
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { InstallationService, InstallationServiceTest, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * // What the app itself needs does not let it in.

@@ -177,7 +177,7 @@ const execute = (
  * import * as assert from "node:assert/strict"
  * import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
  * import { NodeHttpClient } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const program = Effect.gen(function* () {
@@ -208,7 +208,7 @@ export const make = (options: Options = {}): Effect.Effect<HttpClient.HttpClient
  * import * as HttpClient from "@effect/platform/HttpClient"
  * import { Credentials, InstallationClient, InstallationService } from "@effect-pleo/core"
  * import { NodeHttpClient } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  * import * as Redacted from "effect/Redacted"

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type InstallationError, Unauthorized } from "@effect-pleo/core/InstallationError"
-import * as Fault from "@effect-pleo/sandbox/Fault"
+import * as Fault from "@effect-pleo/testing/Fault"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

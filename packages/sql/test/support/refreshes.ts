@@ -1,6 +1,6 @@
 import { describe, expect, layer } from "@effect/vitest"
 import type { Authorization } from "@effect-pleo/core/Authorization"
-import * as Fault from "@effect-pleo/sandbox/Fault"
+import * as Fault from "@effect-pleo/testing/Fault"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

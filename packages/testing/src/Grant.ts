@@ -15,7 +15,8 @@ import * as Schema from "effect/Schema"
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { type Grant, Sandbox } from "@effect-pleo/sandbox"
+ * import { type Grant } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Duration from "effect/Duration"
  * import * as Effect from "effect/Effect"
  *
@@ -51,7 +52,8 @@ export interface Grant extends Schema.Schema.Type<typeof Grant> {}
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { type Grant, Sandbox } from "@effect-pleo/sandbox"
+ * import { type Grant } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const options: Grant.Options = { clientId: "another-app", clientSecret: "secret", expiresIn: "1 second" }

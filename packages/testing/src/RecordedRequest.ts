@@ -14,7 +14,8 @@ import * as Schema from "effect/Schema"
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { type RecordedRequest, Sandbox } from "@effect-pleo/sandbox"
+ * import { type RecordedRequest } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Redacted from "effect/Redacted"
  *
@@ -53,7 +54,7 @@ export type Outcome = typeof Outcome.Type
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import type { RecordedRequest } from "@effect-pleo/sandbox"
+ * import type { RecordedRequest } from "@effect-pleo/testing"
  *
  * const isReplay = ({ outcome }: RecordedRequest.PresentedGrant) =>
  *   outcome === "reused" || outcome === "revoked"
@@ -86,7 +87,8 @@ export interface PresentedGrant extends Schema.Schema.Type<typeof PresentedGrant
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { type RecordedRequest, Sandbox } from "@effect-pleo/sandbox"
+ * import { type RecordedRequest } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const format = ({ body, method, path, scheme, status }: RecordedRequest.RecordedRequest) =>

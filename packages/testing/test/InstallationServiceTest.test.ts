@@ -1,4 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Credentials from "@effect-pleo/core/Credentials"
+import { Installation } from "@effect-pleo/core/Installation"
+import {
+  BadRequest,
+  Infrastructure,
+  type InstallationError,
+  Unauthorized
+} from "@effect-pleo/core/InstallationError"
+import { update } from "@effect-pleo/core/InstallationService"
+import * as OAuth from "@effect-pleo/core/OAuth"
+import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,17 +18,11 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
-import * as Credentials from "../src/Credentials.ts"
-import { Installation } from "../src/Installation.ts"
-import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from "../src/InstallationError.ts"
-import { update } from "../src/InstallationService.ts"
+import { exampleRequest, statuses } from "../../core/test/support/contract.ts"
+import { infrastructureReasons, unauthorizedReasons } from "../../core/test/support/errors.ts"
+import { answering, installation, send } from "../../core/test/support/http.ts"
+import { hostileKeys } from "../../core/test/support/json.ts"
 import * as InstallationServiceTest from "../src/InstallationServiceTest.ts"
-import * as OAuth from "../src/OAuth.ts"
-import * as RetryPolicy from "../src/RetryPolicy.ts"
-import { exampleRequest, statuses } from "./support/contract.ts"
-import { infrastructureReasons, unauthorizedReasons } from "./support/errors.ts"
-import { answering, installation, send } from "./support/http.ts"
-import { hostileKeys } from "./support/json.ts"
 
 const inside = Effect.flatMap(
   InstallationServiceTest.InstallationServiceTest,

@@ -13,7 +13,7 @@ import * as Schema from "effect/Schema"
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
  *
  * const busy = Fault.Respond.make({ status: 429, headers: { "retry-after": "7" } })
  * assert.deepEqual(busy, Fault.status(429, { headers: { "retry-after": "7" } }))
@@ -36,7 +36,7 @@ export const Respond = Schema.TaggedStruct("Respond", {
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
  * import * as Schema from "effect/Schema"
  *
  * // As it is ordered from another process, in milliseconds.
@@ -55,7 +55,7 @@ export const Delay = Schema.TaggedStruct("Delay", { duration: Schema.DurationFro
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
  * import * as Schema from "effect/Schema"
  *
  * const isReset = Schema.is(Fault.Reset)
@@ -74,7 +74,7 @@ export const Reset = Schema.TaggedStruct("Reset", {})
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
  * import * as Schema from "effect/Schema"
  *
  * // For a test that asks whether an update may have been applied: after these it was.
@@ -96,7 +96,7 @@ export const Lose = Schema.TaggedStruct("Lose", {})
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
  * import * as Schema from "effect/Schema"
  *
  * const order = { fault: Schema.encodeSync(Fault.Stall)(Fault.Stall.make()), times: 2 }
@@ -114,7 +114,7 @@ export const Stall = Schema.TaggedStruct("Stall", {})
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
  * import * as Match from "effect/Match"
  *
  * const describe = Match.type<Fault.Fault>().pipe(
@@ -146,7 +146,8 @@ export type Fault = typeof Fault.Type
  * import * as assert from "node:assert/strict"
  * import { Credentials } from "@effect-pleo/core"
  * import { NodeInstallationService } from "@effect-pleo/node"
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Redacted from "effect/Redacted"
  *
@@ -177,7 +178,8 @@ export const status = (
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const program = Effect.gen(function* () {
@@ -209,7 +211,8 @@ export const garbage: Fault = Respond.make({
  * import * as assert from "node:assert/strict"
  * import { Credentials } from "@effect-pleo/core"
  * import { NodeInstallationService } from "@effect-pleo/node"
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Duration from "effect/Duration"
  * import * as Effect from "effect/Effect"
  * import * as Redacted from "effect/Redacted"
@@ -238,7 +241,8 @@ export const delay = (duration: Duration.DurationInput): Fault =>
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const program = Effect.gen(function* () {
@@ -263,7 +267,8 @@ export const reset: Fault = Reset.make({})
  * import * as assert from "node:assert/strict"
  * import { Credentials, RetryPolicy } from "@effect-pleo/core"
  * import { NodeInstallationService } from "@effect-pleo/node"
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Redacted from "effect/Redacted"
  *
@@ -291,7 +296,8 @@ export const lose: Fault = Lose.make({})
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const program = Effect.gen(function* () {

@@ -1,18 +1,22 @@
 import { describe, expect, it } from "@effect/vitest"
+import { Installation, InstallationErrorCode, InstallationStatus } from "@effect-pleo/core/Installation"
+import {
+  Infrastructure,
+  type InstallationError,
+  isInstallationError
+} from "@effect-pleo/core/InstallationError"
+import { update } from "@effect-pleo/core/InstallationService"
+import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import { Installation, InstallationErrorCode, InstallationStatus } from "../src/Installation.ts"
+import { fromFailure, fromStatus } from "../../core/src/internal/http/failure.ts"
+import { infrastructureReasons, unauthorizedReasons } from "../../core/test/support/errors.ts"
+import { answering, bodyOf, installation, send } from "../../core/test/support/http.ts"
 import * as InstallationArbitrary from "../src/InstallationArbitrary.ts"
-import { Infrastructure, type InstallationError, isInstallationError } from "../src/InstallationError.ts"
-import { update } from "../src/InstallationService.ts"
 import * as InstallationServiceTest from "../src/InstallationServiceTest.ts"
-import { fromFailure, fromStatus } from "../src/internal/http/failure.ts"
-import type { UpdateInstallation } from "../src/UpdateInstallation.ts"
-import { infrastructureReasons, unauthorizedReasons } from "./support/errors.ts"
-import { answering, bodyOf, installation, send } from "./support/http.ts"
 
 const sample = <A>(arbitrary: FastCheck.Arbitrary<A>) =>
   FastCheck.sample(arbitrary, { numRuns: 1000, seed: 1 })

@@ -48,7 +48,7 @@ import { controlPrefix, SandboxApi, tokenPath } from "./SandboxApi.ts"
  * import * as assert from "node:assert/strict"
  * import { Credentials } from "@effect-pleo/core"
  * import { NodeInstallationService } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const program = Effect.gen(function* () {
@@ -68,7 +68,7 @@ import { controlPrefix, SandboxApi, tokenPath } from "./SandboxApi.ts"
  * @since 0.1.0
  * @category tags
  */
-export class Sandbox extends Context.Tag("@effect-pleo/sandbox/Sandbox")<
+export class Sandbox extends Context.Tag("@effect-pleo/testing/Sandbox")<
   Sandbox,
   {
     /** Where it listens, such as `http://127.0.0.1:49152`: a server for `InstallationClient`. */
@@ -106,7 +106,7 @@ export class Sandbox extends Context.Tag("@effect-pleo/sandbox/Sandbox")<
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const options: Sandbox.Options = {
@@ -334,7 +334,7 @@ const nodeServer = (port: number) =>
  * import * as assert from "node:assert/strict"
  * import { Credentials, InstallationService } from "@effect-pleo/core"
  * import { NodeInstallationService } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  * import * as Redacted from "effect/Redacted"
@@ -370,7 +370,8 @@ export const layer = (options: Options = {}): Layer.Layer<Sandbox, HttpServerErr
  *
  * @example
  * ```ts
- * import { Fault, Sandbox } from "@effect-pleo/sandbox"
+ * import { Fault } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as assert from "node:assert/strict"
  *
@@ -421,7 +422,7 @@ const configuredBy = ({ environment }: Sandbox["Type"]): Layer.Layer<never> =>
  * ```ts
  * import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
  * import { NodeInstallationService } from "@effect-pleo/node"
- * import { Sandbox } from "@effect-pleo/sandbox"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  * import * as assert from "node:assert/strict"
  *

@@ -7,20 +7,21 @@
  * @module
  * @since 0.1.0
  */
-import * as Arbitrary from "effect/Arbitrary"
-import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
-import * as FastCheck from "effect/FastCheck"
-import { Installation, InstallationErrorCode, InstallationStatus } from "./Installation.ts"
+
+import { Installation, InstallationErrorCode, InstallationStatus } from "@effect-pleo/core/Installation"
 import {
   BadRequest,
   Infrastructure,
   type InstallationError,
   type Issue,
   Unauthorized
-} from "./InstallationError.ts"
-import { maxDepth } from "./Metadata.ts"
-import { UpdateInstallation } from "./UpdateInstallation.ts"
+} from "@effect-pleo/core/InstallationError"
+import { maxDepth } from "@effect-pleo/core/Metadata"
+import { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
+import * as Arbitrary from "effect/Arbitrary"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as FastCheck from "effect/FastCheck"
 
 /** Made when it is first used: the barrel that names this module is imported by applications too. */
 class Lazy<A> extends FastCheck.Arbitrary<A> {
@@ -64,7 +65,8 @@ const some = <A extends object>(fields: { readonly [K in keyof A]: FastCheck.Arb
  *
  * @example
  * ```ts
- * import { InstallationArbitrary, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationService } from "@effect-pleo/core"
+ * import { InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as FastCheck from "effect/FastCheck"
  * import * as assert from "node:assert/strict"
@@ -115,7 +117,8 @@ const unknownName = lazy(() =>
  *
  * @example
  * ```ts
- * import { InstallationArbitrary, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationService } from "@effect-pleo/core"
+ * import { InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as FastCheck from "effect/FastCheck"
  * import * as assert from "node:assert/strict"
@@ -168,7 +171,8 @@ export const invalidUpdateInstallation: FastCheck.Arbitrary<UpdateInstallation> 
  *
  * @example
  * ```ts
- * import { Installation, InstallationArbitrary } from "@effect-pleo/core"
+ * import { Installation } from "@effect-pleo/core"
+ * import { InstallationArbitrary } from "@effect-pleo/testing"
  * import * as FastCheck from "effect/FastCheck"
  * import * as Schema from "effect/Schema"
  * import * as assert from "node:assert/strict"
@@ -283,7 +287,7 @@ const phased = <A>(
  *
  * @example
  * ```ts
- * import { InstallationArbitrary } from "@effect-pleo/core"
+ * import { InstallationArbitrary } from "@effect-pleo/testing"
  * import * as FastCheck from "effect/FastCheck"
  * import * as assert from "node:assert/strict"
  *
@@ -316,7 +320,7 @@ export const badRequest: FastCheck.Arbitrary<BadRequest> = lazy(() =>
  *
  * @example
  * ```ts
- * import { InstallationArbitrary } from "@effect-pleo/core"
+ * import { InstallationArbitrary } from "@effect-pleo/testing"
  * import * as FastCheck from "effect/FastCheck"
  * import * as assert from "node:assert/strict"
  *
@@ -396,7 +400,7 @@ const fieldsOf = (): {
  *
  * @example
  * ```ts
- * import { InstallationArbitrary } from "@effect-pleo/core"
+ * import { InstallationArbitrary } from "@effect-pleo/testing"
  * import * as FastCheck from "effect/FastCheck"
  * import * as assert from "node:assert/strict"
  *
@@ -426,7 +430,8 @@ export const infrastructure: FastCheck.Arbitrary<Infrastructure> = lazy(() =>
  *
  * @example
  * ```ts
- * import { InstallationArbitrary, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationService } from "@effect-pleo/core"
+ * import { InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as FastCheck from "effect/FastCheck"
  * import * as assert from "node:assert/strict"

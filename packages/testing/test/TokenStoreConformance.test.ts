@@ -1,14 +1,14 @@
 import { inspect } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
+import { Active, type Authorization, Ended, type Tokens } from "@effect-pleo/core/Authorization"
+import * as TextTokenStore from "@effect-pleo/core/TextTokenStore"
+import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import { Active, type Authorization, Ended, type Tokens } from "../src/Authorization.ts"
-import * as TextTokenStore from "../src/TextTokenStore.ts"
-import * as TokenStore from "../src/TokenStore.ts"
 import * as TokenStoreConformance from "../src/TokenStoreConformance.ts"
 
 type Store = TokenStore.TokenStore["Type"]

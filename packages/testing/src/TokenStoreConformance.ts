@@ -20,6 +20,9 @@
  * @since 0.1.0
  * @module
  */
+
+import { Active, Authorization, Ended, Refreshing, type Tokens } from "@effect-pleo/core/Authorization"
+import { type Stored, TokenStore, type TokenStoreError } from "@effect-pleo/core/TokenStore"
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -29,8 +32,6 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { Active, Authorization, Ended, Refreshing, type Tokens } from "./Authorization.ts"
-import { type Stored, TokenStore, type TokenStoreError } from "./TokenStore.ts"
 
 /**
  * A store that breaks a law. It says which fields of an authorisation differ, and quotes none.
@@ -38,7 +39,8 @@ import { type Stored, TokenStore, type TokenStoreError } from "./TokenStore.ts"
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import { TokenStore } from "@effect-pleo/core"
+ * import { TokenStoreConformance } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * // It says that it saves, and forgets.
@@ -74,7 +76,8 @@ export class Violation extends Data.TaggedError("Violation")<{
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import { TokenStore } from "@effect-pleo/core"
+ * import { TokenStoreConformance } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * const report = ({ check, title }: TokenStoreConformance.Law) =>
@@ -287,7 +290,8 @@ const readers = 4
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import { TokenStore } from "@effect-pleo/core"
+ * import { TokenStoreConformance } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * // Every law that a store breaks, and not only the first.
@@ -463,7 +467,8 @@ export const laws: ReadonlyArray<Law> = [
  *
  * @example
  * ```ts
- * import { TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+ * import { TokenStore } from "@effect-pleo/core"
+ * import { TokenStoreConformance } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
  * // Put the layer of your store in its place.

@@ -11,7 +11,7 @@ import { type OAuthError, SandboxApi } from "../SandboxApi.ts"
 import { SandboxState } from "./state.ts"
 
 /** Takes down what became of the refresh token that the request at hand presents. */
-export class Verdict extends Context.Reference<Verdict>()("@effect-pleo/sandbox/Verdict", {
+export class Verdict extends Context.Reference<Verdict>()("@effect-pleo/testing/Verdict", {
   defaultValue: () => ({ note: (_: Outcome): Effect.Effect<void> => Effect.void })
 }) {}
 

@@ -24,7 +24,8 @@ import { RecordedRequest } from "./RecordedRequest.ts"
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Sandbox, SandboxApi } from "@effect-pleo/sandbox"
+ * import { SandboxApi } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * // What another process, or a person with curl, can do.
@@ -50,7 +51,8 @@ export const controlPrefix = "/sandbox"
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { Fault, Sandbox, SandboxApi } from "@effect-pleo/sandbox"
+ * import { Fault, SandboxApi } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * // An authorisation server that is down, while the API is not.
@@ -83,7 +85,7 @@ const InvalidClient = Schema.Struct({ error: Schema.Literal("invalid_client") })
  * @example
  * ```ts
  * import * as assert from "node:assert/strict"
- * import { SandboxApi } from "@effect-pleo/sandbox"
+ * import { SandboxApi } from "@effect-pleo/testing"
  * import * as Schema from "effect/Schema"
  *
  * const decode = Schema.decodeUnknownSync(SandboxApi.OAuthError)
@@ -177,7 +179,8 @@ const control = HttpApiGroup.make("Sandbox")
  * import * as assert from "node:assert/strict"
  * import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
  * import * as HttpApiClient from "@effect/platform/HttpApiClient"
- * import { Fault, Sandbox, SandboxApi } from "@effect-pleo/sandbox"
+ * import { Fault, SandboxApi } from "@effect-pleo/testing"
+ * import * as Sandbox from "@effect-pleo/testing/Sandbox"
  * import * as Effect from "effect/Effect"
  *
  * const program = Effect.gen(function* () {

@@ -5,22 +5,26 @@
  * @module
  * @since 0.1.0
  */
+
+import type { Installation } from "@effect-pleo/core/Installation"
+import type { InstallationError } from "@effect-pleo/core/InstallationError"
+import { InstallationService } from "@effect-pleo/core/InstallationService"
+import {
+  authorizationOf,
+  type Credentials,
+  makeCodec,
+  noop,
+  TypeId,
+  Updates,
+  updateInstallation,
+  withCallContext
+} from "@effect-pleo/core/internal/testing"
+import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Credentials } from "./Credentials.ts"
-import type { Installation } from "./Installation.ts"
-import type { InstallationError } from "./InstallationError.ts"
-import { InstallationService } from "./InstallationService.ts"
-import { Updates } from "./internal/call/client.ts"
-import { withCallContext } from "./internal/call/scope.ts"
-import * as Codec from "./internal/contract/codec.ts"
-import { updateInstallation } from "./internal/contract/operations.ts"
-import { authorizationOf, TypeId } from "./internal/credentials/credentials.ts"
-import { noop } from "./internal/telemetry/observer.ts"
-import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
  * What became of an update: `Pending` as long as it waits for its latency to pass, or for ever; `Interrupted`
@@ -28,7 +32,8 @@ import type { UpdateInstallation } from "./UpdateInstallation.ts"
  *
  * @example
  * ```ts
- * import { InstallationService, InstallationServiceTest, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as assert from "node:assert/strict"
  *
@@ -55,12 +60,8 @@ export type Outcome =
  *
  * @example
  * ```ts
- * import {
- *   OAuth, Credentials,
- *   InstallationService,
- *   InstallationServiceTest,
- *   UpdateInstallation
- * } from "@effect-pleo/core"
+ * import { OAuth, Credentials, InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as assert from "node:assert/strict"
  *
@@ -98,7 +99,8 @@ export interface Update {
  *
  * @example
  * ```ts
- * import { InstallationError, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationError } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  *
  * // Every ERROR that acme reports is refused, after two seconds.
  * const conditions: InstallationServiceTest.Conditions = {
@@ -127,7 +129,8 @@ export interface Conditions {
  *
  * @example
  * ```ts
- * import { InstallationError, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationError } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  *
  * const unavailable = new InstallationError.Infrastructure({ reason: "ServerError", status: 503 })
  *
@@ -153,7 +156,7 @@ export type Reply = Conditions &
  *
  * @example
  * ```ts
- * import { InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  *
  * // Pleo takes the update, and whoever sent it never hears of it.
  * const options: InstallationServiceTest.FailureOptions = { isApplied: true }
@@ -175,12 +178,8 @@ export interface FailureOptions extends Conditions {
  *
  * @example
  * ```ts
- * import {
- *   InstallationService,
- *   InstallationServiceTest,
- *   RetryPolicy,
- *   UpdateInstallation
- * } from "@effect-pleo/core"
+ * import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as Fiber from "effect/Fiber"
  * import * as TestClock from "effect/TestClock"
@@ -217,7 +216,8 @@ export const succeed = (conditions: Conditions = {}): Reply => ({ ...conditions,
  *
  * @example
  * ```ts
- * import { InstallationError, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationError, InstallationService } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as assert from "node:assert/strict"
  *
@@ -255,7 +255,8 @@ export const fail = (
  *
  * @example
  * ```ts
- * import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationService, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as Fiber from "effect/Fiber"
  * import * as TestClock from "effect/TestClock"
@@ -294,12 +295,8 @@ export const never = ({ isApplied = false, ...conditions }: FailureOptions = {})
  *
  * @example
  * ```ts
- * import {
- *   InstallationError,
- *   InstallationService,
- *   InstallationServiceTest,
- *   RetryPolicy
- * } from "@effect-pleo/core"
+ * import { InstallationError, InstallationService, RetryPolicy } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as Fiber from "effect/Fiber"
  * import * as TestClock from "effect/TestClock"
@@ -332,7 +329,7 @@ export const never = ({ isApplied = false, ...conditions }: FailureOptions = {})
  * @since 0.1.0
  * @category tags
  */
-export class InstallationServiceTest extends Context.Tag("@effect-pleo/core/InstallationServiceTest")<
+export class InstallationServiceTest extends Context.Tag("@effect-pleo/testing/InstallationServiceTest")<
   InstallationServiceTest,
   {
     /** The installation as it now is: that of another customer with `Credentials.use` around it. */
@@ -353,7 +350,7 @@ export class InstallationServiceTest extends Context.Tag("@effect-pleo/core/Inst
  *
  * @example
  * ```ts
- * import { InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  *
  * // Works, but Pleo takes its time, and never answers the first update.
  * const options: InstallationServiceTest.Options = {
@@ -417,7 +414,7 @@ const customerOf = (
 
 const ordinary = succeed()
 
-const codec = Codec.make(updateInstallation)
+const codec = makeCodec(updateInstallation)
 
 /**
  * The service that an application sees, and what a test sees of it.
@@ -433,7 +430,7 @@ const codec = Codec.make(updateInstallation)
  *
  * @example
  * ```ts
- * import { InstallationServiceTest } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as assert from "node:assert/strict"
  *
@@ -579,12 +576,8 @@ export const make = (
  *
  * @example
  * ```ts
- * import {
- *   InstallationError,
- *   InstallationService,
- *   InstallationServiceTest,
- *   UpdateInstallation
- * } from "@effect-pleo/core"
+ * import { InstallationError, InstallationService, UpdateInstallation } from "@effect-pleo/core"
+ * import { InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  * import * as assert from "node:assert/strict"
  *

@@ -1,6 +1,5 @@
 import type { Installation } from "@effect-pleo/core/Installation"
 import type { InstallationService } from "@effect-pleo/core/InstallationService"
-import * as InstallationServiceTest from "@effect-pleo/core/InstallationServiceTest"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -12,6 +11,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as SynchronizedRef from "effect/SynchronizedRef"
 import type { Fault } from "../Fault.ts"
 import type { Options } from "../Grant.ts"
+import * as InstallationServiceTest from "../InstallationServiceTest.ts"
 import type { RecordedRequest } from "../RecordedRequest.ts"
 import * as authorisation from "./authorisation.ts"
 
@@ -98,7 +98,7 @@ const makeState = (given: Given) =>
   })
 
 /** All that a running sandbox remembers. */
-export class SandboxState extends Context.Tag("@effect-pleo/sandbox/SandboxState")<
+export class SandboxState extends Context.Tag("@effect-pleo/testing/SandboxState")<
   SandboxState,
   Effect.Effect.Success<ReturnType<typeof makeState>>
 >() {}
