@@ -70,13 +70,13 @@ it.scoped("lost connections and a login page in Pleo's place are got over, or en
     const sandbox = yield* Sandbox.Sandbox
     yield* consents
     const { synchronise } = yield* Nightly
-    yield* sandbox.order(Fault.lose)
-    yield* sandbox.order(Fault.status(503))
+    yield* sandbox.inject(Fault.loseResponse())
+    yield* sandbox.inject(Fault.status(503))
     expect(yield* Effect.withRandom(synchronise("acme"), Random.fixed([0]))).toMatchObject({
       _tag: "Synchronised"
     })
     expect((yield* sandbox.requests).map(({ status }) => status)).toEqual([null, 503, 200, 200])
-    yield* sandbox.order(Fault.garbage)
+    yield* sandbox.inject(Fault.malformedResponse())
     expect(yield* synchronise("acme")).toMatchObject({
       _tag: "Postponed",
       why: expect.stringContaining("could not be understood")

@@ -63,7 +63,7 @@ const program = Effect.gen(function* () {
 
   const [acme] = names.keys()
   yield* sandbox.revoke(acme ?? "")
-  yield* sandbox.order(Fault.status(503), 1, { path: "/oauth/token" })
+  yield* sandbox.inject(Fault.status(503, { when: ({ path }) => path === "/oauth/token" }))
   yield* Effect.sleep("2 seconds")
   yield* updateAll("acme has taken its consent back, and the first refresh is answered with 503")
   yield* updateAll("For acme, nothing is sent any more")

@@ -17,7 +17,7 @@ const live = Layer.unwrapEffect(
 it.live("gets through when an answer is lost on the way", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
-    yield* sandbox.order(Fault.lose)
+    yield* sandbox.inject(Fault.loseResponse())
 
     yield* InstallationService.update(UpdateInstallation.activated()).pipe(
       RetryPolicy.retry({ baseDelay: "10 millis" })

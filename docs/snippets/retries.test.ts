@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { InstallationError } from "@effect-pleo/core"
-import { InstallationServiceTest } from "@effect-pleo/testing"
+import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -15,7 +15,7 @@ it.effect("waits as long as Pleo asks, and then goes on", () =>
       status: 429,
       retryAfter: Duration.seconds(40)
     })
-    yield* test.order(InstallationServiceTest.fail(throttled))
+    yield* test.inject(Fault.fail(throttled))
 
     const update = yield* Effect.fork(inTheBackground)
     yield* TestClock.adjust("39 seconds")

@@ -9,8 +9,8 @@ import * as Redacted from "effect/Redacted"
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox.Sandbox
-  yield* sandbox.order(Fault.status(429, { headers: { "retry-after": "1" } }))
-  yield* sandbox.order(Fault.lose)
+  yield* sandbox.inject(Fault.status(429, { headers: { "retry-after": "1" } }))
+  yield* sandbox.inject(Fault.loseResponse())
 
   yield* RetryPolicy.retry()(InstallationService.update(UpdateInstallation.activated()))
 

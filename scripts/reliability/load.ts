@@ -114,7 +114,7 @@ export const refreshesInStorm = Effect.gen(function* () {
   yield* storeFor(0)
   yield* sandbox.expire(grant.id)
   const expired = yield* open
-  yield* sandbox.order(Fault.delay("200 millis"), 1, { path: "/oauth/token" })
+  yield* sandbox.inject(Fault.delay("200 millis", { when: ({ path }) => path === "/oauth/token" }))
   const leaders = yield* Effect.forEach([refused, expired], ({ update }) =>
     Effect.fork(update({ status: "ACTIVATED" }))
   )

@@ -66,7 +66,7 @@ export const updateDuration: Metric.Metric.Histogram<number> = /*#__PURE__*/ Met
  *
  * const program = Effect.gen(function* () {
  *   const sandbox = yield* Sandbox.Sandbox
- *   yield* sandbox.order(Fault.stall)
+ *   yield* sandbox.inject(Fault.stallResponse())
  *   const credentials = Credentials.apiKey(Redacted.make("key"))
  *   const fiber = yield* InstallationService.update({ status: "ACTIVATED" }).pipe(
  *     Effect.provide(InstallationClient.layer({ server: sandbox.url, credentials })),
@@ -105,7 +105,7 @@ export const activeUpdates: Metric.Metric.Counter<number> = /*#__PURE__*/ Metric
  *
  * const program = Effect.gen(function* () {
  *   const sandbox = yield* Sandbox.Sandbox
- *   yield* sandbox.order(Fault.status(503))
+ *   yield* sandbox.inject(Fault.status(503))
  *   const credentials = Credentials.apiKey(Redacted.make("key"))
  *   yield* InstallationService.update({ status: "ACTIVATED" }).pipe(
  *     RetryPolicy.retry({ baseDelay: "1 millis" }),

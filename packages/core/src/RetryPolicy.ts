@@ -190,10 +190,10 @@ export const schedule = (options: ScheduleOptions = {}): Schedule.Schedule<numbe
  * ```ts
  * import * as assert from "node:assert/strict"
  * import { InstallationService, RetryPolicy } from "@effect-pleo/core"
- * import { InstallationServiceTest } from "@effect-pleo/testing"
+ * import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
- * const slow = InstallationServiceTest.layerTest({ latency: "1 second" })
+ * const slow = InstallationServiceTest.layerTest({ faults: [Fault.delay("1 second")] })
  *
  * const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
  *   RetryPolicy.timeout("10 millis"),

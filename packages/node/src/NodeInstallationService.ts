@@ -101,12 +101,12 @@ const makeTransport = (options: NodeHttpClient.Options) =>
  * import * as Redacted from "effect/Redacted"
  *
  * const program = Effect.gen(function* () {
- *   const { order, url } = yield* Sandbox.Sandbox
+ *   const { inject, url } = yield* Sandbox.Sandbox
  *   const { update } = yield* NodeInstallationService.make({
  *     server: url,
  *     credentials: Credentials.apiKey(Redacted.make("key"))
  *   })
- *   yield* order(Fault.reset)
+ *   yield* inject(Fault.resetConnection())
  *   return yield* Effect.flip(update({ status: "ACTIVATED" }))
  * })
  *
@@ -144,8 +144,8 @@ export const make = <E, R>(
  * ).pipe(Layer.provideMerge(Sandbox.layer()))
  *
  * const program = Effect.gen(function* () {
- *   const { order, requests } = yield* Sandbox.Sandbox
- *   yield* order(Fault.status(503))
+ *   const { inject, requests } = yield* Sandbox.Sandbox
+ *   yield* inject(Fault.status(503))
  *   yield* InstallationService.update(UpdateInstallation.activated()).pipe(
  *     RetryPolicy.retry({ baseDelay: 0 })
  *   )

@@ -1,167 +1,89 @@
 /**
- * What the sandbox can be ordered to do instead of its duty.
+ * Faults to inject into a test: `InstallationServiceTest` and `Sandbox` take the same ones. In memory, an update
+ * fails as that of the real client does over HTTP.
  *
  * @since 0.1.0
  * @module
  */
+import type { InstallationError } from "@effect-pleo/core/InstallationError"
+import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Duration from "effect/Duration"
-import * as Schema from "effect/Schema"
+import { served } from "./internal/marketplace/marketplace.ts"
+import * as internal from "./internal/marketplace/plan.ts"
 
 /**
- * Answers without looking at the request: nothing is applied.
+ * A fault. `E` is the error that it fails with in memory, if it is one of `fail`: the sandbox takes only `Fault<never>`.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
  * import { Fault } from "@effect-pleo/testing"
  *
- * const busy = Fault.Respond.make({ status: 429, headers: { "retry-after": "7" } })
- * assert.deepEqual(busy, Fault.status(429, { headers: { "retry-after": "7" } }))
+ * // Down for two requests, then one response is lost.
+ * export const faults: ReadonlyArray<Fault.Fault> = [Fault.status(503, { times: 2 }), Fault.loseResponse()]
  * ```
  *
  * @since 0.1.0
  * @category models
  */
-export const Respond = Schema.TaggedStruct("Respond", {
-  status: Schema.Int.pipe(Schema.between(200, 999)),
-  headers: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), {
-    default: () => ({})
-  }),
-  body: Schema.optionalWith(Schema.String, { default: () => "" })
+export interface Fault<out E = never> extends internal.Fault<E> {}
+
+/**
+ * Which requests a fault is for, and how often.
+ *
+ * @example
+ * ```ts
+ * import type { Fault } from "@effect-pleo/testing"
+ *
+ * export const ofAcme: Fault.Options = { when: ({ tenant }) => tenant === "acme", times: 2 }
+ * ```
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** How many requests it is for. Default: 1. None if it is less, all if it is infinite. */
+  readonly times?: number | undefined
+  /** Which requests it is for. Others meet the next fault that is for them, and do not count. Default: all. */
+  readonly when?:
+    | ((request: {
+        /** `/v1/installations/me`, or `/oauth/token` of the sandbox. */
+        readonly path: string
+        /** Absent if the request is no valid update. */
+        readonly update?: UpdateInstallation
+        /** In memory, the tenant that `OAuth.tenant` chose. */
+        readonly tenant?: string
+        /** In the sandbox, the id of the grant whose token the request carries. */
+        readonly grant?: string
+      }) => boolean)
+    | undefined
+  /** How long the request waits first, on the `Clock`. It ends there if the client gives up. Default: not at all. */
+  readonly after?: Duration.DurationInput | undefined
+  /** Whether the update is applied all the same. Default: `false`, and `true` of `delay`. */
+  readonly isApplied?: boolean | undefined
+}
+
+const make = <E = never>(
+  end: internal.Plan<E>["end"],
+  { after = 0, isApplied = false, times = 1, when = served.when }: Options = {}
+): Fault<E> => ({
+  [internal.TypeId]: { ...served, end, times, when, after: Duration.decode(after), isApplied }
 })
 
+const respond = (response: internal.Response, options?: Options): Fault =>
+  make({ _tag: "Response", response }, options)
+
+const lowerCased = (headers: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
 /**
- * Carries the request out at once, and answers so many milliseconds later.
+ * Responds with a status from 200 to 999, and an empty body by default. Nothing is applied, unless `isApplied` says so.
+ * Throws a `RangeError` for another status.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
  * import { Fault } from "@effect-pleo/testing"
- * import * as Schema from "effect/Schema"
  *
- * // As it is ordered from another process, in milliseconds.
- * const decode = Schema.decodeUnknownSync(Fault.Delay)
- * assert.deepEqual(decode({ _tag: "Delay", duration: 60_000 }), Fault.delay("1 minute"))
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export const Delay = Schema.TaggedStruct("Delay", { duration: Schema.DurationFromMillis })
-
-/**
- * Resets the connection instead of answering: nothing is applied.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/testing"
- * import * as Schema from "effect/Schema"
- *
- * const isReset = Schema.is(Fault.Reset)
- * assert.ok(isReset(Fault.reset))
- * assert.ok(!isReset(Fault.lose))
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export const Reset = Schema.TaggedStruct("Reset", {})
-
-/**
- * Carries the request out, and resets the connection instead of answering.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/testing"
- * import * as Schema from "effect/Schema"
- *
- * // For a test that asks whether an update may have been applied: after these it was.
- * const isApplied = Schema.is(Schema.Union(Fault.Lose, Fault.Delay))
- * assert.deepEqual(
- *   [Fault.lose, Fault.delay("1 second"), Fault.reset].map((fault) => isApplied(fault)),
- *   [true, true, false]
- * )
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export const Lose = Schema.TaggedStruct("Lose", {})
-
-/**
- * Never answers: nothing is applied.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/testing"
- * import * as Schema from "effect/Schema"
- *
- * const order = { fault: Schema.encodeSync(Fault.Stall)(Fault.Stall.make()), times: 2 }
- * assert.equal(JSON.stringify(order), '{"fault":{"_tag":"Stall"},"times":2}')
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export const Stall = Schema.TaggedStruct("Stall", {})
-
-/**
- * What `order` of the sandbox takes: `status`, `delay` and the other constructors make it.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Fault } from "@effect-pleo/testing"
- * import * as Match from "effect/Match"
- *
- * const describe = Match.type<Fault.Fault>().pipe(
- *   Match.tags({
- *     Respond: ({ status }) => `answers ${status}`,
- *     Delay: ({ duration }) => `answers after ${duration}`
- *   }),
- *   Match.orElse(() => "does not answer")
- * )
- * assert.deepEqual([Fault.garbage, Fault.stall].map(describe), ["answers 200", "does not answer"])
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export const Fault = Schema.Union(Respond, Delay, Reset, Lose, Stall)
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type Fault = typeof Fault.Type
-
-/**
- * An answer with this status, empty unless given a body.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials } from "@effect-pleo/core"
- * import { NodeInstallationService } from "@effect-pleo/node"
- * import { Fault } from "@effect-pleo/testing"
- * import * as Sandbox from "@effect-pleo/testing/Sandbox"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
- *
- * const program = Effect.gen(function* () {
- *   const { order, url } = yield* Sandbox.Sandbox
- *   const credentials = Credentials.bearer(Redacted.make("token"))
- *   const { update } = yield* NodeInstallationService.make({ server: url, credentials })
- *   yield* order(Fault.status(503, { body: "down for maintenance" }))
- *   return yield* Effect.flip(update({ status: "ACTIVATED" }))
- * })
- *
- * const error = await program.pipe(Effect.scoped, Effect.provide(Sandbox.layer()), Effect.runPromise)
- * assert.equal(error.status, 503)
- * assert.equal(error.body, "down for maintenance")
+ * export const busy = Fault.status(429, { retryAfter: "7 seconds" })
  * ```
  *
  * @since 0.1.0
@@ -169,149 +91,135 @@ export type Fault = typeof Fault.Type
  */
 export const status = (
   status: number,
-  options?: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
-): Fault => Respond.make({ status, ...options })
+  options: Options & {
+    readonly headers?: Readonly<Record<string, string>> | undefined
+    readonly body?: string | undefined
+    /** The `Retry-After` header, in whole seconds. */
+    readonly retryAfter?: Duration.DurationInput | undefined
+  } = {}
+): Fault => {
+  if (!Number.isInteger(status) || status < 200 || status > 999)
+    throw new RangeError(`Expected a status from 200 to 999, got ${status}`)
+  const { body = "", headers = {}, retryAfter, ...others } = options
+  const wait =
+    retryAfter === undefined ? {} : { "retry-after": String(Math.ceil(Duration.toSeconds(retryAfter))) }
+  return respond({ status, headers: { ...lowerCased(headers), ...wait }, body }, others)
+}
 
 /**
- * A success whose body is a web page: what a proxy or a captive portal sends.
+ * Sends the response late. The update is applied before the delay; with `isApplied: false` after it, and not at all if
+ * the client gives up before. `delay(0)` lets a request through.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
  * import { Fault } from "@effect-pleo/testing"
- * import * as Sandbox from "@effect-pleo/testing/Sandbox"
- * import * as Effect from "effect/Effect"
  *
- * const program = Effect.gen(function* () {
- *   const { order, url } = yield* Sandbox.Sandbox
- *   yield* order(Fault.garbage)
- *   const response = yield* Effect.promise(() => fetch(`${url}/v1/installations/me`, { method: "PUT" }))
- *   return { ok: response.ok, text: yield* Effect.promise(() => response.text()) }
- * })
- *
- * const { ok, text } = await Effect.runPromise(Effect.provide(program, Sandbox.layer()))
- * assert.ok(ok)
- * assert.match(text, /Welcome to the network/)
+ * export const slow = Fault.delay("5 seconds", { times: Number.POSITIVE_INFINITY })
  * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const garbage: Fault = Respond.make({
-  status: 200,
-  headers: { "content-type": "text/html" },
-  body: "<html><body>Welcome to the network</body></html>"
-})
+export const delay = (
+  duration: Duration.DurationInput,
+  { after = 0, isApplied = true, ...options }: Options = {}
+): Fault => {
+  const { [internal.TypeId]: plan } = make(served.end, {
+    ...options,
+    after: isApplied ? after : Duration.sum(after, duration)
+  })
+  return { [internal.TypeId]: isApplied ? { ...plan, delay: Duration.decode(duration) } : plan }
+}
 
 /**
- * The request is carried out at once, and the answer comes late.
+ * Resets the connection before the update is applied.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials } from "@effect-pleo/core"
- * import { NodeInstallationService } from "@effect-pleo/node"
  * import { Fault } from "@effect-pleo/testing"
- * import * as Sandbox from "@effect-pleo/testing/Sandbox"
- * import * as Duration from "effect/Duration"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
  *
- * const program = Effect.gen(function* () {
- *   const { order, url } = yield* Sandbox.Sandbox
- *   const credentials = Credentials.bearer(Redacted.make("token"))
- *   const { update } = yield* NodeInstallationService.make({ server: url, credentials })
- *   yield* order(Fault.delay("20 millis"))
- *   return yield* Effect.timed(update({ status: "ACTIVATED" }))
- * })
- *
- * const [elapsed] = await program.pipe(Effect.scoped, Effect.provide(Sandbox.layer()), Effect.runPromise)
- * assert.ok(Duration.greaterThan(elapsed, "10 millis"))
+ * export const unlucky = Fault.resetConnection({ when: ({ update }) => update?.status === "ERROR" })
  * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const delay = (duration: Duration.DurationInput): Fault =>
-  Delay.make({ duration: Duration.decode(duration) })
+export const resetConnection = (options?: Omit<Options, "isApplied">): Fault =>
+  make({ _tag: "ConnectionReset" }, { ...options, isApplied: false })
 
 /**
- * The connection is reset instead of an answer, and nothing is applied.
+ * Applies the update, and resets the connection instead of responding.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
  * import { Fault } from "@effect-pleo/testing"
- * import * as Sandbox from "@effect-pleo/testing/Sandbox"
- * import * as Effect from "effect/Effect"
  *
- * const program = Effect.gen(function* () {
- *   const { order, requests, url } = yield* Sandbox.Sandbox
- *   yield* order(Fault.reset)
- *   yield* Effect.flip(Effect.tryPromise(() => fetch(url)))
- *   return (yield* requests).map(({ status }) => status)
- * })
- * assert.deepEqual(await Effect.runPromise(Effect.provide(program, Sandbox.layer())), [null])
+ * export const lost = Fault.loseResponse({ times: 2 })
  * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const reset: Fault = Reset.make({})
+export const loseResponse = (options?: Omit<Options, "isApplied">): Fault =>
+  make({ _tag: "ConnectionReset" }, { ...options, isApplied: true })
 
 /**
- * The request is carried out, and its answer is lost: the connection is reset.
+ * Never responds. Nothing is applied, unless `isApplied` says so.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
- * import { Credentials, RetryPolicy } from "@effect-pleo/core"
- * import { NodeInstallationService } from "@effect-pleo/node"
  * import { Fault } from "@effect-pleo/testing"
- * import * as Sandbox from "@effect-pleo/testing/Sandbox"
- * import * as Effect from "effect/Effect"
- * import * as Redacted from "effect/Redacted"
  *
- * // The first request is applied and nobody knows; sent again, it gives the same installation.
- * const program = Effect.gen(function* () {
- *   const { order, url } = yield* Sandbox.Sandbox
- *   const credentials = Credentials.bearer(Redacted.make("token"))
- *   const { update } = yield* NodeInstallationService.make({ server: url, credentials })
- *   yield* order(Fault.lose)
- *   return yield* update({ status: "ACTIVATED" }).pipe(RetryPolicy.retry({ baseDelay: 0 }))
- * })
- *
- * const { status } = await program.pipe(Effect.scoped, Effect.provide(Sandbox.layer()), Effect.runPromise)
- * assert.equal(status, "ACTIVATED")
+ * export const hanging = Fault.stallResponse({ isApplied: true })
  * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const lose: Fault = Lose.make({})
+export const stallResponse = (options?: Options): Fault => make({ _tag: "NoResponse" }, options)
 
 /**
- * The connection stays open without an answer, and nothing is applied.
+ * Responds with a success whose body is a web page, as a captive portal does. Nothing is applied, unless `isApplied`
+ * says so.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
  * import { Fault } from "@effect-pleo/testing"
- * import * as Sandbox from "@effect-pleo/testing/Sandbox"
- * import * as Effect from "effect/Effect"
  *
- * const program = Effect.gen(function* () {
- *   const { order, url } = yield* Sandbox.Sandbox
- *   yield* order(Fault.stall, 1, { path: "/oauth/token" })
- *   const refresh = fetch(`${url}/oauth/token`, { method: "POST", signal: AbortSignal.timeout(50) })
- *   return yield* Effect.flip(Effect.tryPromise(() => refresh))
- * })
- *
- * const { cause } = await Effect.runPromise(Effect.provide(program, Sandbox.layer()))
- * assert.ok(cause instanceof DOMException && cause.name === "TimeoutError")
+ * export const captivePortal = Fault.malformedResponse()
  * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const stall: Fault = Stall.make({})
+export const malformedResponse = (options?: Options): Fault =>
+  respond(
+    {
+      status: 200,
+      headers: { "content-type": "text/html" },
+      body: "<html><body>Welcome to the network</body></html>"
+    },
+    options
+  )
+
+/**
+ * Fails with this error, in memory only. Nothing is applied, unless `isApplied` says so: then it throws a `TypeError`
+ * if the error's `mayHaveBeenApplied` is `false`.
+ *
+ * @example
+ * ```ts
+ * import { InstallationError } from "@effect-pleo/core"
+ * import { Fault } from "@effect-pleo/testing"
+ *
+ * const superseded = new InstallationError.Infrastructure({ reason: "Superseded" })
+ * export const overtaken = Fault.fail(superseded)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fail = (error: InstallationError, options: Options = {}): Fault<InstallationError> => {
+  if (options.isApplied && !error.mayHaveBeenApplied)
+    throw new TypeError(`Cannot be applied all the same, since the error says otherwise: ${error.message}`)
+  return make<InstallationError>({ _tag: "Failure", error }, options)
+}

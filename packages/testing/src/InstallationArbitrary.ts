@@ -1,11 +1,9 @@
 /**
- * Generators for property-based tests of the applications that use `InstallationService`: requests,
- * installations, and the failures of updates, with fields as they really occur together. They are arbitraries
- * of fast-check, as `effect/FastCheck` has it: for `it.prop` and `it.effect.prop` of @effect/vitest, and for
- * fast-check itself.
+ * Generators for property-based tests: arbitraries of fast-check, for `it.prop` and `it.effect.prop` of @effect/vitest,
+ * and for `effect/FastCheck`.
  *
- * @module
  * @since 0.1.0
+ * @module
  */
 
 import { Installation, InstallationErrorCode, InstallationStatus } from "@effect-pleo/core/Installation"
@@ -23,36 +21,6 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
 
-/** Made when it is first used: the barrel that names this module is imported by applications too. */
-class Lazy<A> extends FastCheck.Arbitrary<A> {
-  readonly #make: () => FastCheck.Arbitrary<A>
-  #made: FastCheck.Arbitrary<A> | undefined
-
-  constructor(make: () => FastCheck.Arbitrary<A>) {
-    super()
-    this.#make = make
-  }
-
-  get #arbitrary(): FastCheck.Arbitrary<A> {
-    this.#made ??= this.#make()
-    return this.#made
-  }
-
-  override generate(random: FastCheck.Random, bias: number | undefined): FastCheck.Value<A> {
-    return this.#arbitrary.generate(random, bias)
-  }
-
-  override canShrinkWithoutContext(value: unknown): value is A {
-    return this.#arbitrary.canShrinkWithoutContext(value)
-  }
-
-  override shrink(value: A, context: unknown): FastCheck.Stream<FastCheck.Value<A>> {
-    return this.#arbitrary.shrink(value, context)
-  }
-}
-
-const lazy = <A>(make: () => FastCheck.Arbitrary<A>): FastCheck.Arbitrary<A> => new Lazy(make)
-
 // What JSON makes of a value: no -0, no `undefined`, no objects without a prototype.
 const asJson = <A>(value: A): A => JSON.parse(JSON.stringify(value))
 
@@ -61,34 +29,21 @@ const some = <A extends object>(fields: { readonly [K in keyof A]: FastCheck.Arb
   FastCheck.record(fields, { requiredKeys: [] }) as FastCheck.Arbitrary<Partial<A>>
 
 /**
- * Requests that the contract knows, as plain objects that are the same after a way through JSON.
+ * Requests that the contract knows, as plain objects that JSON does not change.
  *
  * @example
  * ```ts
- * import { InstallationService } from "@effect-pleo/core"
- * import { InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
- * import * as Effect from "effect/Effect"
+ * import { InstallationArbitrary } from "@effect-pleo/testing"
  * import * as FastCheck from "effect/FastCheck"
- * import * as assert from "node:assert/strict"
  *
- * // Whatever is sent is received.
- * await FastCheck.assert(
- *   FastCheck.asyncProperty(InstallationArbitrary.updateInstallation, (request) =>
- *     Effect.gen(function* () {
- *       yield* InstallationService.update(request)
- *       const test = yield* InstallationServiceTest.InstallationServiceTest
- *       assert.deepEqual(yield* test.requests, [request])
- *     }).pipe(Effect.provide(InstallationServiceTest.layerTest()), Effect.runPromise)
- *   )
- * )
+ * export const [request] = FastCheck.sample(InstallationArbitrary.updateInstallation, 1)
  * ```
  *
  * @since 0.1.0
  * @category arbitraries
  */
-export const updateInstallation: FastCheck.Arbitrary<UpdateInstallation> = lazy(() =>
+export const updateInstallation: FastCheck.Arbitrary<UpdateInstallation> =
   Arbitrary.make(UpdateInstallation).map(asJson)
-)
 
 const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) })
 
@@ -103,120 +58,89 @@ const change = (fields: Readonly<Record<string, FastCheck.Arbitrary<unknown>>>) 
     ([request, changes]): object => ({ ...request, ...changes })
   )
 
-const unknownName = lazy(() =>
-  FastCheck.string().filter(
-    (name) =>
-      !([...InstallationStatus.literals, ...InstallationErrorCode.literals] as Array<string>).includes(name)
-  )
+const unknownName = FastCheck.string().filter(
+  (name) =>
+    !([...InstallationStatus.literals, ...InstallationErrorCode.literals] as Array<string>).includes(name)
 )
 
 /**
- * Requests that are refused with `BadRequest` before anything is sent: without a status or with one that is
- * unknown, with an unknown error code, with a field too many, or with metadata that JSON cannot hold. They
- * have the type of a request, as what comes from `JSON.parse` or out of a cast may have.
+ * Requests that are refused with `BadRequest` before they are sent: without a status or with an unknown one, with an
+ * unknown error code or field, or with metadata that JSON cannot hold. They have the type of a request, as a cast or
+ * `JSON.parse` gives it.
  *
  * @example
  * ```ts
- * import { InstallationService } from "@effect-pleo/core"
- * import { InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
- * import * as Effect from "effect/Effect"
- * import * as FastCheck from "effect/FastCheck"
- * import * as assert from "node:assert/strict"
- *
- * await FastCheck.assert(
- *   FastCheck.asyncProperty(InstallationArbitrary.invalidUpdateInstallation, async (request) => {
- *     const error = await InstallationService.update(request).pipe(
- *       Effect.flip,
- *       Effect.provide(InstallationServiceTest.layerTest()),
- *       Effect.runPromise
- *     )
- *     assert.equal(error._tag, "BadRequest")
- *   })
- * )
- * ```
- *
- * @since 0.1.0
- * @category arbitraries
- */
-export const invalidUpdateInstallation: FastCheck.Arbitrary<UpdateInstallation> = lazy(
-  () =>
-    FastCheck.oneof(
-      updateInstallation.map(({ status: _, ...others }) => others),
-      change({ status: unknownName }),
-      change({ errorCode: unknownName }),
-      FastCheck.tuple(updateInstallation, FastCheck.string({ minLength: 1 })).map(([request, name]) => ({
-        ...request,
-        [`x-${name}`]: true
-      })),
-      change({
-        metadata: FastCheck.oneof(
-          FastCheck.constantFrom(null, "text", 1, []),
-          FastCheck.constantFrom(
-            Number.NaN,
-            Number.POSITIVE_INFINITY,
-            undefined,
-            1n,
-            new Date(0),
-            circular(),
-            nested(maxDepth)
-          ).map((value) => ({ value }))
-        )
-      })
-    ) as FastCheck.Arbitrary<UpdateInstallation>
-)
-
-/**
- * Installations as Pleo may answer: now and then with a status or an error code that this version does not
- * know.
- *
- * @example
- * ```ts
- * import { Installation } from "@effect-pleo/core"
  * import { InstallationArbitrary } from "@effect-pleo/testing"
  * import * as FastCheck from "effect/FastCheck"
- * import * as Schema from "effect/Schema"
- * import * as assert from "node:assert/strict"
  *
- * const encode = Schema.encodeSync(Installation.Installation)
- * const decode = Schema.decodeSync(Installation.Installation)
+ * export const requests = FastCheck.sample(InstallationArbitrary.invalidUpdateInstallation, 10)
+ * ```
  *
- * FastCheck.assert(
- *   FastCheck.property(InstallationArbitrary.installation, (installation) => {
- *     assert.deepEqual(encode(decode(encode(installation))), encode(installation))
- *   })
+ * @since 0.1.0
+ * @category arbitraries
+ */
+export const invalidUpdateInstallation: FastCheck.Arbitrary<UpdateInstallation> = FastCheck.oneof(
+  updateInstallation.map(({ status: _, ...others }) => others),
+  change({ status: unknownName }),
+  change({ errorCode: unknownName }),
+  FastCheck.tuple(updateInstallation, FastCheck.string({ minLength: 1 })).map(([request, name]) => ({
+    ...request,
+    [`x-${name}`]: true
+  })),
+  change({
+    metadata: FastCheck.oneof(
+      FastCheck.constantFrom(null, "text", 1, []),
+      FastCheck.constantFrom(
+        Number.NaN,
+        Number.POSITIVE_INFINITY,
+        undefined,
+        1n,
+        new Date(0),
+        circular(),
+        nested(maxDepth)
+      ).map((value) => ({ value }))
+    )
+  })
+) as FastCheck.Arbitrary<UpdateInstallation>
+
+/**
+ * Installations as Pleo may respond with: some have a status or an error code that this version does not know.
+ *
+ * @example
+ * ```ts
+ * import { InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
+ *
+ * export const layers = InstallationArbitrary.installation.map((installation) =>
+ *   InstallationServiceTest.layerTest({ installation })
  * )
  * ```
  *
  * @since 0.1.0
  * @category arbitraries
  */
-export const installation: FastCheck.Arbitrary<Installation> = lazy(() =>
-  FastCheck.tuple(
-    Arbitrary.make(Installation),
-    some({
-      status: Arbitrary.make(InstallationStatus),
-      errorCode: Arbitrary.make(InstallationErrorCode)
-    }),
-    FastCheck.uuid()
-  ).map(([any, known, company]) => ({
-    ...any,
-    ...known,
-    resource: `urn:pleo:company:${company}`,
-    metadata: asJson(any.metadata),
-    createdAt: DateTime.min(any.createdAt, any.updatedAt),
-    updatedAt: DateTime.max(any.createdAt, any.updatedAt)
-  }))
-)
+export const installation: FastCheck.Arbitrary<Installation> = FastCheck.tuple(
+  Arbitrary.make(Installation),
+  some({
+    status: Arbitrary.make(InstallationStatus),
+    errorCode: Arbitrary.make(InstallationErrorCode)
+  }),
+  FastCheck.uuid()
+).map(([any, known, company]) => ({
+  ...any,
+  ...known,
+  resource: `urn:pleo:company:${company}`,
+  metadata: asJson(any.metadata),
+  createdAt: DateTime.min(any.createdAt, any.updatedAt),
+  updatedAt: DateTime.max(any.createdAt, any.updatedAt)
+}))
 
 // In the client's own words: each is one line.
-const message = lazy(() =>
-  FastCheck.constantFrom(
-    "is missing",
-    "is not part of the contract",
-    "expected a finite number",
-    "expected a UUID",
-    "expected an RFC 3339 date-time"
-  )
+const message = FastCheck.constantFrom(
+  "is missing",
+  "is not part of the contract",
+  "expected a finite number",
+  "expected a UUID",
+  "expected an RFC 3339 date-time"
 )
 
 const issuesAt = (path: FastCheck.Arbitrary<Issue["path"]>) =>
@@ -225,31 +149,32 @@ const issuesAt = (path: FastCheck.Arbitrary<Issue["path"]>) =>
     maxLength: 3
   })
 
-const requestPath = lazy(() =>
-  FastCheck.oneof(
-    FastCheck.constantFrom(["status"], ["errorCode"]),
-    FastCheck.array(FastCheck.oneof(FastCheck.string(), FastCheck.nat(9)), { maxLength: 3 }).map((path) => [
-      "metadata",
-      ...path
-    ])
-  )
+const requestPath = FastCheck.oneof(
+  FastCheck.constantFrom(["status"], ["errorCode"]),
+  FastCheck.array(FastCheck.oneof(FastCheck.string(), FastCheck.nat(9)), { maxLength: 3 }).map((path) => [
+    "metadata",
+    ...path
+  ])
 )
 
-const credentialPath = lazy(() => FastCheck.constantFrom(["accessToken"], ["apiKey"], ["tenant"]))
+const credentialPath = FastCheck.constantFrom(["accessToken"], ["apiKey"], ["tenant"])
 
-const answerPath = lazy(() =>
-  FastCheck.constantFrom([], ["id"], ["applicationId"], ["resource"], ["createdAt"], ["metadata"])
+const responsePath = FastCheck.constantFrom(
+  [],
+  ["id"],
+  ["applicationId"],
+  ["resource"],
+  ["createdAt"],
+  ["metadata"]
 )
 
-const quoted = lazy(() =>
-  some({
-    body: FastCheck.string({ minLength: 1, maxLength: 200 }),
-    requestId: FastCheck.uuid()
-  })
-)
+const quoted = some({
+  body: FastCheck.string({ minLength: 1, maxLength: 200 }),
+  requestId: FastCheck.uuid()
+})
 
-/** What an answer of this status leaves in an error. */
-const answered = (status: FastCheck.Arbitrary<number>) =>
+/** What a response of this status leaves in an error. */
+const responded = (status: FastCheck.Arbitrary<number>) =>
   FastCheck.tuple(status, quoted).map(([status, quoted]) => ({ status, ...quoted }))
 
 const withRetryAfter = <A>(fields: FastCheck.Arbitrary<A>) =>
@@ -257,22 +182,15 @@ const withRetryAfter = <A>(fields: FastCheck.Arbitrary<A>) =>
     ([fields, retryAfter]) => ({ ...fields, ...retryAfter })
   )
 
-const nothing = lazy(() => FastCheck.constant({}))
+const nothing = FastCheck.constant({})
 
 const coded = (...codes: ReadonlyArray<string>) =>
   FastCheck.record({ code: FastCheck.constantFrom(...codes) }, { noNullPrototype: true })
 
-const notConnected = lazy(() =>
-  FastCheck.oneof(
-    coded("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ECONNRESET", "UND_ERR_CONNECT_TIMEOUT"),
-    coded(
-      "DEPTH_ZERO_SELF_SIGNED_CERT",
-      "CERT_HAS_EXPIRED",
-      "ERR_TLS_CERT_ALTNAME_INVALID",
-      "UND_ERR_CLOSED"
-    ),
-    FastCheck.record({ proxyStatus: FastCheck.constantFrom(403, 407, 502, 503) }, { noNullPrototype: true })
-  )
+const notConnected = FastCheck.oneof(
+  coded("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ECONNRESET", "UND_ERR_CONNECT_TIMEOUT"),
+  coded("DEPTH_ZERO_SELF_SIGNED_CERT", "CERT_HAS_EXPIRED", "ERR_TLS_CERT_ALTNAME_INVALID", "UND_ERR_CLOSED"),
+  FastCheck.record({ proxyStatus: FastCheck.constantFrom(403, 407, 502, 503) }, { noNullPrototype: true })
 )
 
 /** Failed before it was sent. */
@@ -282,73 +200,27 @@ const phased = <A>(
 ) =>
   FastCheck.tuple(fields, FastCheck.constantFrom(...phases)).map(([fields, phase]) => ({ ...fields, phase }))
 
-/**
- * `BadRequest`: refused here, with the issues and without a status, or by Pleo, with a status of 4xx.
- *
- * @example
- * ```ts
- * import { InstallationArbitrary } from "@effect-pleo/testing"
- * import * as FastCheck from "effect/FastCheck"
- * import * as assert from "node:assert/strict"
- *
- * FastCheck.assert(
- *   FastCheck.property(InstallationArbitrary.badRequest, (error) => {
- *     assert.equal(error.isRetryable, false)
- *     assert.equal(error.status === undefined, error.issues !== undefined)
- *   })
- * )
- * ```
- *
- * @since 0.1.0
- * @category arbitraries
- */
-export const badRequest: FastCheck.Arbitrary<BadRequest> = lazy(() =>
-  FastCheck.oneof(
-    FastCheck.record({ issues: issuesAt(requestPath) }, { noNullPrototype: true }),
-    answered(
-      FastCheck.oneof(
-        FastCheck.constantFrom(400, 404, 422),
-        FastCheck.integer({ min: 400, max: 499 }).filter((status) => ![401, 403, 408, 429].includes(status))
-      )
-    )
-  ).map((fields) => new BadRequest(fields))
-)
-
-/**
- * `Unauthorized`, of each reason: with a status where Pleo said so, and with the issues where it was known
- * here.
- *
- * @example
- * ```ts
- * import { InstallationArbitrary } from "@effect-pleo/testing"
- * import * as FastCheck from "effect/FastCheck"
- * import * as assert from "node:assert/strict"
- *
- * FastCheck.assert(
- *   FastCheck.property(InstallationArbitrary.unauthorized, (error) => {
- *     assert.equal(error.reason === "Forbidden", error.status === 403)
- *   })
- * )
- * ```
- *
- * @since 0.1.0
- * @category arbitraries
- */
-export const unauthorized: FastCheck.Arbitrary<Unauthorized> = lazy(() =>
-  FastCheck.oneof(
-    answered(FastCheck.constant(401)).map(
-      (fields) => new Unauthorized({ reason: "Unauthenticated", ...fields })
-    ),
-    issuesAt(credentialPath).map((issues) => new Unauthorized({ reason: "Unauthenticated", issues })),
-    answered(FastCheck.constant(403)).map((fields) => new Unauthorized({ reason: "Forbidden", ...fields })),
-    FastCheck.constantFrom(
-      "no tokens are stored",
-      "the refresh token was sent and no answer came",
-      "the authorisation server refused the refresh token"
-    ).map(
-      (message) => new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] })
+const badRequest: FastCheck.Arbitrary<BadRequest> = FastCheck.oneof(
+  FastCheck.record({ issues: issuesAt(requestPath) }, { noNullPrototype: true }),
+  responded(
+    FastCheck.oneof(
+      FastCheck.constantFrom(400, 404, 422),
+      FastCheck.integer({ min: 400, max: 499 }).filter((status) => ![401, 403, 408, 429].includes(status))
     )
   )
+).map((fields) => new BadRequest(fields))
+
+const unauthorized: FastCheck.Arbitrary<Unauthorized> = FastCheck.oneof(
+  responded(FastCheck.constant(401)).map(
+    (fields) => new Unauthorized({ reason: "Unauthenticated", ...fields })
+  ),
+  issuesAt(credentialPath).map((issues) => new Unauthorized({ reason: "Unauthenticated", issues })),
+  responded(FastCheck.constant(403)).map((fields) => new Unauthorized({ reason: "Forbidden", ...fields })),
+  FastCheck.constantFrom(
+    "no tokens are stored",
+    "the refresh token was sent and no answer came",
+    "the authorisation server refused the refresh token"
+  ).map((message) => new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] }))
 )
 
 // As an object, so that the compiler knows when one is missing.
@@ -366,21 +238,21 @@ const fieldsOf = (): {
     nothing,
     phased(nothing, "Queue", "AccessToken", "Connection"),
     coded("UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"),
-    withRetryAfter(answered(FastCheck.constant(408)))
+    withRetryAfter(responded(FastCheck.constant(408)))
   ),
-  RateLimited: withRetryAfter(answered(FastCheck.constant(429))),
+  RateLimited: withRetryAfter(responded(FastCheck.constant(429))),
   ServerError: withRetryAfter(
-    answered(
+    responded(
       FastCheck.oneof(FastCheck.constantFrom(500, 502, 503, 504), FastCheck.integer({ min: 500, max: 999 }))
     )
   ),
   InvalidResponse: FastCheck.oneof(
     coded("HPE_INVALID_CONSTANT", "UND_ERR_HEADERS_OVERFLOW", "UND_ERR_RES_EXCEEDED_MAX_SIZE"),
-    FastCheck.tuple(answered(FastCheck.constantFrom(200, 201, 204)), issuesAt(answerPath)).map(
-      ([answer, issues]) => ({ ...answer, issues })
+    FastCheck.tuple(responded(FastCheck.constantFrom(200, 201, 204)), issuesAt(responsePath)).map(
+      ([response, issues]) => ({ ...response, issues })
     )
   ),
-  Redirect: withRetryAfter(answered(FastCheck.constantFrom(0, 301, 302, 303, 304, 307, 308))),
+  Redirect: withRetryAfter(responded(FastCheck.constantFrom(0, 301, 302, 303, 304, 307, 308))),
   Superseded: nothing,
   TokenEndpoint: FastCheck.oneof(
     notConnected,
@@ -394,65 +266,27 @@ const fieldsOf = (): {
   TokenStore: FastCheck.oneof(nothing, coded("ECONNREFUSED", "TIMEOUT", "DEFECT"))
 })
 
-/**
- * `Infrastructure`, of each reason, with the fields that it has: a status where there was an answer, a code
- * where there was none, `retryAfter` where the server may have asked for it.
- *
- * @example
- * ```ts
- * import { InstallationArbitrary } from "@effect-pleo/testing"
- * import * as FastCheck from "effect/FastCheck"
- * import * as assert from "node:assert/strict"
- *
- * // What is worth another try.
- * const retryable = InstallationArbitrary.infrastructure.filter((error) => error.isRetryable)
- *
- * FastCheck.assert(
- *   FastCheck.property(retryable, ({ reason }) => {
- *     assert.notEqual(reason, "Redirect")
- *   })
- * )
- * ```
- *
- * @since 0.1.0
- * @category arbitraries
- */
-export const infrastructure: FastCheck.Arbitrary<Infrastructure> = lazy(() =>
-  FastCheck.oneof(
-    ...Object.entries(fieldsOf()).map(([reason, fields]) =>
-      fields.map((fields) => new Infrastructure({ reason: reason as Infrastructure["reason"], ...fields }))
-    )
+const infrastructure: FastCheck.Arbitrary<Infrastructure> = FastCheck.oneof(
+  ...Object.entries(fieldsOf()).map(([reason, fields]) =>
+    fields.map((fields) => new Infrastructure({ reason: reason as Infrastructure["reason"], ...fields }))
   )
 )
 
 /**
- * Everything an update can fail with.
+ * Every error that an update can fail with, with fields as they occur together.
  *
  * @example
  * ```ts
- * import { InstallationService } from "@effect-pleo/core"
- * import { InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
- * import * as Effect from "effect/Effect"
- * import * as FastCheck from "effect/FastCheck"
- * import * as assert from "node:assert/strict"
+ * import { Fault, InstallationArbitrary } from "@effect-pleo/testing"
  *
- * // Whatever goes wrong, the application under test hears of it.
- * await FastCheck.assert(
- *   FastCheck.asyncProperty(InstallationArbitrary.failure, async (failure) => {
- *     const script = [InstallationServiceTest.fail(failure)]
- *     const error = await InstallationService.update({ status: "ACTIVATED" }).pipe(
- *       Effect.flip,
- *       Effect.provide(InstallationServiceTest.layerTest({ script })),
- *       Effect.runPromise
- *     )
- *     assert.equal(error, failure)
- *   })
- * )
+ * export const faults = InstallationArbitrary.failure.map((error) => Fault.fail(error))
  * ```
  *
  * @since 0.1.0
  * @category arbitraries
  */
-export const failure: FastCheck.Arbitrary<InstallationError> = lazy(() =>
-  FastCheck.oneof(badRequest, unauthorized, infrastructure)
+export const failure: FastCheck.Arbitrary<InstallationError> = FastCheck.oneof(
+  badRequest,
+  unauthorized,
+  infrastructure
 )

@@ -1,6 +1,5 @@
 /**
- * What every `TokenStore` has to keep to, as checks for a store of your own. They need no test framework; with
- * `layer` of @effect/vitest:
+ * The laws of every `TokenStore`, as tests for a store of your own. With `layer` of @effect/vitest:
  *
  * ```ts
  * layer(MyTokenStore.layer, { excludeTestServices: true })("MyTokenStore", (it) => {
@@ -8,107 +7,38 @@
  * })
  * ```
  *
- * Without the test services, since a store that waits between attempts would wait for ever by the `TestClock`. In
- * a file of its own, since `layer` changes what `it` is for all that follows.
+ * The test services are excluded, since a store that waits between attempts would wait forever by the `TestClock`.
  *
- * Every law takes keys that nobody had before, which all begin with `effect-pleo-conformance-`, so a store that
- * is shared and not empty will do. What it saved stays there: a `TokenStore` cannot remove.
- *
- * Within one process, the laws show that a store compares and swaps in one step as far as its fibers take turns.
- * That processes exclude each other is for the database to guarantee, or for a test that starts some.
+ * Every law uses fresh keys, which begin with `effect-pleo-conformance-`, so a shared store will do. The entries stay
+ * there: a `TokenStore` cannot remove them. The laws run in one process; that a store excludes other processes takes
+ * a test that starts some.
  *
  * @since 0.1.0
  * @module
  */
-
-import { Active, Authorization, Ended, Refreshing, type Tokens } from "@effect-pleo/core/Authorization"
-import { type Stored, TokenStore, type TokenStoreError } from "@effect-pleo/core/TokenStore"
-import * as Data from "effect/Data"
-import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
+import { TokenStore } from "@effect-pleo/core/TokenStore"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
+import {
+  type Check,
+  expectNone,
+  expectRefused,
+  expectSaved,
+  expectStored,
+  freshKey,
+  Mismatch,
+  match,
+  Violation
+} from "./internal/conformance/expectations.ts"
+import { numbered, samples, similar } from "./internal/conformance/samples.ts"
 
-/**
- * A store that breaks a law. It says which fields of an authorisation differ, and quotes none.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { TokenStore } from "@effect-pleo/core"
- * import { TokenStoreConformance } from "@effect-pleo/testing"
- * import * as Effect from "effect/Effect"
- *
- * // It says that it saves, and forgets.
- * const forgetful = TokenStore.TokenStore.of({
- *   load: () => Effect.succeedNone,
- *   save: () => Effect.succeed(true)
- * })
- *
- * const violation = Effect.runSync(
- *   Effect.flip(Effect.provideService(TokenStoreConformance.check, TokenStore.TokenStore, forgetful))
- * )
- * assert.equal(violation.law, "the first save expects 0 and makes generation 1")
- * assert.equal(violation.actual, "none")
- * ```
- *
- * @since 0.1.0
- * @category errors
- */
-export class Violation extends Data.TaggedError("Violation")<{
-  /** The law's title. */
-  readonly law: string
-  readonly expected: string
-  readonly actual: string
-}> {
-  override get message(): string {
-    return `${this.law}: expected ${this.expected}, got ${this.actual}`
-  }
-}
+const racers = 50
+const rounds = 5
+const generations = 50
+const readers = 4
 
-/**
- * One thing that every store has to keep to: its title, a sentence, and the check of it.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { TokenStore } from "@effect-pleo/core"
- * import { TokenStoreConformance } from "@effect-pleo/testing"
- * import * as Effect from "effect/Effect"
- *
- * const report = ({ check, title }: TokenStoreConformance.Law) =>
- *   Effect.match(check, {
- *     onFailure: ({ message }) => `not ok: ${message}`,
- *     onSuccess: () => `ok: ${title}`
- *   })
- *
- * const program = Effect.forEach(TokenStoreConformance.laws, report)
- * const lines = await Effect.runPromise(Effect.provide(program, TokenStore.layerMemory))
- * assert.equal(lines[0], "ok: nothing stored loads as none")
- * ```
- *
- * @since 0.1.0
- * @category models
- */
-export interface Law {
-  readonly title: string
-  /** Fails when the store breaks the law, or fails itself. */
-  readonly check: Effect.Effect<void, Violation, TokenStore>
-}
-
-/** What was found to be otherwise, before it is known in which law. */
-class Mismatch extends Data.TaggedError("Mismatch")<{
-  readonly expected: string
-  readonly actual: string
-}> {}
-
-type Check = Effect.Effect<void, Mismatch | TokenStoreError>
-
-const law = (title: string, check: (store: TokenStore["Type"]) => Check): Law => ({
+const law = (title: string, check: (store: TokenStore["Type"]) => Check) => ({
   title,
   check: Effect.flatMap(TokenStore, check).pipe(
     Effect.catchTags({
@@ -119,192 +49,28 @@ const law = (title: string, check: (store: TokenStore["Type"]) => Check): Law =>
   )
 })
 
-// Not of Effect's Random: a test may have fixed that, and would find the keys of the run before.
-const freshKey = Effect.sync(() => `effect-pleo-conformance-${crypto.randomUUID()}`)
-
-const encode = Schema.encodeUnknownEither(Authorization)
-
-/** The paths of the values that two encoded authorisations do not have in common. */
-const differences = (a: unknown, b: unknown, path = ""): ReadonlyArray<string> => {
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null)
-    return Object.is(a, b) ? [] : [path]
-  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
-  return [...new Set([...Object.keys(left), ...Object.keys(right)])].flatMap((name) =>
-    // A field that is there and undefined is not one that is absent.
-    Object.hasOwn(left, name) === Object.hasOwn(right, name)
-      ? differences(left[name], right[name], path === "" ? name : `${path}.${name}`)
-      : [path === "" ? name : `${path}.${name}`]
-  )
-}
-
-/** How what was loaded differs from what was saved, without a word of either; `undefined` when it does not. */
-const difference = (authorization: Authorization, loaded: unknown): string | undefined => {
-  const encoded = encode(loaded)
-  if (Either.isLeft(encoded)) return "something that is no authorisation"
-  const found = differences(Either.getOrThrow(encode(authorization)), encoded.right)
-  return found.length === 0 ? undefined : `one that differs in ${found.join(", ")}`
-}
-
-const expectSaved = (
-  store: TokenStore["Type"],
-  key: string,
-  expected: number,
-  authorization: Authorization,
-  description = `a save that expects generation ${expected} to answer true`
-): Check =>
-  Effect.flatMap(store.save(key, expected, authorization), (saved) =>
-    saved === true ? Effect.void : Effect.fail(new Mismatch({ expected: description, actual: String(saved) }))
-  )
-
-const expectRefused = (
-  store: TokenStore["Type"],
-  key: string,
-  expected: number,
-  description: string
-): Check =>
-  Effect.flatMap(store.save(key, expected, numbered(666)), (saved) =>
-    saved === false
-      ? Effect.void
-      : Effect.fail(new Mismatch({ expected: description, actual: String(saved) }))
-  )
-
-const expectNone = (store: TokenStore["Type"], key: string, description: string): Check =>
-  Effect.flatMap(
-    store.load(key),
-    Option.match({
-      onNone: () => Effect.void,
-      onSome: ({ generation }) =>
-        Effect.fail(new Mismatch({ expected: description, actual: `generation ${generation}` }))
-    })
-  )
-
-const expectStored = (
-  store: TokenStore["Type"],
-  key: string,
-  generation: number,
-  authorization: Authorization,
-  description = `generation ${generation} as it was saved`
-): Check => Effect.flatMap(store.load(key), (stored) => match(stored, generation, authorization, description))
-
-const match = (
-  stored: Option.Option<Stored>,
-  generation: number,
-  authorization: Authorization,
-  expected: string
-): Effect.Effect<void, Mismatch> => {
-  if (Option.isNone(stored)) return Effect.fail(new Mismatch({ expected, actual: "none" }))
-  if (stored.value.generation !== generation)
-    return Effect.fail(new Mismatch({ expected, actual: `generation ${stored.value.generation}` }))
-  const actual = difference(authorization, stored.value.authorization)
-  return actual === undefined ? Effect.void : Effect.fail(new Mismatch({ expected, actual }))
-}
-
-const tokens = (
-  accessToken: string,
-  refreshToken: string,
-  receivedAt: number,
-  expiresIn?: number
-): Tokens => ({
-  accessToken: Redacted.make(accessToken),
-  refreshToken: Redacted.make(refreshToken),
-  receivedAt: DateTime.unsafeMake(receivedAt),
-  ...(expiresIn === undefined ? {} : { expiresIn: Duration.millis(expiresIn) })
-})
-
-/** Tells its number in every field, and has another length than its neighbours. */
-const numbered = (n: number): Authorization =>
-  Active.make({
-    tokens: tokens(`access-${n}-${"x".repeat(n % 2 === 0 ? 4096 : 1)}`, `refresh-${n}`, n, n * 1000)
-  })
-
-// What quoting, escaping or an encoding could change. The last are of more than 16 bits, and of several code points.
-const odd = " '\"`\\%_$1?:;--/*\0\t\r\n\u2028&<>{}[]=+~é\u0065\u0301ß中𝄞👩‍👩‍👧 "
-
-const at = 1_767_225_600_123
-
-const samples: ReadonlyArray<readonly [description: string, Authorization]> = [
-  ["active tokens", Active.make({ tokens: tokens("access", "refresh", at, 3_600_000) })],
-  ["active tokens without expiresIn", Active.make({ tokens: tokens("access", "refresh", at) })],
-  ["tokens of odd characters", Active.make({ tokens: tokens(odd, `${odd}r`, at, 1) })],
-  ["tokens of 8 KiB", Active.make({ tokens: tokens("a".repeat(8192), "r".repeat(8192), at, 0) })],
-  [
-    "a refresh",
-    Refreshing.make({
-      tokens: tokens("access", "refresh", at, 86_400_000),
-      lease: "4f0c",
-      duration: Duration.millis(30_001)
-    })
-  ],
-  [
-    "a refresh of tokens without expiresIn",
-    Refreshing.make({
-      tokens: tokens("access", "refresh", at - 1),
-      lease: `lease ${odd}`,
-      duration: Duration.zero
-    })
-  ],
-  ["an end by refusal", Ended.make({ reason: "Refused", lease: "4f0c" })],
-  ["an end by loss", Ended.make({ reason: "Lost", lease: "4f0d" })]
-]
-
-/** Keys that a store may take for each other. */
-const similar = (key: string): ReadonlyArray<string> => {
-  const long = key.padEnd(199, "x")
-  return [
-    key,
-    ...[
-      "a",
-      "A",
-      "/",
-      "/a",
-      "\\",
-      "%",
-      "%2F",
-      "%2f",
-      "_",
-      "*",
-      "?",
-      ".",
-      "..",
-      ".0",
-      ".1",
-      ":",
-      "'",
-      '"',
-      "\t"
-    ],
-    ...[" ", "  ", " a", "é", "e", "e\u0301", "É", "ß", "ss", "中", "👍", "👎"]
-  ]
-    .map((end, index) => (index === 0 ? end : `${key}${end}`))
-    .concat(` ${key}`, `${long}x`, `${long}y`)
-}
-
-const racers = 50
-const rounds = 5
-const generations = 50
-const readers = 4
-
 /**
- * The laws, one by one, for a test of each.
+ * The laws, each to be run as a test of its own: its title, and the effect that fails if the store breaks it. The
+ * message of the error says what was expected of the store, and quotes no token.
  *
  * @example
  * ```ts
- * import * as assert from "node:assert/strict"
  * import { TokenStore } from "@effect-pleo/core"
  * import { TokenStoreConformance } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
- * // Every law that a store breaks, and not only the first.
  * const program = Effect.partition(TokenStoreConformance.laws, ({ check }) => check)
- *
  * const [violations] = await Effect.runPromise(Effect.provide(program, TokenStore.layerMemory))
- * assert.deepEqual(violations, [])
+ * if (violations.length > 0) throw violations[0]
  * ```
  *
  * @since 0.1.0
  * @category laws
  */
-export const laws: ReadonlyArray<Law> = [
+export const laws: ReadonlyArray<{
+  readonly title: string
+  readonly check: Effect.Effect<void, Error, TokenStore>
+}> = [
   law("nothing stored loads as none", (store) =>
     Effect.flatMap(freshKey, (key) => expectNone(store, key, "none under a key never saved"))
   ),
@@ -331,14 +97,14 @@ export const laws: ReadonlyArray<Law> = [
     })
   ),
 
-  law("a save that expects another generation answers false and changes nothing", (store) =>
+  law("a save that expects another generation returns false and changes nothing", (store) =>
     Effect.gen(function* () {
       const missing = yield* freshKey
       yield* expectRefused(
         store,
         missing,
         1,
-        "a save that expects 1, where nothing is stored, to answer false"
+        "a save that expects 1, where nothing is stored, to return false"
       )
       yield* expectNone(store, missing, "none after a refused save")
 
@@ -346,7 +112,7 @@ export const laws: ReadonlyArray<Law> = [
       for (let generation = 1; generation <= 3; generation++) {
         yield* expectSaved(store, key, generation - 1, numbered(generation))
         for (const expected of [0, 1, 2, 3, 4, 5].filter((other) => other !== generation)) {
-          const description = `a save that expects ${expected}, where ${generation} is stored, to answer false`
+          const description = `a save that expects ${expected}, where ${generation} is stored, to return false`
           yield* expectRefused(store, key, expected, description)
           yield* expectStored(
             store,
@@ -384,7 +150,7 @@ export const laws: ReadonlyArray<Law> = [
         const [winner] = winners
         if (winner === undefined || winners.length > 1)
           return yield* new Mismatch({
-            expected: `1 of ${racers} concurrent saves that expect generation ${round} to answer true`,
+            expected: `1 of ${racers} concurrent saves that expect generation ${round} to return true`,
             actual: String(winners.length)
           })
         yield* expectStored(
@@ -392,7 +158,7 @@ export const laws: ReadonlyArray<Law> = [
           key,
           round + 1,
           racer(winner),
-          `generation ${round + 1} as the save that answered true had it`
+          `generation ${round + 1} as the save that returned true had it`
         )
       }
     })
@@ -407,7 +173,7 @@ export const laws: ReadonlyArray<Law> = [
           key,
           0,
           numbered(index),
-          `nothing to be stored yet under ${JSON.stringify(key)}, and a save there to answer true`
+          `nothing to be stored yet under ${JSON.stringify(key)}, and a save there to return true`
         )
       for (const [index, key] of keys.entries())
         yield* expectStored(
@@ -433,7 +199,7 @@ export const laws: ReadonlyArray<Law> = [
           const before = last
           const stored = yield* store.load(key)
           const generation = Option.match(stored, { onNone: () => 0, onSome: ({ generation }) => generation })
-          // The next may be stored before its save has answered.
+          // The next may be stored before its save returns.
           if (generation < before || generation > last + 1)
             return yield* new Mismatch({
               expected: `a load between generations ${before} and ${last + 1}`,
@@ -471,13 +237,12 @@ export const laws: ReadonlyArray<Law> = [
  * import { TokenStoreConformance } from "@effect-pleo/testing"
  * import * as Effect from "effect/Effect"
  *
- * // Put the layer of your store in its place.
  * await Effect.runPromise(Effect.provide(TokenStoreConformance.check, TokenStore.layerMemory))
  * ```
  *
  * @since 0.1.0
  * @category laws
  */
-export const check: Effect.Effect<void, Violation, TokenStore> = Effect.forEach(laws, (law) => law.check, {
+export const check: Effect.Effect<void, Error, TokenStore> = Effect.forEach(laws, (law) => law.check, {
   discard: true
 })

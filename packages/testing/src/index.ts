@@ -1,7 +1,4 @@
 export * as Fault from "./Fault.ts"
-export * as Grant from "./Grant.ts"
 export * as InstallationArbitrary from "./InstallationArbitrary.ts"
 export * as InstallationServiceTest from "./InstallationServiceTest.ts"
-export * as RecordedRequest from "./RecordedRequest.ts"
-export * as SandboxApi from "./SandboxApi.ts"
 export * as TokenStoreConformance from "./TokenStoreConformance.ts"

@@ -5,8 +5,8 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import { controlPrefix, tokenPath } from "./internal/sandbox/api.ts"
 import * as Sandbox from "./Sandbox.ts"
-import { controlPrefix, tokenPath } from "./SandboxApi.ts"
 
 const port = Effect.try({
   try: () => parseArgs({ options: { port: { type: "string", short: "p", default: "0" } } }).values.port,
@@ -25,23 +25,24 @@ Update an installation: any bearer token or API key is accepted, and each has an
   curl -X PUT ${url}/v1/installations/me -H 'Authorization: Bearer any-token' \\
     -H 'Content-Type: application/json' -d '{"status":"ACTIVATED"}'
 
-Consent for a customer, which gives a first pair of tokens, and refresh them. A refresh token that is used
-twice revokes its grant, and a dead access token gets a 401.
+Make a grant with a first pair of tokens, and refresh them. A refresh token that is used twice revokes its
+grant, and an access token that is no longer valid gets a 401.
   curl -X POST ${url}${controlPrefix}/grants
   curl ${url}${tokenPath} -d grant_type=refresh_token -d refresh_token=<refreshToken> \\
     -d client_id=any-id -d client_secret=any-secret
 
-End the access token of a grant, or withdraw the consent.
+Expire the access token of a grant, or revoke the grant.
   curl -X POST ${url}${controlPrefix}/grants/<id>/expire
   curl -X DELETE ${url}${controlPrefix}/grants/<id>
 
-Order a fault for the next two requests: Respond, Delay (milliseconds), Reset, Lose or Stall.
+Inject a fault into the next two requests: status, delay (milliseconds), resetConnection, loseResponse,
+stallResponse or malformedResponse.
   curl ${url}${controlPrefix}/faults -H 'Content-Type: application/json' \\
-    -d '{"fault":{"_tag":"Respond","status":503},"times":2}'
+    -d '{"fault":{"_tag":"status","status":503},"times":2}'
   curl ${url}${controlPrefix}/faults -H 'Content-Type: application/json' \\
-    -d '{"fault":{"_tag":"Delay","duration":5000},"path":"${tokenPath}"}'
+    -d '{"fault":{"_tag":"delay","duration":5000},"path":"${tokenPath}"}'
 
-Read the record of the requests it saw, which never holds a credential.
+Read the record of the requests received, which never holds a credential.
   curl ${url}${controlPrefix}/requests
 `
 

@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import { fromFailure, fromStatus } from "../../core/src/internal/http/failure.ts"
 import { infrastructureReasons, unauthorizedReasons } from "../../core/test/support/errors.ts"
 import { answering, bodyOf, installation, send } from "../../core/test/support/http.ts"
+import * as Fault from "../src/Fault.ts"
 import * as InstallationArbitrary from "../src/InstallationArbitrary.ts"
 import * as InstallationServiceTest from "../src/InstallationServiceTest.ts"
 
@@ -183,13 +184,11 @@ describe("failure", () => {
   })
 
   it.effect.prop(
-    "is what a scripted update ends with",
+    "is what an update fails with when it is injected",
     [InstallationArbitrary.failure, InstallationArbitrary.updateInstallation],
     ([error, request]) =>
       Effect.gen(function* () {
         expect(yield* Effect.flip(update(request))).toBe(error)
-      }).pipe(
-        Effect.provide(InstallationServiceTest.layerTest({ script: [InstallationServiceTest.fail(error)] }))
-      )
+      }).pipe(Effect.provide(InstallationServiceTest.layerTest({ faults: [Fault.fail(error)] })))
   )
 })

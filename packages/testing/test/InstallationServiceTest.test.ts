@@ -22,6 +22,7 @@ import { exampleRequest, statuses } from "../../core/test/support/contract.ts"
 import { infrastructureReasons, unauthorizedReasons } from "../../core/test/support/errors.ts"
 import { answering, installation, send } from "../../core/test/support/http.ts"
 import { hostileKeys } from "../../core/test/support/json.ts"
+import * as Fault from "../src/Fault.ts"
 import * as InstallationServiceTest from "../src/InstallationServiceTest.ts"
 
 const inside = Effect.flatMap(
@@ -33,13 +34,16 @@ const received = Effect.flatMap(InstallationServiceTest.InstallationServiceTest,
 
 const updates = Effect.flatMap(InstallationServiceTest.InstallationServiceTest, ({ updates }) => updates)
 
-const order = (...replies: ReadonlyArray<InstallationServiceTest.Reply>) =>
-  Effect.flatMap(InstallationServiceTest.InstallationServiceTest, (test) => test.order(...replies))
+const inject = (...faults: ReadonlyArray<Fault.Fault<InstallationError>>) =>
+  Effect.flatMap(InstallationServiceTest.InstallationServiceTest, (test) => test.inject(...faults))
 
 const awaitUpdates = (count: number) =>
   Effect.flatMap(InstallationServiceTest.InstallationServiceTest, (test) => test.awaitUpdates(count))
 
-const { fail, never, succeed } = InstallationServiceTest
+const { delay, fail, stallResponse } = Fault
+
+/** The update is applied when its time has passed, with its response. */
+const takes = (duration: Duration.DurationInput) => delay(duration, { isApplied: false })
 
 const unavailable = new Infrastructure({ reason: "ServerError", status: 503 })
 const timedOut = new Infrastructure({ reason: "Timeout" })
@@ -57,7 +61,7 @@ const fresh = Effect.provide(InstallationServiceTest.layerTest())
 const seeded = (installation: Partial<Installation>) =>
   Effect.provide(InstallationServiceTest.layerTest({ installation }))
 
-const scripted = (options: InstallationServiceTest.Options) =>
+const faulty = (options: InstallationServiceTest.Options) =>
   Effect.provide(InstallationServiceTest.layerTest(options))
 
 describe("InstallationServiceTest", () => {
@@ -225,7 +229,7 @@ describe("InstallationServiceTest", () => {
     }).pipe(fresh)
   )
 
-  describe("the script", () => {
+  describe("faults", () => {
     const errors: ReadonlyArray<{ readonly name: string; readonly error: InstallationError }> = [
       new BadRequest({ status: 400, body: "no" }),
       ...unauthorizedReasons.map((reason) => new Unauthorized({ reason })),
@@ -233,9 +237,9 @@ describe("InstallationServiceTest", () => {
       new Infrastructure({ reason: "RateLimited", status: 429, retryAfter: Duration.seconds(2) })
     ].map((error) => ({ name: `${error._tag}: ${error.message}`, error }))
 
-    it.effect.each(errors)("makes the next update fail, and only that one, with $name", ({ error }) =>
+    it.effect.each(errors)("make the next update fail, and only that one, with $name", ({ error }) =>
       Effect.gen(function* () {
-        yield* order(fail(error))
+        yield* inject(fail(error))
         expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(error)
         expect((yield* inside).status).toBe("AUTHORIZED")
         expect((yield* update({ status: "ACTIVATED" })).status).toBe("ACTIVATED")
@@ -244,10 +248,10 @@ describe("InstallationServiceTest", () => {
     )
 
     it.effect.each([0, -1, 1, 3].map((times) => ({ times })))(
-      "makes that many updates fail: $times",
+      "make that many updates fail: $times",
       ({ times }) =>
         Effect.gen(function* () {
-          yield* order(fail(timedOut, { times }))
+          yield* inject(fail(timedOut, { times }))
           const failures = Math.max(0, times)
           for (let count = 0; count < failures; count++) {
             expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(timedOut)
@@ -257,10 +261,10 @@ describe("InstallationServiceTest", () => {
         }).pipe(fresh)
     )
 
-    it.effect("begins with what the layer was given, and goes on with what is ordered, in this order", () =>
+    it.effect("of the layer come first, and then those that are injected, in this order", () =>
       Effect.gen(function* () {
         const forbidden = new Unauthorized({ reason: "Forbidden" })
-        yield* order(succeed(), fail(forbidden))
+        yield* inject(delay(0), fail(forbidden))
         const seen = yield* Effect.replicateEffect(Effect.either(update({ status: "ACTIVATED" })), 5)
         expect(seen).toMatchObject([
           { left: timedOut },
@@ -269,23 +273,23 @@ describe("InstallationServiceTest", () => {
           { left: forbidden },
           { right: { status: "ACTIVATED" } }
         ])
-      }).pipe(scripted({ script: [fail(timedOut, { times: 2 })] }))
+      }).pipe(faulty({ faults: [fail(timedOut, { times: 2 })] }))
     )
 
-    it.effect("is not used up by an invalid request", () =>
+    it.effect("are not used up by an invalid request", () =>
       Effect.gen(function* () {
-        yield* order(fail(timedOut))
+        yield* inject(fail(timedOut))
         expect((yield* Effect.flip(update({} as never)))._tag).toBe("BadRequest")
         expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(timedOut)
       }).pipe(fresh)
     )
 
-    it.effect("can be for some updates only: the others do not count, and get what comes later", () =>
+    it.effect("can be for some updates only: the others do not count, and meet what comes later", () =>
       Effect.gen(function* () {
         const ofErrors = {
-          when: ({ request }: { request: { status: string } }) => request.status === "ERROR"
-        }
-        yield* order(fail(timedOut, ofErrors), fail(unavailable))
+          when: ({ update }) => update?.status === "ERROR"
+        } satisfies Fault.Options
+        yield* inject(fail(timedOut, ofErrors), fail(unavailable))
         expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toBe(unavailable)
         expect((yield* update({ status: "ACTIVATED" })).status).toBe("ACTIVATED")
         expect(yield* Effect.flip(update({ status: "ERROR" }))).toBe(timedOut)
@@ -295,25 +299,25 @@ describe("InstallationServiceTest", () => {
 
     it.effect("can go on for ever", () =>
       Effect.gen(function* () {
-        yield* order(fail(unavailable, { times: Number.POSITIVE_INFINITY }))
+        yield* inject(fail(unavailable, { times: Number.POSITIVE_INFINITY }))
         const failed = yield* Effect.replicateEffect(Effect.flip(update({ status: "ACTIVATED" })), 50)
         expect(new Set(failed)).toEqual(new Set([unavailable]))
       }).pipe(fresh)
     )
 
-    it.effect("is one of each layer", () =>
+    it.effect("are those of each layer", () =>
       Effect.gen(function* () {
-        const layer = InstallationServiceTest.layerTest({ script: [fail(timedOut)] })
+        const layer = InstallationServiceTest.layerTest({ faults: [fail(timedOut)] })
         for (const _ of [1, 2])
           expect(yield* Effect.flip(Effect.provide(update({ status: "ACTIVATED" }), layer))).toBe(timedOut)
       })
     )
   })
 
-  describe("an update whose answer is lost", () => {
-    it.effect("fails, and was applied", () =>
+  describe("an error after the update was applied", () => {
+    it.effect("is what the caller sees, and the installation has changed", () =>
       Effect.gen(function* () {
-        yield* order(fail(lost, { isApplied: true }))
+        yield* inject(fail(lost, { isApplied: true }))
         expect(yield* Effect.flip(update({ status: "ACTIVATED", metadata: { a: 1 } }))).toBe(lost)
         expect(yield* inside).toMatchObject({ status: "ACTIVATED", metadata: { a: 1 } })
         expect(yield* updates).toMatchObject([{ isApplied: true, outcome: { _tag: "Failed", error: lost } }])
@@ -329,10 +333,10 @@ describe("InstallationServiceTest", () => {
     })
   })
 
-  describe("latency", () => {
-    it.effect("passes on the clock, and the update is applied at the end of it", () =>
+  describe("delays", () => {
+    it.effect("pass on the clock, and with isApplied: false the update is applied at the end", () =>
       Effect.gen(function* () {
-        yield* order(succeed({ latency: "3 seconds" }))
+        yield* inject(takes("3 seconds"))
         const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
         yield* TestClock.adjust("2999 millis")
         expect((yield* inside).status).toBe("AUTHORIZED")
@@ -344,9 +348,32 @@ describe("InstallationServiceTest", () => {
       }).pipe(fresh)
     )
 
-    it.effect("of the layer is that of every update whose reply does not say another", () =>
+    it.effect("are of the response by default: the update is applied at once", () =>
       Effect.gen(function* () {
-        yield* order(fail(unavailable), succeed({ latency: "5 seconds" }), succeed({ latency: 0 }))
+        yield* inject(delay("3 seconds", { times: 2 }))
+        const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
+        yield* awaitUpdates(1)
+        expect((yield* inside).status).toBe("ACTIVATED")
+        expect(yield* updates).toMatchObject([{ isApplied: true, outcome: { _tag: "Pending" } }])
+        yield* TestClock.adjust("3 seconds")
+        expect((yield* Fiber.join(fiber)).updatedAt.epochMillis).toBe(0)
+        const late = yield* update({ status: "INACTIVE" }).pipe(
+          RetryPolicy.timeout("2 seconds"),
+          Effect.flip,
+          Effect.fork
+        )
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* Fiber.join(late)).toMatchObject({ reason: "Timeout", mayHaveBeenApplied: true })
+        expect((yield* inside).status).toBe("INACTIVE")
+        expect(yield* times).toEqual([
+          [0, 3000],
+          [3000, 5000]
+        ])
+      }).pipe(fresh)
+    )
+
+    it.effect("can come before any fault, and be that of every update", () =>
+      Effect.gen(function* () {
         const fiber = yield* Effect.fork(
           Effect.replicateEffect(Effect.either(update({ status: "ACTIVATED" })), 4)
         )
@@ -358,12 +385,21 @@ describe("InstallationServiceTest", () => {
           [5200, 5200],
           [5200, 5400]
         ])
-      }).pipe(scripted({ latency: "200 millis" }))
+      }).pipe(
+        faulty({
+          faults: [
+            fail(unavailable, { after: "200 millis" }),
+            takes("5 seconds"),
+            delay(0),
+            delay("200 millis", { times: Number.POSITIVE_INFINITY })
+          ]
+        })
+      )
     )
 
-    it.effect("an update that is interrupted before it has passed changes nothing", () =>
+    it.effect("an update that is interrupted before its time has passed changes nothing", () =>
       Effect.gen(function* () {
-        yield* order(succeed({ latency: "3 seconds" }), fail(lost, { latency: "3 seconds", isApplied: true }))
+        yield* inject(takes("3 seconds"), fail(lost, { after: "3 seconds", isApplied: true }))
         for (const _ of [1, 2]) {
           const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
           yield* TestClock.adjust("2 seconds")
@@ -382,7 +418,7 @@ describe("InstallationServiceTest", () => {
       }).pipe(fresh)
     )
 
-    it.effect("without any, an update that is received is applied, whenever it is interrupted", () =>
+    it.effect("without one, an update that is received is applied, whenever it is interrupted", () =>
       Effect.gen(function* () {
         const seen = new Set<string>()
         for (let steps = 0; steps < 20; steps++) {
@@ -404,10 +440,10 @@ describe("InstallationServiceTest", () => {
     )
   })
 
-  describe("never", () => {
-    it.effect("leaves an update without an answer, until a timeout ends it", () =>
+  describe("a stalled response", () => {
+    it.effect("is waited for until a timeout ends the update", () =>
       Effect.gen(function* () {
-        yield* order(never())
+        yield* inject(stallResponse())
         const fiber = yield* update({ status: "ACTIVATED" }).pipe(
           RetryPolicy.timeout("10 seconds"),
           Effect.flip,
@@ -423,7 +459,7 @@ describe("InstallationServiceTest", () => {
 
     it.effect("may be of an update that was applied", () =>
       Effect.gen(function* () {
-        yield* order(never({ isApplied: true, latency: "1 second" }))
+        yield* inject(stallResponse({ isApplied: true, after: "1 second" }))
         const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
         yield* TestClock.adjust("999 millis")
         expect((yield* inside).status).toBe("AUTHORIZED")
@@ -439,7 +475,7 @@ describe("InstallationServiceTest", () => {
   describe("under the retry policy", () => {
     it.effect("the record shows how long it waited, and how long each attempt took", () =>
       Effect.gen(function* () {
-        yield* order(fail(unavailable), never(), succeed({ latency: "1 second" }))
+        yield* inject(fail(unavailable), stallResponse(), takes("1 second"))
         const fiber = yield* update({ status: "ACTIVATED" }).pipe(
           RetryPolicy.retry(),
           // Full jitter at its longest: half a second, then one.
@@ -459,7 +495,7 @@ describe("InstallationServiceTest", () => {
 
     it.effect("a retry is superseded by a newer update, as it is with the client", () =>
       Effect.gen(function* () {
-        yield* order(fail(unavailable))
+        yield* inject(fail(unavailable))
         const fiber = yield* update({ status: "PENDING_INTEGRATION" }).pipe(
           RetryPolicy.retry(),
           Effect.flip,
@@ -477,7 +513,7 @@ describe("InstallationServiceTest", () => {
 
     it.effect("retries have a budget, as they have with the client", () =>
       Effect.gen(function* () {
-        yield* order(fail(unavailable, { times: Number.POSITIVE_INFINITY }))
+        yield* inject(fail(unavailable, { times: Number.POSITIVE_INFINITY }))
         yield* update({ status: "ACTIVATED" }).pipe(
           RetryPolicy.retry({ attempts: 3 }),
           Effect.exit,
@@ -491,9 +527,9 @@ describe("InstallationServiceTest", () => {
   })
 
   describe("updates of one customer", () => {
-    it.effect("take turns, in the order of their calls, whatever their latency", () =>
+    it.effect("take turns, in the order of their calls, however long they take", () =>
       Effect.gen(function* () {
-        yield* order(succeed({ latency: "3 seconds" }), succeed({ latency: "1 second" }))
+        yield* inject(takes("3 seconds"), takes("1 second"))
         const fiber = yield* Effect.fork(
           Effect.all([update({ status: "PENDING_INTEGRATION" }), update({ status: "ACTIVATED" })], {
             concurrency: "unbounded"
@@ -511,7 +547,7 @@ describe("InstallationServiceTest", () => {
 
     it.effect("that give up before it is their turn are not received", () =>
       Effect.gen(function* () {
-        yield* order(never())
+        yield* inject(stallResponse())
         const first = yield* Effect.fork(update({ status: "ACTIVATED" }))
         yield* awaitUpdates(1)
         const second = yield* update({ status: "INACTIVE" }).pipe(
@@ -531,9 +567,9 @@ describe("InstallationServiceTest", () => {
   describe("customers", () => {
     const of = (tenant: string) => Credentials.use(OAuth.tenant(tenant))
 
-    it.effect("each have an installation, and are named in the record and to the script", () =>
+    it.effect("each have an installation, and are named in the record and to faults", () =>
       Effect.gen(function* () {
-        yield* order(fail(unavailable, { when: ({ tenant }) => tenant === "borealis" }))
+        yield* inject(fail(unavailable, { when: ({ tenant }) => tenant === "borealis" }))
         const acme = yield* of("acme")(update({ status: "ACTIVATED" }))
         expect(yield* Effect.flip(of("borealis")(update({ status: "ACTIVATED" })))).toBe(unavailable)
         const borealis = yield* of("borealis")(update({ status: "INACTIVE" }))
@@ -566,7 +602,7 @@ describe("InstallationServiceTest", () => {
 
     it.effect("do not wait for each other", () =>
       Effect.gen(function* () {
-        yield* order(never({ when: ({ tenant }) => tenant === "acme" }))
+        yield* inject(stallResponse({ when: ({ tenant }) => tenant === "acme" }))
         yield* Effect.fork(of("acme")(update({ status: "ACTIVATED" })))
         yield* awaitUpdates(1)
         expect((yield* of("borealis")(update({ status: "ACTIVATED" }))).status).toBe("ACTIVATED")
@@ -577,7 +613,7 @@ describe("InstallationServiceTest", () => {
   describe("awaitUpdates", () => {
     it.effect("waits until so many were received, whatever became of them", () =>
       Effect.gen(function* () {
-        yield* order(never({ times: 2 }))
+        yield* inject(stallResponse({ times: 2 }))
         const waiting = yield* Effect.fork(awaitUpdates(2))
         const first = yield* Effect.fork(update({ status: "PENDING_INTEGRATION" }))
         yield* awaitUpdates(1)

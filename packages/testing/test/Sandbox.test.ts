@@ -15,9 +15,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Fault from "../src/Fault.ts"
-import type { RecordedRequest } from "../src/RecordedRequest.ts"
-import * as Sandbox from "../src/Sandbox.ts"
-import { type Answer, put, request, type SandboxService } from "./support.ts"
+import type * as Sandbox from "../src/Sandbox.ts"
+import { type Answer, makeSandbox, put, request, type SandboxService } from "./support.ts"
 
 const token = "canary-token-0f9d8c7b"
 const key = "canary-key-6a5e4d3c"
@@ -35,7 +34,7 @@ const client = ({ url }: { readonly url: string }, credentials = bearer(token)) 
 
 const started = (options?: Sandbox.Options) =>
   Effect.gen(function* () {
-    const sandbox = yield* Sandbox.make(options)
+    const sandbox = yield* makeSandbox(options)
     const { update } = yield* client(sandbox)
     return { sandbox, update }
   })
@@ -154,7 +153,7 @@ describe("refusals", () => {
   for (const [title, headers] of Object.entries(strangers))
     it.scopedLive(`${title} is a 401`, () =>
       Effect.gen(function* () {
-        const sandbox = yield* Sandbox.make()
+        const sandbox = yield* makeSandbox()
         const answer = yield* put(sandbox, headers)
         expect(answer.status).toBe(401)
         for (const secret of secrets) expect(answer.text).not.toContain(secret)
@@ -164,7 +163,7 @@ describe("refusals", () => {
 
   it.scopedLive("both schemes of the contract are let in, in any case of letters", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       for (const it of [authorization, `bearer ${token}`, basic(`${key}:`), `BASIC ${encodedKey}`])
         expect((yield* put(sandbox, { authorization: it })).status).toBe(200)
     })
@@ -195,14 +194,14 @@ describe("refusals", () => {
 
   it.scopedLive("a request is refused for its credential before its body is looked at", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       expect((yield* put(sandbox, {}, "not JSON")).status).toBe(401)
     })
   )
 
   it.scopedLive("paths and methods that are not in the contract are a 404", () =>
     Effect.gen(function* () {
-      const { url } = yield* Sandbox.make()
+      const { url } = yield* makeSandbox()
       const headers = { authorization }
       const answers = yield* Effect.all([
         request(`${url}/`, { headers }),
@@ -217,11 +216,11 @@ describe("refusals", () => {
 })
 
 describe("faults", () => {
-  it.scopedLive("an ordered status answers with its headers and body, and nothing is applied", () =>
+  it.scopedLive("a status responds with its headers and body, and nothing is applied", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
       yield* update({ status: "ACTIVATED", metadata: { kept: true } })
-      yield* sandbox.order(
+      yield* sandbox.inject(
         Fault.status(429, {
           headers: {
             "Retry-After": "7",
@@ -259,10 +258,10 @@ describe("faults", () => {
   ]
 
   for (const [status, expected] of statuses)
-    it.scopedLive(`an ordered ${status} is seen by the client as what it means`, () =>
+    it.scopedLive(`a ${status} is seen by the client as what it means`, () =>
       Effect.gen(function* () {
         const { sandbox, update } = yield* started()
-        yield* sandbox.order(Fault.status(status))
+        yield* sandbox.inject(Fault.status(status))
         const failure = yield* Effect.flip(update({ status: "ACTIVATED" }))
         expect(failure).toMatchObject({ ...expected, status })
         expect(failure).not.toHaveProperty("body")
@@ -271,21 +270,21 @@ describe("faults", () => {
       })
     )
 
-  it.scopedLive("a content type is the one that was ordered, whatever the case of its name", () =>
+  it.scopedLive("a content type is that of the fault, whatever the case of its name", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       for (const name of ["content-type", "Content-Type", "CONTENT-TYPE"]) {
-        yield* sandbox.order(Fault.status(500, { headers: { [name]: "text/html" }, body: "<p>" }))
+        yield* sandbox.inject(Fault.status(500, { headers: { [name]: "text/html" }, body: "<p>" }))
         const { text } = yield* put(sandbox, { authorization })
         expect(text.match(/^content-type: .*/gm)).toEqual(["content-type: text/html"])
       }
     })
   )
 
-  it.scopedLive("garbage is a success that the client cannot understand", () =>
+  it.scopedLive("a malformed response is a success that the client cannot understand", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
-      yield* sandbox.order(Fault.garbage)
+      yield* sandbox.inject(Fault.malformedResponse())
       expect(yield* Effect.flip(update({ status: "ACTIVATED" }))).toMatchObject({
         _tag: "Infrastructure",
         reason: "InvalidResponse",
@@ -301,7 +300,7 @@ describe("faults", () => {
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
       yield* update({ status: "ACTIVATED", metadata: { kept: true } })
-      yield* sandbox.order(Fault.reset)
+      yield* sandbox.inject(Fault.resetConnection())
       expect(yield* Effect.flip(update({ status: "ERROR", metadata: {} }))).toMatchObject({
         _tag: "Infrastructure",
         reason: "Transport",
@@ -317,7 +316,7 @@ describe("faults", () => {
   it.scopedLive("a delayed answer comes that much later", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
-      yield* sandbox.order(Fault.delay("200 millis"))
+      yield* sandbox.inject(Fault.delay("200 millis"))
       const [elapsed, installation] = yield* Effect.timed(update({ status: "ACTIVATED" }))
       expect(installation.status).toBe("ACTIVATED")
       // Timers may fire a little early by the clock.
@@ -328,7 +327,7 @@ describe("faults", () => {
   it.scopedLive("an update whose delayed answer nobody waited for was applied all the same", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
-      yield* sandbox.order(Fault.delay("1 hour"))
+      yield* sandbox.inject(Fault.delay("1 hour"))
       const failure = yield* update({ status: "ACTIVATED", metadata: { applied: true } }).pipe(
         RetryPolicy.timeout("200 millis"),
         Effect.flip
@@ -338,29 +337,31 @@ describe("faults", () => {
     })
   )
 
-  it.scopedLive("are met in the order of their ordering, each as often as ordered, and then no more", () =>
-    Effect.gen(function* () {
-      const { sandbox, update } = yield* started()
-      yield* sandbox.order(Fault.status(503), 2)
-      yield* sandbox.order(Fault.garbage, 0)
-      yield* sandbox.order(Fault.reset)
-      yield* sandbox.order(Fault.status(401))
-      const outcomes = yield* Effect.replicateEffect(Effect.either(update({ status: "ACTIVATED" })), 5)
-      expect(outcomes).toMatchObject([
-        { left: { status: 503 } },
-        { left: { status: 503 } },
-        { left: { reason: "Transport" } },
-        { left: { _tag: "Unauthorized" } },
-        { right: { status: "ACTIVATED" } }
-      ])
-    })
+  it.scopedLive(
+    "are met in the order of their injection, each as many times as it says, and then no more",
+    () =>
+      Effect.gen(function* () {
+        const { sandbox, update } = yield* started()
+        yield* sandbox.inject(Fault.status(503, { times: 2 }))
+        yield* sandbox.inject(Fault.malformedResponse({ times: 0 }))
+        yield* sandbox.inject(Fault.resetConnection())
+        yield* sandbox.inject(Fault.status(401))
+        const outcomes = yield* Effect.replicateEffect(Effect.either(update({ status: "ACTIVATED" })), 5)
+        expect(outcomes).toMatchObject([
+          { left: { status: 503 } },
+          { left: { status: 503 } },
+          { left: { reason: "Transport" } },
+          { left: { _tag: "Unauthorized" } },
+          { right: { status: "ACTIVATED" } }
+        ])
+      })
   )
 
   it.scopedLive("are got over by the retry policy", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
-      yield* sandbox.order(Fault.status(503))
-      yield* sandbox.order(Fault.reset)
+      yield* sandbox.inject(Fault.status(503))
+      yield* sandbox.inject(Fault.resetConnection())
       const retried = RetryPolicy.retry({ baseDelay: "1 millis" })(update({ status: "ACTIVATED" }))
       expect((yield* retried).status).toBe("ACTIVATED")
       expect((yield* sandbox.requests).map(({ status }) => status)).toEqual([503, null, 200])
@@ -400,7 +401,7 @@ describe("the record", () => {
   it.scopedLive("shows a request that still waits for its answer, without a status", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
-      yield* sandbox.order(Fault.delay("1 hour"))
+      yield* sandbox.inject(Fault.delay("1 hour"))
       const fiber = yield* Effect.fork(update({ status: "ACTIVATED" }))
       const [waiting] = yield* sandbox.awaitRequests(1)
       expect(waiting?.status).toBeNull()
@@ -417,17 +418,17 @@ describe("over HTTP", () => {
       body: JSON.stringify(body)
     })
 
-  it.scopedLive("another process orders the same faults, and reads the same record", () =>
+  it.scopedLive("another process injects the same faults, and reads the same record", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
       const orders = [
         {
-          fault: { _tag: "Respond", status: 503, headers: { "x-request-id": "r" }, body: "later" },
+          fault: { _tag: "status", status: 503, headers: { "x-request-id": "r" }, body: "later" },
           times: 2
         },
-        { fault: { _tag: "Reset" } },
-        { fault: { _tag: "Delay", duration: 1 } },
-        { fault: { _tag: "Respond", status: 401 } }
+        { fault: { _tag: "resetConnection" } },
+        { fault: { _tag: "delay", duration: 1 } },
+        { fault: { _tag: "status", status: 401 } }
       ]
       for (const order of orders) expect((yield* post(sandbox, order)).status).toBe(204)
       const outcomes = yield* Effect.replicateEffect(Effect.either(update({ status: "ACTIVATED" })), 6)
@@ -442,7 +443,7 @@ describe("over HTTP", () => {
       const { body, status, text } = yield* request(`${sandbox.url}/sandbox/requests`)
       expect(status).toBe(200)
       expect(JSON.parse(body)).toEqual(yield* sandbox.requests)
-      expect(JSON.parse(body).map((it: RecordedRequest) => it.status)).toEqual([
+      expect(JSON.parse(body).map((it: Sandbox.Request) => it.status)).toEqual([
         503,
         503,
         null,
@@ -454,14 +455,15 @@ describe("over HTTP", () => {
     })
   )
 
-  it.scopedLive("what is no fault is a 400, and orders nothing", () =>
+  it.scopedLive("a body that is no fault is a 400, and injects nothing", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
       const orders = [
         {},
         { fault: { _tag: "Explode" } },
-        { fault: { _tag: "Respond", status: 20 } },
-        { fault: { _tag: "Reset" }, times: 0 }
+        { fault: { _tag: "status", status: 20 } },
+        { fault: { _tag: "fail", error: {} } },
+        { fault: { _tag: "resetConnection" }, times: 0 }
       ]
       for (const order of orders) expect((yield* post(sandbox, order)).status).toBe(400)
       yield* update({ status: "ACTIVATED" })
@@ -470,8 +472,8 @@ describe("over HTTP", () => {
 
   it.scopedLive("the sandbox's own routes neither meet faults nor are recorded", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
-      yield* sandbox.order(Fault.status(500))
+      const sandbox = yield* makeSandbox()
+      yield* sandbox.inject(Fault.status(500))
       expect((yield* request(`${sandbox.url}/sandbox/requests`)).body).toBe("[]")
       expect((yield* put(sandbox, { authorization })).status).toBe(500)
     })
@@ -491,7 +493,7 @@ describe("the server", () => {
 
   it.scopedLive("listens on 127.0.0.1 and on no other address of the machine", () =>
     Effect.gen(function* () {
-      const { url } = yield* Sandbox.make()
+      const { url } = yield* makeSandbox()
       expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
       const port = Number(new URL(url).port)
       const others = Object.values(networkInterfaces())
@@ -507,11 +509,11 @@ describe("the server", () => {
 
   it.scopedLive("never says a credential back, whatever it answers", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const answers: Array<Answer> = []
       for (const authorization of [`Bearer ${token}`, `Basic ${encodedKey}`, `Digest ${token}`, `${key}`]) {
-        for (const fault of [undefined, Fault.status(500), Fault.garbage, Fault.delay(1)]) {
-          if (fault !== undefined) yield* sandbox.order(fault)
+        for (const fault of [undefined, Fault.status(500), Fault.malformedResponse(), Fault.delay(1)]) {
+          if (fault !== undefined) yield* sandbox.inject(fault)
           answers.push(yield* put(sandbox, { authorization }))
           answers.push(yield* put(sandbox, { authorization }, "{"))
         }
@@ -528,7 +530,7 @@ describe("the server", () => {
       const left = yield* started()
       const right = yield* started()
       expect(left.sandbox.url).not.toBe(right.sandbox.url)
-      yield* left.sandbox.order(Fault.status(503))
+      yield* left.sandbox.inject(Fault.status(503))
       const inRight = yield* right.update({ status: "ACTIVATED", metadata: { of: "right" } })
       expect(yield* Effect.flip(left.update({ status: "ACTIVATED" }))).toMatchObject({ status: 503 })
       const inLeft = yield* left.update({ status: "INACTIVE" })
@@ -541,20 +543,20 @@ describe("the server", () => {
 
   it.scopedLive("takes the port that it is given, and fails when that is taken", () =>
     Effect.gen(function* () {
-      const { url } = yield* Sandbox.make()
+      const { url } = yield* makeSandbox()
       const port = Number(new URL(url).port)
-      expect(yield* Effect.flip(Sandbox.make({ port }))).toMatchObject({ _tag: "ServeError" })
+      expect(yield* Effect.flip(makeSandbox({ port }))).toMatchObject({ _tag: "ServeError" })
       const other = yield* Effect.scoped(
-        Effect.map(Sandbox.make(), (sandbox) => Number(new URL(sandbox.url).port))
+        Effect.map(makeSandbox(), (sandbox) => Number(new URL(sandbox.url).port))
       )
-      expect((yield* Sandbox.make({ port: other })).url).toBe(`http://127.0.0.1:${other}`)
+      expect((yield* makeSandbox({ port: other })).url).toBe(`http://127.0.0.1:${other}`)
     })
   )
 
   it.scopedLive("ends at once with its layer, delayed answers and idle connections included", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const sandbox = yield* Scope.extend(Sandbox.make(), scope)
+      const sandbox = yield* Scope.extend(makeSandbox(), scope)
       const { update } = yield* client(sandbox)
       const idle = Net.connect(Number(new URL(sandbox.url).port), "127.0.0.1")
       yield* Effect.addFinalizer(() => Effect.sync(() => idle.destroy()))
@@ -562,7 +564,7 @@ describe("the server", () => {
         idle.on("connect", () => resume(Effect.void))
       })
       yield* update({ status: "ACTIVATED" })
-      yield* sandbox.order(Fault.delay("1 hour"), 3)
+      yield* sandbox.inject(Fault.delay("1 hour", { times: 3 }))
       const waiting = yield* Effect.forEach(["a", "b", "c"], (customer) =>
         update({ status: "ACTIVATED" }).pipe(
           Credentials.use(Credentials.bearer(Redacted.make(customer))),

@@ -78,7 +78,7 @@ const title = {
   none: "nothing stored loads as none",
   first: "the first save expects 0 and makes generation 1",
   unchanged: "what is saved is loaded unchanged",
-  refused: "a save that expects another generation answers false and changes nothing",
+  refused: "a save that expects another generation returns false and changes nothing",
   next: "every save makes the next generation",
   one: "of saves that expect the same generation one succeeds",
   keys: "keys do not interfere",
@@ -351,14 +351,14 @@ describe("a store", () => {
       const violation = yield* Effect.flip(found?.check ?? Effect.dieMessage("no such law")).pipe(
         Effect.provideService(TokenStore.TokenStore, make())
       )
-      expect(violation).toBeInstanceOf(TokenStoreConformance.Violation)
-      expect(violation.message).toBe(`${title[law]}: expected ${violation.expected}, got ${violation.actual}`)
+      const { message } = violation
+      expect(message.startsWith(`${title[law]}: expected `) && message.includes(", got ")).toBe(true)
 
       expect(
         yield* Effect.flip(TokenStoreConformance.check).pipe(
           Effect.provideService(TokenStore.TokenStore, make())
         )
-      ).toBeInstanceOf(TokenStoreConformance.Violation)
+      ).toMatchObject({ _tag: "Violation" })
     })
   )
 
@@ -413,7 +413,7 @@ describe("a violation", () => {
         save: () => Effect.succeed(true)
       }
       const violation = yield* violationOf("first", store)
-      expect(violation.actual).toContain("tokens.accessToken")
+      expect(violation.message).toContain("tokens.accessToken")
       for (const shown of [inspect(violation, { depth: null }), JSON.stringify(violation), violation.stack])
         expect(shown).not.toContain(canary)
     })

@@ -17,6 +17,7 @@ import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import * as Fault from "../src/Fault.ts"
 import * as Sandbox from "../src/Sandbox.ts"
+import { makeSandbox } from "./support.ts"
 
 const activate = InstallationService.update(UpdateInstallation.activated())
 
@@ -142,7 +143,7 @@ describe("under a TestClock", () => {
   it.scoped("a delayed answer comes when the clock was adjusted by that much", () =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox.Sandbox
-      yield* sandbox.order(Fault.delay("1 hour"))
+      yield* sandbox.inject(Fault.delay("1 hour"))
       const fiber = yield* Effect.fork(activate)
       yield* sandbox.awaitRequests(1)
       yield* TestClock.adjust("59 minutes")
@@ -155,7 +156,7 @@ describe("under a TestClock", () => {
   it.scoped("a timeout ends an update that is never answered when the clock was adjusted", () =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox.Sandbox
-      yield* sandbox.order(Fault.stall)
+      yield* sandbox.inject(Fault.stallResponse())
       const fiber = yield* activate.pipe(RetryPolicy.timeout("10 seconds"), Effect.flip, Effect.fork)
       yield* sandbox.awaitRequests(1)
       yield* TestClock.adjust("10 seconds")
@@ -166,8 +167,8 @@ describe("under a TestClock", () => {
   it.scoped("retries do not wait when the jitter is fixed at nothing", () =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox.Sandbox
-      yield* sandbox.order(Fault.status(503))
-      yield* sandbox.order(Fault.reset)
+      yield* sandbox.inject(Fault.status(503))
+      yield* sandbox.inject(Fault.resetConnection())
       yield* activate.pipe(RetryPolicy.retry(), Effect.withRandom(Random.fixed([0])))
       expect(yield* statuses).toEqual(["PUT 503", "PUT null", "PUT 200"])
     }).pipe(application)
@@ -177,7 +178,7 @@ describe("under a TestClock", () => {
 describe("awaitRequests", () => {
   it.scoped("waits for requests that are still to come, and not for those that were", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       expect(yield* sandbox.awaitRequests(0)).toEqual([])
       const waiting = yield* Effect.fork(sandbox.awaitRequests(2))
       const get = Effect.promise(() => fetch(sandbox.url))

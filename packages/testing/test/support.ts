@@ -1,7 +1,13 @@
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Sandbox from "../src/Sandbox.ts"
+import * as Layer from "effect/Layer"
+import * as Sandbox from "../src/Sandbox.ts"
 
 export type SandboxService = Sandbox.Sandbox["Type"]
+
+/** A sandbox that runs as long as the scope. */
+export const makeSandbox = (options?: Sandbox.Options) =>
+  Effect.map(Layer.build(Sandbox.layer(options)), Context.get(Sandbox.Sandbox))
 
 export interface Answer {
   readonly status: number

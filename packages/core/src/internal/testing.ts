@@ -1,7 +1,11 @@
-// What @effect-pleo/testing is made of: the parts of the client that its service in memory shares.
+// What @effect-pleo/testing is made of: its service in memory is the client's own way of an update, to the responses
+// and failures that the client interprets.
 export { Updates } from "./call/client.ts"
 export { withCallContext } from "./call/scope.ts"
 export { make as makeCodec } from "./contract/codec.ts"
 export { updateInstallation } from "./contract/operations.ts"
-export { authorizationOf, type Credentials, TypeId } from "./credentials/credentials.ts"
+export { authorizationOf, type Credentials, formsOf, TypeId } from "./credentials/credentials.ts"
+export { fromFailure } from "./http/failure.ts"
+export { make as makeRedact } from "./http/redact.ts"
+export { interpret } from "./http/response.ts"
 export { noop } from "./telemetry/observer.ts"

@@ -85,7 +85,7 @@ describe("the end of the process", () => {
           TOKENS: directory
         })
         // Longer than the transport waits for what is under way.
-        yield* sandbox.order(Fault.delay("2 seconds"), 1, { path: "/oauth/token" })
+        yield* sandbox.inject(Fault.delay("2 seconds", { when: ({ path }) => path === "/oauth/token" }))
         child.send(metadataCanary)
         yield* Effect.repeat(Effect.zipRight(turnOfTheEventLoop, refreshes), {
           until: ({ length }) => length > 0

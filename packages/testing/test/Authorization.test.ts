@@ -4,10 +4,8 @@ import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Fault from "../src/Fault.ts"
-import type { Grant } from "../src/Grant.ts"
-import type { RecordedRequest } from "../src/RecordedRequest.ts"
-import * as Sandbox from "../src/Sandbox.ts"
-import { attempt, put, request, type SandboxService } from "./support.ts"
+import type * as Sandbox from "../src/Sandbox.ts"
+import { attempt, makeSandbox, put, request, type SandboxService } from "./support.ts"
 
 const tokenPath = "/oauth/token"
 const apiPath = "/v1/installations/me"
@@ -19,7 +17,13 @@ interface Pair {
   readonly refresh: string
 }
 
-const pairOf = ({ accessToken, refreshToken }: Pick<Grant, "accessToken" | "refreshToken">): Pair => ({
+const pairOf = ({
+  accessToken,
+  refreshToken
+}: {
+  readonly accessToken: Redacted.Redacted
+  readonly refreshToken: Redacted.Redacted
+}): Pair => ({
   access: Redacted.value(accessToken),
   refresh: Redacted.value(refreshToken)
 })
@@ -60,7 +64,7 @@ const outcomes = ({ requests }: SandboxService) =>
   Effect.map(requests, (all) => all.flatMap(({ grant }) => grant?.outcome ?? []))
 
 /** Lets the event loop turn until the record ends with such a request. */
-const untilLast = ({ requests }: SandboxService, test: (last: RecordedRequest | undefined) => boolean) =>
+const untilLast = ({ requests }: SandboxService, test: (last: Sandbox.Request | undefined) => boolean) =>
   Effect.repeat(
     Effect.zipRight(
       Effect.promise(() => new Promise(setImmediate)),
@@ -74,7 +78,7 @@ const untilLast = ({ requests }: SandboxService, test: (last: RecordedRequest | 
 describe("consent", () => {
   it.scopedLive("gives a pair of opaque tokens that no other consent has, each for an hour", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const grants = yield* Effect.all([sandbox.authorize(), sandbox.authorize()])
       const tokens = grants.map(pairOf).flatMap(({ access, refresh }) => [access, refresh])
       expect(new Set([...tokens, ...grants.map(({ id }) => id)]).size).toBe(6)
@@ -86,7 +90,7 @@ describe("consent", () => {
 
   it.scopedLive("gives an installation of its own, which stays the same however often tokens rotate", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const installationOf = (access: string) =>
         Effect.map(update(sandbox, access), ({ body }): string => JSON.parse(body).id)
       const first = pairOf(yield* sandbox.authorize())
@@ -101,7 +105,7 @@ describe("consent", () => {
 
   it.scopedLive("withdrawn leaves no token of the grant alive, and those of others", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { id, ...grant } = yield* sandbox.authorize()
       const first = pairOf(grant)
       const second = yield* rotate(sandbox, first.refresh)
@@ -121,7 +125,7 @@ describe("consent", () => {
 describe("a refresh", () => {
   it.scopedLive("answers with a new pair that must not be stored, and kills the old one at once", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const first = pairOf(yield* sandbox.authorize({ expiresIn: "90 seconds" }))
       expect(yield* statusOf(sandbox, first.access)).toBe(200)
       const { body, status, text } = yield* exchange(sandbox, first.refresh)
@@ -145,7 +149,7 @@ describe("a refresh", () => {
     "says a life that is no whole number of seconds as it is, and an infinite one not at all",
     () =>
       Effect.gen(function* () {
-        const sandbox = yield* Sandbox.make()
+        const sandbox = yield* makeSandbox()
         const brief = pairOf(yield* sandbox.authorize({ expiresIn: "1500 millis" }))
         const endless = pairOf(yield* sandbox.authorize({ expiresIn: Number.POSITIVE_INFINITY }))
         expect(JSON.parse((yield* exchange(sandbox, brief.refresh)).body)).toHaveProperty("expires_in", 1.5)
@@ -157,7 +161,7 @@ describe("a refresh", () => {
 
   it.scopedLive("with a token that was used before revokes every token of the grant, and of no other", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const first = pairOf(yield* sandbox.authorize())
       const other = pairOf(yield* sandbox.authorize())
       const second = yield* rotate(sandbox, first.refresh)
@@ -183,7 +187,7 @@ describe("a refresh", () => {
     "of the same token twice at the same time is won by one, and the other revokes the grant",
     () =>
       Effect.gen(function* () {
-        const sandbox = yield* Sandbox.make()
+        const sandbox = yield* makeSandbox()
         const { refresh } = pairOf(yield* sandbox.authorize())
         const answers = yield* Effect.replicateEffect(exchange(sandbox, refresh), 2, {
           concurrency: "unbounded"
@@ -200,7 +204,7 @@ describe("a refresh", () => {
 
   it.scopedLive("with a token that was never issued for it is an invalid_grant, and harms nobody", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { access, refresh } = pairOf(yield* sandbox.authorize())
       for (const unknown of ["never-issued", access, "__proto__"])
         expect(yield* exchange(sandbox, unknown)).toMatchObject(refused("invalid_grant"))
@@ -214,7 +218,7 @@ describe("a refresh", () => {
 describe("an access token", () => {
   it.scoped("is refused from the end of its life on, and its refresh token gives another life", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const first = pairOf(yield* sandbox.authorize({ expiresIn: "10 minutes" }))
       yield* TestClock.adjust("599999 millis")
       expect(yield* statusOf(sandbox, first.access)).toBe(200)
@@ -230,7 +234,7 @@ describe("an access token", () => {
 
   it.scopedLive("that is made to expire is refused, while its refresh token still works", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { id, ...grant } = yield* sandbox.authorize({ expiresIn: Number.POSITIVE_INFINITY })
       const first = pairOf(grant)
       yield* sandbox.expire(id)
@@ -244,7 +248,7 @@ describe("an access token", () => {
 
   it.scopedLive("that is dead is refused before the body is looked at, and nothing is applied", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { id, ...grant } = yield* sandbox.authorize()
       const first = pairOf(grant)
       yield* sandbox.expire(id)
@@ -257,7 +261,7 @@ describe("an access token", () => {
 
   it.scopedLive("is none that a refresh token could stand in for, and one never issued is let in", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { refresh } = pairOf(yield* sandbox.authorize())
       expect(yield* statusOf(sandbox, refresh)).toBe(401)
       expect(yield* statusOf(sandbox, "never-issued")).toBe(200)
@@ -276,8 +280,8 @@ describe("the client", () => {
   for (const [title, other] of Object.entries(strangers))
     it.scopedLive(`with ${title} is an invalid_client, whoever named it, and no token is harmed`, () =>
       Effect.gen(function* () {
-        const named = yield* Sandbox.make()
-        const told = yield* Sandbox.make({ clientId, clientSecret: Redacted.make(clientSecret) })
+        const named = yield* makeSandbox()
+        const told = yield* makeSandbox({ clientId, clientSecret: Redacted.make(clientSecret) })
         for (const [sandbox, grant] of [
           [named, yield* named.authorize({ clientId, clientSecret: Redacted.make(clientSecret) })],
           [named, yield* named.authorize({ clientId, clientSecret })],
@@ -296,7 +300,7 @@ describe("the client", () => {
 
   it.scopedLive("may be any, unless one was named", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { refresh } = pairOf(yield* sandbox.authorize())
       const other = { client_id: "any", client_secret: "thing" }
       expect((yield* exchange(sandbox, refresh, other)).status).toBe(200)
@@ -305,7 +309,7 @@ describe("the client", () => {
 
   it.scopedLive("that the sandbox expects gives way to the one that a grant names", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make({ clientId, clientSecret })
+      const sandbox = yield* makeSandbox({ clientId, clientSecret })
       const { refresh } = pairOf(yield* sandbox.authorize({ clientSecret: "of the grant" }))
       expect(yield* exchange(sandbox, refresh)).toMatchObject(refused("invalid_client", 401))
       expect((yield* exchange(sandbox, refresh, { client_secret: "of the grant" })).status).toBe(200)
@@ -377,7 +381,7 @@ describe("the token endpoint refuses", () => {
   for (const [title, [error, init]] of Object.entries(malformed))
     it.scopedLive(`${title}, as ${error}, and leaves the grant alone`, () =>
       Effect.gen(function* () {
-        const sandbox = yield* Sandbox.make()
+        const sandbox = yield* makeSandbox()
         const { access, refresh } = pairOf(yield* sandbox.authorize())
         const answer = yield* request(sandbox.url + tokenPath, init(refresh))
         expect(answer).toMatchObject(refused(error))
@@ -397,7 +401,7 @@ describe("the token endpoint refuses", () => {
 describe("the record", () => {
   it.scopedLive("tells which generation of which grant a request carried, and what became of it", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { id, ...grant } = yield* sandbox.authorize()
       const first = pairOf(grant)
       yield* update(sandbox, first.access)
@@ -421,7 +425,7 @@ describe("the record", () => {
 
   it.scopedLive("holds of a form the grant type and the client's id alone", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { refresh } = pairOf(yield* sandbox.authorize())
       yield* exchange(sandbox, refresh, { client_id: "a client & more", scope: "canary-scope" })
       const [recorded] = yield* sandbox.requests
@@ -438,7 +442,7 @@ describe("the record", () => {
 
   it.scopedLive("holds no token and no client secret, wherever and in whatever shape they were sent", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const first = pairOf(yield* sandbox.authorize({ clientId, clientSecret }))
       const second = yield* rotate(sandbox, first.refresh)
       const query = new URLSearchParams({ refresh_token: second.refresh, client_secret: clientSecret })
@@ -480,11 +484,11 @@ describe("the record", () => {
 describe("faults", () => {
   it.scopedLive("with a path are met, and used up, by requests to that path alone", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { access, refresh } = pairOf(yield* sandbox.authorize())
-      yield* sandbox.order(Fault.status(503), 2, { path: tokenPath })
-      yield* sandbox.order(Fault.status(429), 1, { path: apiPath })
-      yield* sandbox.order(Fault.status(500))
+      yield* sandbox.inject(Fault.status(503, { times: 2, when: ({ path }) => path === tokenPath }))
+      yield* sandbox.inject(Fault.status(429, { when: ({ path }) => path === apiPath }))
+      yield* sandbox.inject(Fault.status(500))
       expect(yield* statusOf(sandbox, access)).toBe(429)
       expect(yield* statusOf(sandbox, access)).toBe(500)
       expect(yield* statusOf(sandbox, access)).toBe(200)
@@ -498,9 +502,9 @@ describe("faults", () => {
 
   it.scopedLive("without a path are met by the next requests, whatever theirs", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { access, refresh } = pairOf(yield* sandbox.authorize())
-      yield* sandbox.order(Fault.status(503), 2)
+      yield* sandbox.inject(Fault.status(503, { times: 2 }))
       expect((yield* exchange(sandbox, refresh)).status).toBe(503)
       expect(yield* statusOf(sandbox, access)).toBe(503)
       yield* rotate(sandbox, refresh)
@@ -511,10 +515,10 @@ describe("faults", () => {
     "a lost answer is a rotation that the client does not learn of: to try again is a reuse",
     () =>
       Effect.gen(function* () {
-        const sandbox = yield* Sandbox.make()
+        const sandbox = yield* makeSandbox()
         const { id, ...grant } = yield* sandbox.authorize()
         const { access, refresh } = pairOf(grant)
-        yield* sandbox.order(Fault.lose, 1, { path: tokenPath })
+        yield* sandbox.inject(Fault.loseResponse({ when: ({ path }) => path === tokenPath }))
         yield* Effect.flip(attempt(sandbox.url + tokenPath, refreshForm(refresh)))
         expect(yield* sandbox.requests).toMatchObject([
           { status: null, grant: { id, generation: 1, outcome: "rotated" } }
@@ -527,9 +531,9 @@ describe("faults", () => {
 
   it.scopedLive("an update whose answer was lost was applied all the same", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { access } = pairOf(yield* sandbox.authorize())
-      yield* sandbox.order(Fault.lose)
+      yield* sandbox.inject(Fault.loseResponse())
       yield* Effect.flip(
         attempt(sandbox.url + apiPath, {
           method: "PUT",
@@ -544,9 +548,9 @@ describe("faults", () => {
 
   it.scopedLive("a reset leaves the refresh token as it was", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { refresh } = pairOf(yield* sandbox.authorize())
-      yield* sandbox.order(Fault.reset)
+      yield* sandbox.inject(Fault.resetConnection())
       yield* Effect.flip(attempt(sandbox.url + tokenPath, refreshForm(refresh)))
       expect(yield* outcomes(sandbox)).toEqual([])
       yield* rotate(sandbox, refresh)
@@ -555,9 +559,9 @@ describe("faults", () => {
 
   it.scopedLive("a stall never answers, and leaves the tokens and the installation as they were", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { access, refresh } = pairOf(yield* sandbox.authorize())
-      yield* sandbox.order(Fault.stall, 2)
+      yield* sandbox.inject(Fault.stallResponse({ times: 2 }))
       const refreshing = yield* Effect.fork(attempt(sandbox.url + tokenPath, refreshForm(refresh)))
       yield* sandbox.awaitRequests(1)
       const metadata = '{"status":"ERROR","metadata":{"applied":true}}'
@@ -574,9 +578,9 @@ describe("faults", () => {
 
   it.scoped("a delayed answer of the token endpoint comes late, and the rotation at once", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const first = pairOf(yield* sandbox.authorize())
-      yield* sandbox.order(Fault.delay("1 minute"), 1, { path: tokenPath })
+      yield* sandbox.inject(Fault.delay("1 minute", { when: ({ path }) => path === tokenPath }))
       const waiting = yield* Effect.fork(rotate(sandbox, first.refresh))
       yield* untilLast(sandbox, (last) => last?.grant?.outcome === "rotated")
       expect(yield* sandbox.requests).toMatchObject([{ status: null }])
@@ -590,9 +594,9 @@ describe("faults", () => {
 
   it.scopedLive("a rotation whose delayed answer nobody waited for took place all the same", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const first = pairOf(yield* sandbox.authorize())
-      yield* sandbox.order(Fault.delay("1 hour"))
+      yield* sandbox.inject(Fault.delay("1 hour"))
       const waiting = yield* Effect.fork(attempt(sandbox.url + tokenPath, refreshForm(first.refresh)))
       yield* untilLast(sandbox, (last) => last?.grant?.outcome === "rotated")
       yield* Fiber.interrupt(waiting)
@@ -620,7 +624,7 @@ describe("over HTTP, another process", () => {
 
   it.scopedLive("gives consent, for a client and a time of its choice or for any and an hour", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       for (const body of [undefined, {}]) {
         const { access, expiresIn, refresh } = yield* authorize(sandbox, body)
         expect(expiresIn).toBe(3_600_000)
@@ -638,7 +642,7 @@ describe("over HTTP, another process", () => {
 
   it.scopedLive("ends an access token, and withdraws the consent", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const first = yield* authorize(sandbox)
       expect((yield* post(sandbox, `/grants/${first.id}/expire`)).status).toBe(204)
       expect(yield* statusOf(sandbox, first.access)).toBe(401)
@@ -651,16 +655,16 @@ describe("over HTTP, another process", () => {
     })
   )
 
-  it.scopedLive("orders a fault for one path, and faults that lose or stall", () =>
+  it.scopedLive("injects a fault for one path, and faults that lose or stall the response", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       const { access, refresh } = yield* authorize(sandbox)
-      const fault = { _tag: "Respond", status: 503 }
+      const fault = { _tag: "status", status: 503 }
       expect((yield* post(sandbox, "/faults", { fault, path: tokenPath })).status).toBe(204)
       expect((yield* post(sandbox, "/faults", { fault, path: "oauth/token" })).status).toBe(400)
       expect(yield* statusOf(sandbox, access)).toBe(200)
       expect((yield* exchange(sandbox, refresh)).status).toBe(503)
-      for (const _tag of ["Lose", "Stall"])
+      for (const _tag of ["loseResponse", "stallResponse"])
         expect((yield* post(sandbox, "/faults", { fault: { _tag } })).status).toBe(204)
       yield* Effect.flip(attempt(sandbox.url + tokenPath, refreshForm(refresh)))
       expect(yield* outcomes(sandbox)).toEqual(["rotated"])
@@ -672,7 +676,7 @@ describe("over HTTP, another process", () => {
 
   it.scopedLive("hears of a grant that is not there, and of what is no consent", () =>
     Effect.gen(function* () {
-      const sandbox = yield* Sandbox.make()
+      const sandbox = yield* makeSandbox()
       expect((yield* post(sandbox, "/grants/unknown/expire")).status).toBe(404)
       const { status } = yield* request(`${sandbox.url}/sandbox/grants/unknown`, { method: "DELETE" })
       expect(status).toBe(404)

@@ -6,8 +6,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { Outcome } from "../RecordedRequest.ts"
-import { type OAuthError, SandboxApi } from "../SandboxApi.ts"
+import { type OAuthError, type Outcome, SandboxApi } from "./api.ts"
 import { SandboxState } from "./state.ts"
 
 /** Takes down what became of the refresh token that the request at hand presents. */
@@ -81,7 +80,7 @@ const doNotStore = HttpApp.appendPreResponseHandler((_, response) =>
 )
 
 export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
-  Effect.map(SandboxState, ({ authorisation }) =>
+  Effect.map(SandboxState, ({ authorization }) =>
     handlers.handleRaw("token", ({ request }) =>
       Effect.gen(function* () {
         yield* doNotStore
@@ -97,10 +96,10 @@ export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
         if (grantType !== "refresh_token") return yield* fail("unsupported_grant_type")
         if (clientId === undefined || clientSecret === undefined) return yield* fail("invalid_client")
         if (refreshToken === undefined) return yield* fail("invalid_request")
-        const { answer, outcome } = yield* authorisation.refresh({ refreshToken, clientId, clientSecret })
+        const { response, outcome } = yield* authorization.refresh({ refreshToken, clientId, clientSecret })
         yield* verdict.note(outcome)
-        if (answer._tag === "Left") return yield* fail(answer.left)
-        const pair = answer.right
+        if (response._tag === "Left") return yield* fail(response.left)
+        const pair = response.right
         return {
           access_token: Redacted.value(pair.accessToken),
           refresh_token: Redacted.value(pair.refreshToken),
