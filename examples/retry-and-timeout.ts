@@ -9,7 +9,7 @@ import { sandboxed } from "./support/sandboxed.ts"
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox.Sandbox
-  yield* sandbox.inject(Fault.status(503, { headers: { "retry-after": "1" } }))
+  yield* sandbox.inject(Fault.status(503, { retryAfter: "1 second" }))
   yield* sandbox.inject(Fault.delay("1 minute"))
 
   yield* Console.log("One update, at most three attempts of half a second each:\n")

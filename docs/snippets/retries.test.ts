@@ -1,7 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { InstallationError } from "@effect-pleo/core"
 import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
@@ -10,12 +8,7 @@ import { inTheBackground } from "./tuned-retries.ts"
 it.effect("waits as long as Pleo asks, and then goes on", () =>
   Effect.gen(function* () {
     const test = yield* InstallationServiceTest.InstallationServiceTest
-    const throttled = new InstallationError.Infrastructure({
-      reason: "RateLimited",
-      status: 429,
-      retryAfter: Duration.seconds(40)
-    })
-    yield* test.inject(Fault.fail(throttled))
+    yield* test.inject(Fault.status(429, { retryAfter: "40 seconds" }))
 
     const update = yield* Effect.fork(inTheBackground)
     yield* TestClock.adjust("39 seconds")

@@ -9,13 +9,12 @@ import * as Redacted from "effect/Redacted"
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox.Sandbox
-  yield* sandbox.inject(Fault.status(429, { headers: { "retry-after": "1" } }))
-  yield* sandbox.inject(Fault.loseResponse())
+  yield* sandbox.inject(Fault.status(429, { retryAfter: "1 second" }), Fault.loseResponse())
 
   yield* RetryPolicy.retry()(InstallationService.update(UpdateInstallation.activated()))
 
   for (const { body, method, path, scheme, status } of yield* sandbox.requests)
-    yield* Console.log(`${method} ${path} ${scheme} ${body} -> ${status ?? "no answer"}`)
+    yield* Console.log(`${method} ${path} ${scheme} ${body} -> ${status ?? "no response"}`)
 })
 
 const live = Layer.unwrapEffect(

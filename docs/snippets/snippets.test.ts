@@ -88,7 +88,7 @@ describe("programs", { timeout: 60_000 }, () => {
       expect(code).toBe(0)
       expect(Array.from(stdout.matchAll(/-> (.*)$/gm), ([, outcome]) => outcome)).toEqual([
         "429",
-        "no answer",
+        "no response",
         "200"
       ])
     })

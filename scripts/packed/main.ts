@@ -9,9 +9,11 @@ import { checkByAttw, checkByPublint, type Packed, packAll } from "./packages.ts
 import {
   checkFiles,
   checkOneEffect,
+  checkUnitTests,
   installApplication,
   installEverything,
-  installLowest
+  installLowest,
+  installUnitTests
 } from "./projects.ts"
 import { run } from "./run.ts"
 import { find, update } from "./runtimes.ts"
@@ -73,6 +75,9 @@ const application = async (parent: string, all: ReadonlyArray<Packed>, server: s
   const install = once(() => installApplication(join(parent, "application"), all))
   await row("application", "application", "effect is installed once", async () =>
     checkOneEffect(await install())
+  )
+  await row("application", "unit tests", "install no HTTP server", async () =>
+    checkUnitTests(await install(), await installUnitTests(join(parent, "unit-tests"), all))
   )
   const runtimes = [
     ...[20, 22, 24, 26].map((major) => ({
