@@ -9,3 +9,8 @@ export { fromFailure } from "./http/failure.ts"
 export { make as makeRedact } from "./http/redact.ts"
 export { interpret } from "./http/response.ts"
 export { noop } from "./telemetry/observer.ts"
+
+// The rest of the client, although nothing there needs it: without it, the published files that are made of these
+// modules, which an application loads, would be more.
+export { make as makeService } from "./call/service.ts"
+export { fromTransport } from "./http/sender.ts"
