@@ -1,7 +1,8 @@
 // What holds of the nightly synchronisation whatever Pleo answers, with generated failures, requests and
 // installations.
 import { expect, it } from "@effect/vitest"
-import { InstallationArbitrary, InstallationService, InstallationServiceTest } from "@effect-pleo/core"
+import { InstallationService } from "@effect-pleo/core"
+import { Fault, InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
@@ -41,8 +42,8 @@ it.effect.prop(
       ])
     }).pipe(
       given({
-        script: [
-          InstallationServiceTest.fail(failure, {
+        faults: [
+          Fault.fail(failure, {
             times: Number.POSITIVE_INFINITY,
             when: ({ tenant }) => tenant === "borealis"
           })
@@ -63,7 +64,7 @@ it.effect.prop(
         const applied = updates.filter(({ isApplied, tenant }) => isApplied && tenant === customer)
         expect(applied.at(-1)?.request.status === "ACTIVATED").toBe(_tag === "Synchronised")
       }
-    }).pipe(given({ script: failures.map((failure) => InstallationServiceTest.fail(failure)) })),
+    }).pipe(given({ faults: failures.map((failure) => Fault.fail(failure)) })),
   { timeout: 60_000, fastCheck: { numRuns: 15 } }
 )
 

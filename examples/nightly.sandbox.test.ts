@@ -1,6 +1,7 @@
 // The nightly synchronisation as it runs in production, over HTTP and with OAuth, and the sandbox in Pleo's place.
 import { expect, it } from "@effect/vitest"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
@@ -69,13 +70,13 @@ it.scoped("lost connections and a login page in Pleo's place are got over, or en
     const sandbox = yield* Sandbox.Sandbox
     yield* consents
     const { synchronise } = yield* Nightly
-    yield* sandbox.order(Fault.lose)
-    yield* sandbox.order(Fault.status(503))
+    yield* sandbox.inject(Fault.loseResponse())
+    yield* sandbox.inject(Fault.status(503))
     expect(yield* Effect.withRandom(synchronise("acme"), Random.fixed([0]))).toMatchObject({
       _tag: "Synchronised"
     })
     expect((yield* sandbox.requests).map(({ status }) => status)).toEqual([null, 503, 200, 200])
-    yield* sandbox.order(Fault.garbage)
+    yield* sandbox.inject(Fault.malformedResponse())
     expect(yield* synchronise("acme")).toMatchObject({
       _tag: "Postponed",
       why: expect.stringContaining("is invalid")

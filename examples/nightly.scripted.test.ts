@@ -1,7 +1,8 @@
-// The nightly synchronisation with `InstallationService` in memory: what Pleo does is scripted, time is TestClock's,
+// The nightly synchronisation with `InstallationService` in memory: Pleo has faults, time is TestClock's,
 // and each update is recorded.
 import { describe, expect, it } from "@effect/vitest"
-import { InstallationError, InstallationServiceTest } from "@effect-pleo/core"
+import type { InstallationError } from "@effect-pleo/core"
+import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -10,16 +11,18 @@ import * as TestClock from "effect/TestClock"
 import { Accounting, AccountingError } from "./nightly/Accounting.ts"
 import { layer as layerNightly, Nightly, Outcome } from "./nightly/Nightly.ts"
 
-const { fail, never, succeed } = InstallationServiceTest
+/** The first update is no fault's. */
+const success = Fault.delay(0)
 
-const unavailable = new InstallationError.Infrastructure({ reason: "ServerError", status: 503 })
-
-/** The application, with Pleo as scripted and the accounting system as given. */
-const given = (book: Accounting["Type"]["book"], ...script: ReadonlyArray<InstallationServiceTest.Reply>) =>
+/** The application, with these faults of Pleo and the accounting system as given. */
+const given = (
+  book: Accounting["Type"]["book"],
+  ...faults: ReadonlyArray<Fault.Fault<InstallationError.InstallationError>>
+) =>
   Effect.provide(
     layerNightly({ customers: ["acme", "borealis"] }).pipe(
       Layer.provide(Layer.succeed(Accounting, { book })),
-      Layer.provideMerge(InstallationServiceTest.layerTest({ script }))
+      Layer.provideMerge(InstallationServiceTest.layerTest({ faults }))
     )
   )
 
@@ -64,13 +67,7 @@ describe("a customer's night", () => {
         [30, "PENDING_INTEGRATION", "Succeeded"],
         [40, "ACTIVATED", "Succeeded"]
       ])
-    }).pipe(
-      given(
-        () => Effect.delay(books(), "40 minutes"),
-        succeed(),
-        fail(new InstallationError.BadRequest({ status: 400 }))
-      )
-    )
+    }).pipe(given(() => Effect.delay(books(), "40 minutes"), success, Fault.status(400)))
   )
 
   it.effect("gives up a heartbeat that Pleo has not answered when the work is done", () =>
@@ -83,7 +80,7 @@ describe("a customer's night", () => {
         ["PENDING_INTEGRATION", "Interrupted"],
         ["ACTIVATED", "Succeeded"]
       ])
-    }).pipe(given(() => Effect.delay(books(), "902 seconds"), succeed(), never()))
+    }).pipe(given(() => Effect.delay(books(), "902 seconds"), success, Fault.stallResponse()))
   )
 
   it.effect("gets through when Pleo is down for a moment, and then slow", () =>
@@ -93,10 +90,10 @@ describe("a customer's night", () => {
       const updates = yield* (yield* test).updates
       // Half a second, then one: the policy's waits, with the jitter at its most.
       expect(updates.map(({ receivedAt }) => receivedAt.epochMillis)).toEqual([0, 500, 1500, 4500])
-    }).pipe(given(books, fail(unavailable, { times: 2 }), succeed({ latency: "3 seconds" })))
+    }).pipe(given(books, Fault.status(503, { times: 2 }), Fault.delay("3 seconds")))
   )
 
-  it.effect("ends well when the last answer is lost: the update was applied, and is sent again", () =>
+  it.effect("ends well when the last response is lost: the update was applied, and is sent again", () =>
     Effect.gen(function* () {
       expect((yield* during("1 minutes"))._tag).toBe("Synchronised")
       const updates = yield* (yield* test).updates
@@ -105,15 +102,7 @@ describe("a customer's night", () => {
         ["ACTIVATED", true],
         ["ACTIVATED", true]
       ])
-    }).pipe(
-      given(
-        books,
-        succeed(),
-        fail(new InstallationError.Infrastructure({ reason: "Transport", code: "ECONNRESET" }), {
-          isApplied: true
-        })
-      )
-    )
+    }).pipe(given(books, success, Fault.loseResponse()))
   )
 
   it.effect.each([
@@ -152,12 +141,7 @@ describe("a customer's night", () => {
         _tag: "Postponed",
         why: expect.stringContaining("credential was rejected")
       })
-    }).pipe(
-      given(
-        () => Effect.dieMessage("must not run"),
-        fail(new InstallationError.Unauthorized({ reason: "Unauthenticated", status: 401 }))
-      )
-    )
+    }).pipe(given(() => Effect.dieMessage("must not run"), Fault.status(401)))
   )
 })
 
@@ -182,7 +166,7 @@ describe("the nights", () => {
     }).pipe(
       given(
         books,
-        fail(new InstallationError.Unauthorized({ reason: "Forbidden", status: 403 }), {
+        Fault.status(403, {
           times: Number.POSITIVE_INFINITY,
           when: ({ tenant }) => tenant === "borealis"
         })

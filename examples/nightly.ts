@@ -1,5 +1,5 @@
 // One night of an accounting integration with three customers, in the sandbox: what each installation is told.
-import { Sandbox } from "@effect-pleo/sandbox"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

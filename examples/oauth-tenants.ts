@@ -9,7 +9,8 @@ import {
   UpdateInstallation
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -62,7 +63,7 @@ const program = Effect.gen(function* () {
 
   const [acme] = names.keys()
   yield* sandbox.revoke(acme ?? "")
-  yield* sandbox.order(Fault.status(503), 1, { path: "/oauth/token" })
+  yield* sandbox.inject(Fault.status(503, { when: ({ path }) => path === "/oauth/token" }))
   yield* Effect.sleep("2 seconds")
   yield* updateAll("acme has taken its consent back, and the first refresh is answered with 503")
   yield* updateAll("For acme, nothing is sent any more")

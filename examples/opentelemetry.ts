@@ -11,7 +11,8 @@ import {
   UpdateInstallation
 } from "@effect-pleo/core"
 import { NodeHttpClient } from "@effect-pleo/node"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -40,8 +41,8 @@ const program = Effect.gen(function* () {
   }
   // The access token has expired: it is refreshed on the way.
   yield* OAuth.storeTokens(app, { ...(yield* sandbox.authorize()), expiresIn: 0 })
-  yield* sandbox.order(Fault.status(503), 1, { path: "/v1/installations/me" })
-  yield* sandbox.order(Fault.status(429), 1, { path: "/v1/installations/me" })
+  yield* sandbox.inject(Fault.status(503, { when: ({ path }) => path === "/v1/installations/me" }))
+  yield* sandbox.inject(Fault.status(429, { when: ({ path }) => path === "/v1/installations/me" }))
 
   // What is left to be exported is sent when the layer closes.
   yield* nightlyReport.pipe(

@@ -1,6 +1,7 @@
 // The sandbox fails twice, once by staying silent; the third attempt is accepted.
 import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { describe } from "./support/describe.ts"
@@ -8,8 +9,8 @@ import { sandboxed } from "./support/sandboxed.ts"
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox.Sandbox
-  yield* sandbox.order(Fault.status(503, { headers: { "retry-after": "1" } }))
-  yield* sandbox.order(Fault.delay("1 minute"))
+  yield* sandbox.inject(Fault.status(503, { retryAfter: "1 second" }))
+  yield* sandbox.inject(Fault.delay("1 minute"))
 
   yield* Console.log("One update, at most three attempts of half a second each:\n")
   const installation = yield* InstallationService.update(UpdateInstallation.activated()).pipe(
@@ -17,7 +18,7 @@ const program = Effect.gen(function* () {
   )
   yield* Console.log(`\n${describe(installation)}`)
 
-  yield* sandbox.order(Fault.status(500), 2)
+  yield* sandbox.inject(Fault.status(500, { times: 2 }))
   yield* Console.log("\nThe same with Effect's own combinators:\n")
   yield* InstallationService.update(UpdateInstallation.inactive()).pipe(
     Effect.timeout("5 seconds"),

@@ -1,7 +1,8 @@
 import { expect, it } from "@effect/vitest"
-import { InstallationService, InstallationServiceTest, RetryPolicy } from "@effect-pleo/core"
+import { InstallationService, RetryPolicy } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
@@ -19,13 +20,13 @@ it.effect("tries again when Pleo does not answer in time", () =>
     const [first, second] = yield* test.updates
     expect(first).toMatchObject({ isApplied: false, outcome: { _tag: "Interrupted" } })
     expect(second).toMatchObject({ request: { status: "ACTIVATED" }, outcome: { _tag: "Succeeded" } })
-  }).pipe(Effect.provide(InstallationServiceTest.layerTest({ script: [InstallationServiceTest.never()] })))
+  }).pipe(Effect.provide(InstallationServiceTest.layerTest({ faults: [Fault.stallResponse()] })))
 )
 
 it.scoped("gets over a lost connection", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
-    yield* sandbox.order(Fault.reset)
+    yield* sandbox.inject(Fault.resetConnection())
     yield* application.pipe(Effect.withRandom(Random.fixed([0]))) // the jitter at its least: no waits
     expect(yield* sandbox.requests).toMatchObject([{ status: null }, { status: 200 }])
   }).pipe(Effect.provide(Sandbox.layerTest(NodeInstallationService.layerConfig())))

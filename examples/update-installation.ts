@@ -11,7 +11,7 @@ import {
   RetryPolicy,
   type UpdateInstallation
 } from "@effect-pleo/core"
-import { Sandbox } from "@effect-pleo/sandbox"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"

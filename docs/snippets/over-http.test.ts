@@ -1,7 +1,8 @@
 import { expect, it } from "@effect/vitest"
 import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -16,7 +17,7 @@ const live = Layer.unwrapEffect(
 it.live("gets through when an answer is lost on the way", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
-    yield* sandbox.order(Fault.lose)
+    yield* sandbox.inject(Fault.loseResponse())
 
     yield* InstallationService.update(UpdateInstallation.activated()).pipe(
       RetryPolicy.retry({ baseDelay: "10 millis" })

@@ -1,5 +1,6 @@
 import { layer } from "@effect/vitest"
-import { type TokenStore, TokenStoreConformance } from "@effect-pleo/core"
+import type { TokenStore } from "@effect-pleo/core"
+import { TokenStoreConformance } from "@effect-pleo/testing"
 import * as OwnStore from "./own-store.ts"
 
 const strings = new Map<string, TokenStore.StoredString>()

@@ -1,6 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { InstallationError, InstallationServiceTest } from "@effect-pleo/core"
-import * as Duration from "effect/Duration"
+import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
@@ -9,12 +8,7 @@ import { inTheBackground } from "./tuned-retries.ts"
 it.effect("waits as long as Pleo asks, and then goes on", () =>
   Effect.gen(function* () {
     const test = yield* InstallationServiceTest.InstallationServiceTest
-    const throttled = new InstallationError.Infrastructure({
-      reason: "RateLimited",
-      status: 429,
-      retryAfter: Duration.seconds(40)
-    })
-    yield* test.order(InstallationServiceTest.fail(throttled))
+    yield* test.inject(Fault.status(429, { retryAfter: "40 seconds" }))
 
     const update = yield* Effect.fork(inTheBackground)
     yield* TestClock.adjust("39 seconds")

@@ -1,6 +1,7 @@
 import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -8,13 +9,12 @@ import * as Redacted from "effect/Redacted"
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox.Sandbox
-  yield* sandbox.order(Fault.status(429, { headers: { "retry-after": "1" } }))
-  yield* sandbox.order(Fault.lose)
+  yield* sandbox.inject(Fault.status(429, { retryAfter: "1 second" }), Fault.loseResponse())
 
   yield* RetryPolicy.retry()(InstallationService.update(UpdateInstallation.activated()))
 
   for (const { body, method, path, scheme, status } of yield* sandbox.requests)
-    yield* Console.log(`${method} ${path} ${scheme} ${body} -> ${status ?? "no answer"}`)
+    yield* Console.log(`${method} ${path} ${scheme} ${body} -> ${status ?? "no response"}`)
 })
 
 const live = Layer.unwrapEffect(

@@ -8,7 +8,7 @@ import {
   UpdateInstallation
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Sandbox } from "@effect-pleo/sandbox"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 

@@ -7,13 +7,13 @@ import {
   Credentials,
   InstallationError,
   InstallationService,
-  InstallationServiceTest,
   OAuth,
   TokenStore,
   UpdateInstallation
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Fault, Sandbox } from "@effect-pleo/sandbox"
+import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -88,7 +88,7 @@ describe("programs", { timeout: 60_000 }, () => {
       expect(code).toBe(0)
       expect(Array.from(stdout.matchAll(/-> (.*)$/gm), ([, outcome]) => outcome)).toEqual([
         "429",
-        "no answer",
+        "no response",
         "200"
       ])
     })
@@ -144,7 +144,7 @@ describe("over HTTP", () => {
           Logger.make(({ message }) => lines.unsafeOffer(String(message)))
         )
         const body = JSON.stringify({ ...installation, status: "PAUSED" })
-        yield* sandbox.order(Fault.status(200, { body }))
+        yield* sandbox.inject(Fault.status(200, { body }))
         yield* InstallationService.update(activated()).pipe(
           Effect.provide(Drift.live),
           Effect.provide(configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" })),
@@ -294,7 +294,7 @@ describe("in memory", () => {
     [new InstallationError.Infrastructure({ reason: "Redirect", status: 302 }), "developers"]
   ] as const)("who-has-to-act.ts gives %s to the %s", ([error, desk]) =>
     Effect.gen(function* () {
-      yield* (yield* test).order(InstallationServiceTest.fail(error, { times: 3 }))
+      yield* (yield* test).inject(Fault.fail(error, { times: 3 }))
       const notes: Array<string> = []
       const reported = yield* Effect.fork(report(activated(), desksOf(notes)))
       yield* TestClock.adjust("1 minute")
@@ -305,7 +305,7 @@ describe("in memory", () => {
 
   it.effect("tuned-retries.ts makes two attempts where somebody waits", () =>
     Effect.gen(function* () {
-      yield* (yield* test).order(InstallationServiceTest.fail(serverError, { times: 2 }))
+      yield* (yield* test).inject(Fault.fail(serverError, { times: 2 }))
       const update = yield* Effect.fork(Effect.either(inTheForeground))
       yield* TestClock.adjust("5 seconds")
       expect(Either.isLeft(yield* Fiber.join(update))).toBe(true)
@@ -316,13 +316,13 @@ describe("in memory", () => {
   it.effect("retries-by-hand.ts logs each wait of the policy, or waits as long as it says", () =>
     Effect.gen(function* () {
       const [lines, logger] = recordingLogger(({ message }) => message)
-      yield* (yield* test).order(InstallationServiceTest.fail(serverError, { times: 2 }))
+      yield* (yield* test).inject(Fault.fail(serverError, { times: 2 }))
       const update = yield* Effect.fork(Effect.provide(withALog, logger))
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(update)
       expect(lines).toEqual([["attempt 1 has failed"], ["attempt 2 has failed"]])
 
-      yield* (yield* test).order(InstallationServiceTest.fail(serverError, { times: 9 }))
+      yield* (yield* test).inject(Fault.fail(serverError, { times: 9 }))
       const patient = yield* Effect.fork(everyMinute)
       yield* TestClock.adjust("9 minutes")
       expect((yield* Fiber.join(patient)).status).toBe("ACTIVATED")
@@ -331,9 +331,7 @@ describe("in memory", () => {
 
   it.effect("heartbeat.ts beats on after a beat that failed", () =>
     Effect.gen(function* () {
-      yield* (yield* test).order(
-        InstallationServiceTest.fail(new InstallationError.BadRequest({ status: 400 }))
-      )
+      yield* (yield* test).inject(Fault.fail(new InstallationError.BadRequest({ status: 400 })))
       yield* Effect.fork(heartbeat)
       yield* TestClock.adjust("4 hours")
       expect((yield* (yield* test).updates).length).toBeGreaterThanOrEqual(4)
@@ -345,7 +343,7 @@ describe("in memory", () => {
     Effect.gen(function* () {
       const [logged, logger] = recordingLogger(({ annotations }) => [...HashMap.values(annotations)])
       const forbidden = { reason: "Forbidden", status: 403, requestId: "id-of-support" } as const
-      yield* (yield* test).order(InstallationServiceTest.fail(new InstallationError.Unauthorized(forbidden)))
+      yield* (yield* test).inject(Fault.fail(new InstallationError.Unauthorized(forbidden)))
       yield* Logged.update(activated()).pipe(Effect.provide(logger), Effect.flip)
       expect(logged.flat().map((text) => JSON.parse(String(text)))).toMatchObject([
         { _tag: "Unauthorized", reason: "Forbidden", requestId: "id-of-support", mayHaveBeenApplied: false }
@@ -361,7 +359,7 @@ describe("in memory", () => {
         status: 503,
         requestId: "7d9f"
       })
-      yield* (yield* test).order(InstallationServiceTest.fail(error, { times: 3 }))
+      yield* (yield* test).inject(Fault.fail(error, { times: 3 }))
       const update = yield* Effect.fork(
         Effect.exit(explained).pipe(Effect.withRandom(Random.fixed([1])), Effect.provide(logger))
       )
@@ -387,7 +385,7 @@ describe("in memory", () => {
     }).pipe(
       Effect.provide(
         InstallationServiceTest.layerTest({
-          script: [InstallationServiceTest.never({ times: Number.POSITIVE_INFINITY })]
+          faults: [Fault.stallResponse({ times: Number.POSITIVE_INFINITY })]
         })
       )
     )

@@ -1,5 +1,5 @@
 import { InstallationClient, type InstallationService } from "@effect-pleo/core"
-import { Sandbox } from "@effect-pleo/sandbox"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Layer from "effect/Layer"
 import { wire } from "./wire.ts"
 

@@ -15,7 +15,6 @@ import {
 import ts from "typescript"
 import { root } from "../support/modules.ts"
 import { compile } from "./compiler.ts"
-import { isLenient } from "./lenient.ts"
 
 export interface Example {
   /** The module, relative to the root of the repository. */
@@ -106,7 +105,7 @@ const readExport = (
   ofSignatures: ReadonlyArray<string>
 ) => {
   const examples: Array<Example> = []
-  const missing: Array<string> = isLenient(file) ? [] : [...ofSignatures]
+  const missing: Array<string> = [...ofSignatures]
   const source = readFileSync(`${root}/${file}`, "utf8")
   const all = declarations.flatMap(commentsOf)
   if (!all.some(({ summary }) => summary.length > 0)) missing.push("no summary")
@@ -123,7 +122,6 @@ const readExport = (
       if (line === undefined) missing.push("an @example that is no block of ts")
       else {
         examples.push({ file, name, line, code })
-        if (isLenient(file)) continue
         const length = code.trimEnd().split("\n").length
         if (length > maxExampleLines)
           missing.push(`an @example of ${length} lines: at most ${maxExampleLines}`)

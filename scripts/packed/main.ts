@@ -3,15 +3,17 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Sandbox } from "@effect-pleo/sandbox"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import { checkByAttw, checkByPublint, type Packed, packAll } from "./packages.ts"
 import {
   checkFiles,
   checkOneEffect,
+  checkUnitTests,
   installApplication,
   installEverything,
-  installLowest
+  installLowest,
+  installUnitTests
 } from "./projects.ts"
 import { run } from "./run.ts"
 import { find, update } from "./runtimes.ts"
@@ -74,6 +76,9 @@ const application = async (parent: string, all: ReadonlyArray<Packed>, server: s
   await row("application", "application", "effect is installed once", async () =>
     checkOneEffect(await install())
   )
+  await row("application", "unit tests", "install no HTTP server", async () =>
+    checkUnitTests(await install(), await installUnitTests(join(parent, "unit-tests"), all))
+  )
   const runtimes = [
     ...[20, 22, 24, 26].map((major) => ({
       name: `Node.js ${major}`,
@@ -119,7 +124,7 @@ const surface = async (
 
 /** With the oldest of what the packages say they work with: what runs in production, and all of them. */
 const lowest = async (parent: string, all: ReadonlyArray<Packed>, server: string): Promise<void> => {
-  const production = all.filter(({ name }) => name !== "@effect-pleo/sandbox")
+  const production = all.filter(({ name }) => name !== "@effect-pleo/testing")
   for (const [what, packages, consumers] of [
     ["oldest peers", production, ["types"]],
     ["oldest peers, sandbox", all, ["types", "sandbox"]]

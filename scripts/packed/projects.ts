@@ -41,12 +41,33 @@ export const installApplication = (directory: string, all: ReadonlyArray<Packed>
     ...["effect", "@effect/platform"].map((name) => pinned(name, "packages/core"))
   ])
 
+/** The same with what its unit tests need. */
+export const installUnitTests = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
+  install(directory, [
+    ...tarballs(all, ["@effect-pleo/core", "@effect-pleo/node", "@effect-pleo/testing"]),
+    ...["effect", "@effect/platform"].map((name) => pinned(name, "packages/core"))
+  ])
+
+const installed = (directory: string): ReadonlyArray<string> =>
+  Object.keys(JSON.parse(readFileSync(join(directory, "package-lock.json"), "utf8")).packages)
+
+const maxUnitTestPackages = 4
+
+/** A unit test installs no HTTP server. */
+export const checkUnitTests = (application: string, tested: string): void => {
+  const more = installed(tested).filter((path) => !installed(application).includes(path))
+  if (more.length > maxUnitTestPackages) throw new Error(`${more.length} more packages: ${more.join(", ")}`)
+}
+
 /** All four, with what they want beside them, and the compilers. */
 export const installEverything = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
   install(directory, [
     ...all.map(({ tarball }) => tarball),
     ...["effect", "@effect/platform", "@effect/sql", "@effect/experimental"].map((name) =>
       pinned(name, "packages/sql")
+    ),
+    ...["platform-node", "cluster", "rpc", "workflow"].map((name) =>
+      pinned(`@effect/${name}`, "packages/testing")
     ),
     ...withCompilers
   ])

@@ -11,8 +11,8 @@ import * as OAuth from "@effect-pleo/core/OAuth"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
-import * as Fault from "@effect-pleo/sandbox/Fault"
-import * as Sandbox from "@effect-pleo/sandbox/Sandbox"
+import * as Fault from "@effect-pleo/testing/Fault"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -115,7 +115,7 @@ export const refreshesInStorm = Effect.gen(function* () {
   yield* storeFor(0)
   yield* sandbox.expire(grant.id)
   const expired = yield* open
-  yield* sandbox.order(Fault.delay("200 millis"), 1, { path: "/oauth/token" })
+  yield* sandbox.inject(Fault.delay("200 millis", { when: ({ path }) => path === "/oauth/token" }))
   const leaders = yield* Effect.forEach([refused, expired], ({ update }) =>
     Effect.fork(update({ status: "ACTIVATED" }))
   )

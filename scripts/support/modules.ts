@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /** The packages that are published, by their directories. */
-export const packages: ReadonlyArray<string> = ["core", "node", "sql", "sandbox"]
+export const packages: ReadonlyArray<string> = ["core", "node", "sql", "testing"]
 
 export interface Module {
   readonly package: string

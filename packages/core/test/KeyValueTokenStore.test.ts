@@ -2,6 +2,7 @@ import { inspect } from "node:util"
 import * as PlatformError from "@effect/platform/Error"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { describe, expect, it } from "@effect/vitest"
+import * as TokenStoreConformance from "@effect-pleo/testing/TokenStoreConformance"
 import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,7 +13,6 @@ import * as Redacted from "effect/Redacted"
 import type { Authorization } from "../src/Authorization.ts"
 import * as KeyValueTokenStore from "../src/KeyValueTokenStore.ts"
 import { TokenStore, TokenStoreError } from "../src/TokenStore.ts"
-import * as TokenStoreConformance from "../src/TokenStoreConformance.ts"
 
 const ended = (lease: string): Authorization => ({ _tag: "Ended", reason: "Refused", lease })
 

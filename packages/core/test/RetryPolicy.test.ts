@@ -1,6 +1,8 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import { describe, expect, it } from "@effect/vitest"
+import { fail, stallResponse } from "@effect-pleo/testing/Fault"
+import { InstallationServiceTest, layerTest } from "@effect-pleo/testing/InstallationServiceTest"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -17,7 +19,6 @@ import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { BadRequest, Infrastructure, type InstallationError, Unauthorized } from "../src/InstallationError.ts"
 import { InstallationService, update } from "../src/InstallationService.ts"
-import { fail, InstallationServiceTest, layerTest, never } from "../src/InstallationServiceTest.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { activated, answering, authorizationOf, bearer, installation } from "./support/http.ts"
 
@@ -337,7 +338,7 @@ describe("RetryPolicy", () => {
     it.effect("works on an update, whose errors it leaves as they are", () =>
       Effect.gen(function* () {
         const test = yield* InstallationServiceTest
-        yield* test.order(fail(rateLimited("2 seconds"), { times: 2 }))
+        yield* test.inject(fail(rateLimited("2 seconds"), { times: 2 }))
         const fiber = yield* update(activated).pipe(RetryPolicy.retry(), Effect.fork)
         yield* TestClock.adjust("4 seconds")
         expect((yield* Fiber.join(fiber)).status).toBe("ACTIVATED")
@@ -536,8 +537,8 @@ describe("RetryPolicy", () => {
 
     it.effect("hold in a finalizer over the service in memory too", () =>
       Effect.gen(function* () {
-        const { order } = yield* InstallationServiceTest
-        yield* order(never())
+        const { inject } = yield* InstallationServiceTest
+        yield* inject(stallResponse())
         const told: Array<unknown> = []
         const report = update(activated).pipe(
           RetryPolicy.retry({ attempts: 1, attemptTimeout: "2 seconds" }),

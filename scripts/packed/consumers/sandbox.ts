@@ -1,7 +1,7 @@
 // The types of the sandbox, which a test asks for.
 import { Credentials, InstallationService, UpdateInstallation } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
-import { Sandbox } from "@effect-pleo/sandbox"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 

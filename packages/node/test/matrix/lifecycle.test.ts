@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import { TokenStore } from "@effect-pleo/core/TokenStore"
-import * as Fault from "@effect-pleo/sandbox/Fault"
+import * as Fault from "@effect-pleo/testing/Fault"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -85,7 +85,7 @@ describe("the end of the process", () => {
           TOKENS: directory
         })
         // Longer than the transport waits for what is under way.
-        yield* sandbox.order(Fault.delay("2 seconds"), 1, { path: "/oauth/token" })
+        yield* sandbox.inject(Fault.delay("2 seconds", { when: ({ path }) => path === "/oauth/token" }))
         child.send(metadataCanary)
         yield* Effect.repeat(Effect.zipRight(turnOfTheEventLoop, refreshes), {
           until: ({ length }) => length > 0

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type InstallationError, Unauthorized } from "@effect-pleo/core/InstallationError"
-import * as Fault from "@effect-pleo/sandbox/Fault"
+import * as Fault from "@effect-pleo/testing/Fault"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -16,7 +16,7 @@ const newTokens = JSON.stringify({
   expires_in: 3600
 })
 
-const tokenEndpoint = { path: "/oauth/token" }
+const ofToken: Fault.Options = { when: ({ path }) => path === "/oauth/token" }
 const request = { status: "ACTIVATED" } as const
 
 const turnOfTheEventLoop = Effect.async<void>((resume) => {
@@ -46,14 +46,16 @@ for (const transport of ["node", "fetch"] as const)
       it.scopedLive("22 to a new token too is the last word, and refreshes no more", () =>
         Effect.gen(function* () {
           const { refreshes, sandbox, update, updates } = yield* setUp()
-          yield* sandbox.order(Fault.status(401), 4, { path: "/v1/installations/me" })
+          yield* sandbox.inject(
+            Fault.status(401, { times: 4, when: ({ path }) => path === "/v1/installations/me" })
+          )
           const errors = yield* Effect.replicateEffect(Effect.flip(update(request)), 3)
           for (const error of errors)
             expect(error).toMatchObject({ _tag: "Unauthorized", reason: "Unauthenticated", status: 401 })
           expect(yield* refreshes).toEqual(["1 rotated"])
           expect(yield* updates).toEqual(["1 401", "2 401", "2 401", "2 401"])
           expect(yield* update(request)).toMatchObject({ status: "ACTIVATED" })
-          yield* sandbox.order(Fault.status(401), 1, { path: "/v1/installations/me" })
+          yield* sandbox.inject(Fault.status(401, { when: ({ path }) => path === "/v1/installations/me" }))
           yield* update(request)
           expect(yield* refreshes).toEqual(["1 rotated", "2 rotated"])
         })
@@ -86,7 +88,7 @@ for (const transport of ["node", "fetch"] as const)
       it.scopedLive("66 is refreshed once, though the fiber that asked first is interrupted", () =>
         Effect.gen(function* () {
           const { refreshes, sandbox, update, updates } = yield* setUp({ storedFor: 0 })
-          yield* sandbox.order(Fault.delay("100 millis"), 1, tokenEndpoint)
+          yield* sandbox.inject(Fault.delay("100 millis", ofToken))
           const leader = yield* Effect.fork(update(request))
           const others = yield* Effect.fork(Effect.replicateEffect(update(request), 10, { concurrency: 10 }))
           yield* untilFirst(refreshes)
@@ -106,7 +108,7 @@ for (const transport of ["node", "fetch"] as const)
           yield* update(request)
           // Another process replaces the token that this one goes on with.
           const other = yield* another()
-          yield* sandbox.order(Fault.status(401), 1, { path: "/v1/installations/me" })
+          yield* sandbox.inject(Fault.status(401, { when: ({ path }) => path === "/v1/installations/me" }))
           yield* other(request)
           yield* update(request)
           expect(yield* refreshes).toEqual(["1 rotated"])
@@ -116,11 +118,11 @@ for (const transport of ["node", "fetch"] as const)
 
     describe("a refresh whose answer is lost", () => {
       const faults = {
-        "is reset": Fault.lose,
-        "stalls until it is late": Fault.stall,
-        "is a 502": Fault.status(502),
-        "is a 504": Fault.status(504),
-        "is a page": Fault.garbage
+        "is reset": Fault.loseResponse(ofToken),
+        "stalls until it is late": Fault.stallResponse(ofToken),
+        "is a 502": Fault.status(502, ofToken),
+        "is a 504": Fault.status(504, ofToken),
+        "is a page": Fault.malformedResponse(ofToken)
       }
       for (const [name, fault] of Object.entries(faults))
         it.scopedLive(
@@ -129,7 +131,7 @@ for (const transport of ["node", "fetch"] as const)
             Effect.gen(function* () {
               const { another, authorizeAgain, refreshes, sandbox, updates } = yield* setUp({ storedFor: 0 })
               const update = yield* another({ timeout: "200 millis" })
-              yield* sandbox.order(fault, 1, tokenEndpoint)
+              yield* sandbox.inject(fault)
               for (let time = 0; time < 3; time++) {
                 const error = yield* Effect.flip(update(request))
                 expect(error).toBeInstanceOf(Unauthorized)
@@ -149,8 +151,8 @@ for (const transport of ["node", "fetch"] as const)
         Effect.gen(function* () {
           const { another, authorizeAgain, refreshes, sandbox, updates } = yield* setUp()
           const update = yield* another({ timeout: "1 second" })
-          yield* sandbox.order(Fault.status(401), 1, { path: "/v1/installations/me" })
-          yield* sandbox.order(Fault.stall, 1, tokenEndpoint)
+          yield* sandbox.inject(Fault.status(401, { when: ({ path }) => path === "/v1/installations/me" }))
+          yield* sandbox.inject(Fault.stallResponse(ofToken))
           const fiber = yield* Effect.fork(update(request))
           yield* untilFirst(refreshes)
           yield* authorizeAgain

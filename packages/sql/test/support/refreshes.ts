@@ -1,6 +1,6 @@
 import { describe, expect, layer } from "@effect/vitest"
 import type { Authorization } from "@effect-pleo/core/Authorization"
-import * as Fault from "@effect-pleo/sandbox/Fault"
+import * as Fault from "@effect-pleo/testing/Fault"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -15,7 +15,7 @@ const patient = 10_000
 /** Of who is stopped while it has the lease: others wait for twice as long. */
 const hasty = 1000
 
-const tokenEndpoint = { path: "/oauth/token" }
+const ofToken: Fault.Options = { when: ({ path }) => path === "/oauth/token" }
 
 const turnOfTheEventLoop = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
@@ -140,7 +140,7 @@ export const describeRefreshes = (name: string, processes: Layer.Layer<Processes
                 timeout: left === "Refreshing" ? hasty : patient
               }
               if (at === undefined) {
-                yield* sandbox.order(Fault.delay("1 minute"), customers.length, tokenEndpoint)
+                yield* sandbox.inject(Fault.delay("1 minute", { ...ofToken, times: customers.length }))
                 victim.order(order)
                 for (const customer of customers) yield* untilRefreshed(customer)
                 victim.kill("SIGKILL")
@@ -213,7 +213,7 @@ export const describeRefreshes = (name: string, processes: Layer.Layer<Processes
           const { authorize, running, sandbox } = yield* Processes
           const customer = yield* authorize(0)
           const [frozen, other] = yield* twoOf(running)
-          yield* sandbox.order(Fault.delay(hasty / 2), 1, tokenEndpoint)
+          yield* sandbox.inject(Fault.delay(hasty / 2, ofToken))
           frozen.order({ tenants: [customer.tenant], updates: 1, timeout: hasty })
           yield* untilRefreshed(customer)
           frozen.kill("SIGSTOP")
@@ -235,7 +235,7 @@ export const describeRefreshes = (name: string, processes: Layer.Layer<Processes
           const customer = yield* authorize(0)
           const process = yield* running
           // Longer than the transport waits for what is under way.
-          yield* sandbox.order(Fault.delay("2 seconds"), 1, tokenEndpoint)
+          yield* sandbox.inject(Fault.delay("2 seconds", ofToken))
           process.order({ tenants: [customer.tenant], updates: 1, timeout: patient })
           yield* untilRefreshed(customer)
           process.kill("SIGTERM")

@@ -1,0 +1,14 @@
+// What @effect-pleo/testing is made of: its service in memory is the client's own way of an update, to the responses
+// and failures that the client interprets. `makeService` and `fromTransport` are not needed there: they keep all modules
+// of an update together, which otherwise would be published, and loaded by applications, as more files.
+export { Updates } from "./call/client.ts"
+export { withCallContext } from "./call/scope.ts"
+export { make as makeService } from "./call/service.ts"
+export { make as makeCodec } from "./contract/codec.ts"
+export { updateInstallation } from "./contract/operations.ts"
+export { authorizationOf, type Credentials, formsOf, TypeId } from "./credentials/credentials.ts"
+export { fromFailure } from "./http/failure.ts"
+export { make as makeRedact } from "./http/redact.ts"
+export { interpret } from "./http/response.ts"
+export { fromTransport } from "./http/sender.ts"
+export { noop } from "./telemetry/observer.ts"

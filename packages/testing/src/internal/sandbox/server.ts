@@ -1,0 +1,173 @@
+// HTTP on 127.0.0.1 over the state machine of the App Marketplace.
+import { createServer } from "node:http"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpApiError from "@effect/platform/HttpApiError"
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerError from "@effect/platform/HttpServerError"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as AppMarketplaceApi from "@effect-pleo/core/AppMarketplaceApi"
+import { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { codec, path as updatePath } from "../marketplace/marketplace.ts"
+import * as Plan from "../marketplace/plan.ts"
+import { controlPrefix, faultOf, type PresentedGrant, type RecordedRequest, SandboxApi } from "./api.ts"
+import { SandboxState } from "./state.ts"
+import * as tokenEndpoint from "./tokenEndpoint.ts"
+
+const schemeOf = ({ headers }: HttpServerRequest.HttpServerRequest): RecordedRequest["scheme"] => {
+  const { authorization } = headers
+  if (authorization === undefined) return "none"
+  return /^bearer /i.test(authorization) ? "Bearer" : /^basic /i.test(authorization) ? "Basic" : "unknown"
+}
+
+// HttpApiSecurity hands on what follows the scheme without looking at the scheme.
+const authenticate = (scheme: AppMarketplaceApi.Caller["Type"]["scheme"], secret: Redacted.Redacted) =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+    schemeOf(request) === scheme && Redacted.value(secret) !== ""
+      ? Effect.succeed({ scheme, secret })
+      : Effect.fail(new HttpApiError.Unauthorized())
+  )
+
+const authentication = Layer.effect(
+  AppMarketplaceApi.Authentication,
+  Effect.map(SandboxState, ({ authorization }) => ({
+    bearerAuth: (token) =>
+      Effect.if(authorization.accepts(Redacted.value(token)), {
+        onTrue: () => authenticate("Bearer", token),
+        onFalse: () => new HttpApiError.Unauthorized()
+      }),
+    basicAuth: ({ password, username }) =>
+      Redacted.value(password) === ""
+        ? authenticate("Basic", Redacted.make(username))
+        : Effect.fail(new HttpApiError.Unauthorized())
+  }))
+)
+
+const installations = HttpApiBuilder.group(SandboxApi, "Installations", (handlers) =>
+  Effect.map(SandboxState, ({ authorization, marketplace }) =>
+    handlers.handle("updateClientInstallation", ({ payload }) =>
+      Effect.gen(function* () {
+        const { scheme, secret } = yield* AppMarketplaceApi.Caller
+        const credential = Redacted.value(secret)
+        const grant = scheme === "Bearer" ? authorization.identify("access", credential) : undefined
+        const owner = grant === undefined ? `${scheme} ${credential}` : `grant ${grant.id}`
+        const body = yield* Either.mapLeft(codec.encode(payload), () => new HttpApiError.BadRequest())
+        return marketplace.apply(owner, body, yield* DateTime.now)
+      })
+    )
+  )
+)
+
+const foundOr404 = (found: Effect.Effect<boolean>) =>
+  Effect.if(found, { onTrue: () => Effect.void, onFalse: () => new HttpApiError.NotFound() })
+
+const control = HttpApiBuilder.group(SandboxApi, "Sandbox", (handlers) =>
+  Effect.map(SandboxState, ({ authorization, marketplace }) =>
+    handlers
+      .handle("injectFault", ({ payload }) =>
+        Effect.sync(() => marketplace.inject([faultOf(payload)[Plan.TypeId]]))
+      )
+      .handle("listRequests", () => marketplace.record.all)
+      .handle("authorize", ({ payload }) => authorization.authorize(payload ?? {}))
+      .handle("revoke", ({ path }) => foundOr404(authorization.revoke(path.id)))
+      .handle("expire", ({ path }) => foundOr404(authorization.expire(path.id)))
+  )
+)
+
+const resetConnection = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+  Effect.zipRight(
+    Effect.sync(() => NodeHttpServerRequest.toIncomingMessage(request).socket.resetAndDestroy()),
+    Effect.interruptible(Effect.never)
+  )
+)
+
+const respond = ({ body, headers, status }: Plan.Response) =>
+  Effect.succeed(
+    HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] ?? "text/plain" })
+  )
+
+const grantOf = (
+  { authorization }: SandboxState["Type"],
+  request: HttpServerRequest.HttpServerRequest,
+  body: string
+): PresentedGrant | undefined => {
+  const refreshToken = tokenEndpoint.refreshTokenOf(request, body)
+  if (refreshToken !== undefined) return authorization.identify("refresh", refreshToken)
+  const { authorization: header = "" } = request.headers
+  return authorization.identify("access", header.replace(/^bearer /i, ""))
+}
+
+const decodeUpdate = Schema.decodeEither(Schema.parseJson(UpdateInstallation))
+
+const targetOf = (url: string, body: string, grant: PresentedGrant | undefined): Plan.Target => {
+  const path = url.replace(/\?.*$/s, "")
+  const update = path === updatePath ? Either.getOrUndefined(decodeUpdate(body)) : undefined
+  return { path, ...(update && { update }), ...(grant && { grant: grant.id }) }
+}
+
+const recordAndMeetFaults = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R | SandboxState> =>
+  Effect.gen(function* () {
+    const state = yield* SandboxState
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const served = Effect.catchAllCause(app, (cause) =>
+      Effect.map(HttpServerError.causeResponse(cause), ([response]) => response)
+    )
+    if (request.url.startsWith(`${controlPrefix}/`)) return yield* served
+    const { authorization: _, ...headers } = request.headers
+    const text = yield* Effect.orElseSucceed(request.text, () => "")
+    const { body, path } = tokenEndpoint.redact(request, text)
+    const grant = grantOf(state, request, text)
+    const note = state.marketplace.record.add({
+      method: request.method,
+      path,
+      scheme: schemeOf(request),
+      headers,
+      body,
+      status: null,
+      ...(grant && { grant })
+    })
+    const response = yield* Plan.run(state.marketplace.take(targetOf(request.url, text, grant)), {
+      serve: Effect.provideService(served, tokenEndpoint.Verdict, {
+        note: (outcome) => Effect.sync(() => grant && note({ grant: { ...grant, outcome } }))
+      }),
+      respond,
+      resetConnection,
+      fail: Effect.fail,
+      // The server makes its handlers uninterruptible, and interrupts them when the connection is gone.
+      wait: Effect.interruptible
+    })
+    note({ status: response.status })
+    yield* Effect.logDebug(`${request.method} ${path} ${response.status}`)
+    return response
+  })
+
+const serving = HttpApiBuilder.httpApp.pipe(
+  Effect.map((app) => HttpServer.serve(recordAndMeetFaults(app))),
+  Layer.unwrapEffect,
+  Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer]),
+  Layer.provide(HttpApiBuilder.api(SandboxApi)),
+  Layer.provide([installations, tokenEndpoint.layer, control]),
+  Layer.provide(authentication)
+)
+
+// Connections are closed before the server, which would otherwise wait for delayed responses.
+const nodeServer = (port: number) =>
+  Layer.suspend(() => {
+    const server = createServer()
+    const closeConnections = Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+    return Layer.scopedDiscard(closeConnections).pipe(
+      Layer.provideMerge(NodeHttpServer.layer(() => server, { host: "127.0.0.1", port }))
+    )
+  })
+
+/** Serves on a port of 127.0.0.1, or any free one for 0. */
+export const layer = (port: number) => Layer.provideMerge(serving, nodeServer(port))

@@ -1,0 +1,112 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpApp from "@effect/platform/HttpApp"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { type OAuthError, type Outcome, SandboxApi } from "./api.ts"
+import { SandboxState } from "./state.ts"
+
+/** Takes down what became of the refresh token that the request at hand presents. */
+export class Verdict extends Context.Reference<Verdict>()("@effect-pleo/testing/Verdict", {
+  defaultValue: () => ({ note: (_: Outcome): Effect.Effect<void> => Effect.void })
+}) {}
+
+const isForm = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
+  /^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(headers["content-type"] ?? "")
+
+/** The refresh token in a form, wherever it was sent. */
+export const refreshTokenOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  body: string
+): string | undefined =>
+  (isForm(request) ? new URLSearchParams(body).get("refresh_token") : undefined) ?? undefined
+
+const withheld = "<redacted>"
+const harmless = ["grant_type", "client_id"]
+const named = [...harmless, "refresh_token", "client_secret"]
+
+const redactForm = (body: string): string =>
+  Array.from(new URLSearchParams(body), ([name, value]) =>
+    [
+      // What is not a form at all is read as one long name.
+      named.includes(name) ? name : withheld,
+      harmless.includes(name) ? encodeURIComponent(value) : withheld
+    ].join("=")
+  ).join("&")
+
+// The router looks neither at the case of a path nor at what is percent-encoded in it.
+const percentDecoded = (url: string): string =>
+  url.replace(/%([2-7][0-9a-f])/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+
+/** What the record may hold of a request: the secrets of OAuth are in forms, or sent there in another shape. */
+export const redact = (
+  request: HttpServerRequest.HttpServerRequest,
+  body: string
+): { readonly path: string; readonly body: string } => {
+  const { url } = request
+  if (!isForm(request) && !/oauth/i.test(percentDecoded(url))) return { path: url, body }
+  return {
+    path: url.replace(/\?.*$/s, `?${withheld}`),
+    body: isForm(request) ? redactForm(body) : body === "" ? "" : withheld
+  }
+}
+
+const fail = (error: OAuthError["error"]): Effect.Effect<never, OAuthError> => Effect.fail({ error })
+
+interface Form {
+  /** A parameter without a value counts as left out (RFC 6749, section 3.2). */
+  readonly get: (name: string) => string | undefined
+}
+
+// A parameter must not be sent more than once (RFC 6749, section 3.2).
+const readForm = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Form, OAuthError> =>
+  Effect.flatMap(
+    Effect.orElseSucceed(request.text, () => ""),
+    (body) => {
+      const form = new URLSearchParams(body)
+      const names = Array.from(form.keys())
+      return isForm(request) && new Set(names).size === names.length
+        ? Effect.succeed({ get: (name: string) => form.get(name) || undefined })
+        : fail("invalid_request")
+    }
+  )
+
+// Whatever holds a token must not be stored (RFC 6749, section 5.1).
+const doNotStore = HttpApp.appendPreResponseHandler((_, response) =>
+  Effect.succeed(HttpServerResponse.setHeaders(response, { "cache-control": "no-store", pragma: "no-cache" }))
+)
+
+export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
+  Effect.map(SandboxState, ({ authorization }) =>
+    handlers.handleRaw("token", ({ request }) =>
+      Effect.gen(function* () {
+        yield* doNotStore
+        const verdict = yield* Verdict
+        // Whatever is said further down takes the place of this.
+        yield* verdict.note("refused")
+        const form = yield* readForm(request)
+        const grantType = form.get("grant_type")
+        const clientId = form.get("client_id")
+        const clientSecret = form.get("client_secret")
+        const refreshToken = form.get("refresh_token")
+        if (grantType === undefined) return yield* fail("invalid_request")
+        if (grantType !== "refresh_token") return yield* fail("unsupported_grant_type")
+        if (clientId === undefined || clientSecret === undefined) return yield* fail("invalid_client")
+        if (refreshToken === undefined) return yield* fail("invalid_request")
+        const { response, outcome } = yield* authorization.refresh({ refreshToken, clientId, clientSecret })
+        yield* verdict.note(outcome)
+        if (response._tag === "Left") return yield* fail(response.left)
+        const pair = response.right
+        return {
+          access_token: Redacted.value(pair.accessToken),
+          refresh_token: Redacted.value(pair.refreshToken),
+          token_type: "Bearer" as const,
+          ...(Duration.isFinite(pair.expiresIn) ? { expires_in: Duration.toSeconds(pair.expiresIn) } : {})
+        }
+      })
+    )
+  )
+)
