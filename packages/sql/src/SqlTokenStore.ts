@@ -129,8 +129,11 @@ const inTime = <A>(
         onTimeout: () => new TokenStoreError({ operation, code: "TIMEOUT" })
       }),
       Effect.interruptible,
+      // Its exit: Effect logs the failure of a fiber, and a logger that throws would end it unobserved.
+      Effect.exit,
       Effect.forkDaemon,
-      Effect.flatMap((fiber) => Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber)))
+      Effect.flatMap((fiber) => Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))),
+      Effect.flatten
     )
   )
 

@@ -254,7 +254,7 @@ describe("faults", () => {
     [408, { _tag: "Infrastructure", reason: "Timeout" }],
     [500, { _tag: "Infrastructure", reason: "ServerError", isRetryable: true }],
     [503, { _tag: "Infrastructure", reason: "ServerError", isRetryable: true }],
-    [999, { _tag: "Infrastructure", reason: "ServerError", isRetryable: false }]
+    [999, { _tag: "Infrastructure", reason: "ServerError", isRetryable: true }]
   ]
 
   for (const [status, expected] of statuses)

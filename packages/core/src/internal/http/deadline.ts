@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 
@@ -91,7 +92,8 @@ export const effect = <A, E>(
   deadline.at === Number.POSITIVE_INFINITY
     ? self
     : Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(Effect.forkDaemon(Effect.interruptible(self)), (fiber) => {
+        // Its exit: Effect logs the failure of a fiber, and a logger that throws would end it unobserved.
+        Effect.flatMap(Effect.forkDaemon(Effect.exit(Effect.interruptible(self))), (fiber) => {
           const end = Effect.async<A, E | TimedOut>((resume) => {
             const stop = start(deadline, () => {
               fiber.unsafeInterruptAsFork(fiber.id())
@@ -99,7 +101,7 @@ export const effect = <A, E>(
             })
             fiber.addObserver((exit) => {
               stop()
-              resume(exit)
+              resume(Exit.flatten(exit))
             })
             return Effect.sync(stop)
           })

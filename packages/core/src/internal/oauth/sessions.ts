@@ -60,7 +60,7 @@ export class Sessions implements Shared {
     result: Deferred.Deferred<CachedTokens, InstallationError>
   ): Effect.Effect<void> {
     return Effect.forkDaemon(
-      Effect.onExit(Effect.interruptible(self), (exit) =>
+      Effect.flatMap(Effect.exit(Effect.interruptible(self)), (exit) =>
         Deferred.done(result, Exit.isInterrupted(exit) ? Exit.fail(closed()) : exit)
       )
     ).pipe(Effect.map((fiber) => this.#track(this.#refreshing, fiber)))
