@@ -7,6 +7,7 @@
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
+import { adviceFor, quoteStart } from "./internal/advice.ts"
 
 /**
  * An invalid part of a value: where it is (an empty path is the value itself), and what was expected. Never the value.
@@ -334,58 +335,6 @@ const whatHappened = (error: InstallationError): string => {
       return `${what}${details}${formatIssues(issues)}`
     }
   }
-}
-
-const adviceForUnauthorized = {
-  Unauthenticated: "replace the credential; with OAuth, check the client ID and secret, and PLEO_SERVER",
-  Forbidden: "check the app's permissions in Pleo, and that the installation still exists",
-  ReauthorizationRequired: "ask the customer to authorize the app again, and store the new tokens"
-}
-
-const adviceFor = (error: InstallationError): string => {
-  switch (error._tag) {
-    case "BadRequest":
-      if (error.status === undefined) return "correct the value named above; it was not sent"
-      return error.status === 404
-        ? "check PLEO_SERVER, then compare the request with Pleo's documentation"
-        : "compare the request with Pleo's documentation; the response below may say more"
-    case "Unauthorized":
-      return adviceForUnauthorized[error.reason]
-    case "Infrastructure":
-      return adviceForInfrastructure(error)
-  }
-}
-
-const adviceForInfrastructure = (error: Infrastructure): string => {
-  switch (error.reason) {
-    case "Transport":
-      return error.isRetryable
-        ? "check the network, DNS, and proxies between this program and Pleo; later updates may succeed"
-        : "check certificates, the machine's clock, and proxies, unless this program is shutting down"
-    case "Timeout":
-      return "nothing for now; if it persists, check the network, then ask Pleo's support"
-    case "RateLimited":
-      return "send fewer updates, and spread those of many customers over time"
-    case "ServerError":
-      return error.isRetryable
-        ? "nothing for now; if it persists, ask Pleo's support"
-        : "ask Pleo's support; a retry will fail too"
-    case "InvalidResponse":
-      return "look for a proxy that responds in Pleo's place; if there is none, upgrade this library"
-    case "Redirect":
-      return "check PLEO_SERVER and proxies; redirects are not followed"
-    case "Superseded":
-      return "nothing, unless the newer update omits something"
-    case "TokenEndpoint":
-      return "nothing for now, since the refresh token is still valid; if it persists, ask Pleo's support"
-    case "TokenStore":
-      return "check the database or the disk that holds the tokens"
-  }
-}
-
-const quoteStart = (text: string): string => {
-  const quoted = JSON.stringify(text.slice(0, 200)).replace(/[\u2028\u2029]/g, " ")
-  return text.length > 200 ? `${quoted} and more` : quoted
 }
 
 /**
