@@ -9,6 +9,7 @@
 import type { PlatformError } from "@effect/platform/Error"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Effect from "effect/Effect"
+import { globalValue } from "effect/GlobalValue"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -42,6 +43,31 @@ const nameOf = (key: string): Effect.Effect<string> =>
       `effect-pleo-${Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("")}`
   )
 
+interface Lock {
+  readonly semaphore: Semaphore
+  users: number
+}
+
+// Of the process, and of each copy of this module in it: two layers may be over the same files.
+const locks = globalValue(Symbol.for("@effect-pleo/core/KeyValueTokenStore"), () => new Map<string, Lock>())
+
+/** Runs the operations on a key one at a time. */
+const locked = <A, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const lock = locks.get(name) ?? { semaphore: new Semaphore(1), users: 0 }
+      lock.users += 1
+      locks.set(name, lock)
+      return lock
+    }),
+    ({ semaphore }) => withPermit(semaphore, self),
+    (lock) =>
+      Effect.sync(() => {
+        lock.users -= 1
+        if (lock.users === 0) locks.delete(name)
+      })
+  )
+
 const failure = (operation: "load" | "save") => (error: PlatformError) =>
   // The error's message and cause may quote paths and values.
   new TokenStoreError({ operation, code: error._tag === "SystemError" ? error.reason : error._tag })
@@ -60,7 +86,6 @@ const failure = (operation: "load" | "save") => (error: PlatformError) =>
 export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyValueStore> = Effect.gen(
   function* () {
     const store = yield* KeyValueStore.KeyValueStore
-    const mutex = new Semaphore(1)
 
     const newest = (name: string): Effect.Effect<Option.Option<StoredString>, PlatformError> =>
       Effect.map(
@@ -77,13 +102,11 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
     return fromStrings({
       // Excludes saves too: between two of them, a load could find either slot half written.
       load: (key) =>
-        Effect.flatMap(nameOf(key), (name) =>
-          withPermit(mutex, Effect.mapError(newest(name), failure("load")))
-        ),
+        Effect.flatMap(nameOf(key), (name) => locked(name, Effect.mapError(newest(name), failure("load")))),
       save: (key, expected, value) =>
         Effect.flatMap(nameOf(key), (name) =>
-          withPermit(
-            mutex,
+          locked(
+            name,
             Effect.gen(function* () {
               const stored = yield* newest(name)
               if (Option.match(stored, { onNone: () => 0, onSome: (slot) => slot.generation }) !== expected)

@@ -59,6 +59,17 @@ export interface Tokens {
   readonly expiresIn?: Duration.DurationInput | undefined
 }
 
+/** Why a name cannot be part of a key, if it cannot. */
+const validateName = (name: string): string | undefined => {
+  if (name === "") return "is empty"
+  return /\p{Surrogate}/u.test(name) ? "has half of a character (a lone surrogate)" : undefined
+}
+
+const nameIssues = (path: string, name: string): ReadonlyArray<Issue> => {
+  const message = validateName(name)
+  return message === undefined ? [] : [{ path: [path], message }]
+}
+
 const parseGrant = (
   grant: Grant
 ): Either.Either<
@@ -68,8 +79,8 @@ const parseGrant = (
   const { clientId, tenant = "default", tokenEndpoint = "production" } = grant
   const url = checkUrl(tokenEndpoint, tokenEndpoints)
   const issues = [
-    ...(clientId === "" ? [{ path: ["clientId"], message: "is empty" }] : []),
-    ...(tenant === "" ? [{ path: ["tenant"], message: "is empty" }] : []),
+    ...nameIssues("clientId", clientId),
+    ...nameIssues("tenant", tenant),
     ...(Either.isLeft(url) ? [{ path: ["tokenEndpoint"], message: url.left }] : [])
   ]
   if (Either.isLeft(url) || issues.length > 0) return Either.left(issues)
@@ -128,10 +139,12 @@ export const credentials = (
  * @since 0.1.0
  * @category constructors
  */
-export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> =>
-  tenant === ""
-    ? Either.left(refuseOptions([{ path: ["tenant"], message: "is empty" }]))
+export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> => {
+  const issues = nameIssues("tenant", tenant)
+  return issues.length > 0
+    ? Either.left(refuseOptions(issues))
     : Either.right(internal.make({ _tag: "Tenant", tenant }))
+}
 
 /**
  * Stores the tokens of a new grant, and replaces previous ones. Running processes pick them up.

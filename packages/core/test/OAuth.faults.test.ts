@@ -1,13 +1,16 @@
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as InstallationClient from "../src/InstallationClient.ts"
+import * as KeyValueTokenStore from "../src/KeyValueTokenStore.ts"
 import * as OAuth from "../src/OAuth.ts"
 import { TokenStore } from "../src/TokenStore.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
@@ -243,6 +246,63 @@ describe("a stored token that is due for a refresh and still good", () => {
       yield* TestClock.adjust("30 seconds")
       expect(yield* Effect.flip(update(activated))).toMatchObject({ reason: "TokenEndpoint", status: 503 })
       expect(server.updates).toEqual(["access-canary-1 200"])
+    })
+  )
+})
+
+describe("layers over the same files in one process", () => {
+  it.scoped("send a refresh token once, however many there are", () =>
+    Effect.gen(function* () {
+      const server = new FakeOAuth.Server()
+      const files = new Map<string, string>()
+      // Each operation takes a while, as it does on a disk.
+      const slowly = <A>(operation: () => A) =>
+        Effect.promise(() => new Promise<A>((resolve) => setImmediate(() => resolve(operation()))))
+      const makeStore = KeyValueTokenStore.make.pipe(
+        Effect.provideService(
+          KeyValueStore.KeyValueStore,
+          KeyValueStore.makeStringOnly({
+            get: (key) => slowly(() => Option.fromNullable(files.get(key))),
+            set: (key, value) => slowly(() => files.set(key, value)),
+            remove: (key) => slowly(() => files.delete(key)),
+            clear: slowly(() => files.clear()),
+            size: slowly(() => files.size)
+          })
+        )
+      )
+      yield* FakeOAuth.storeTokens(yield* makeStore, server.authorize(), 0)
+      const startProcess = Effect.flatMap(makeStore, (store) => FakeOAuth.startProcess(server, store))
+      const updates = yield* Effect.all([startProcess, startProcess, startProcess])
+      const running = yield* Effect.fork(
+        Effect.forEach(updates, (update) => update(activated), { concurrency: "unbounded" })
+      )
+      // Hashes are computed beside the fibers, and the lease is looked at again after a while.
+      while (running.unsafePoll() === null) {
+        yield* slowly(() => {})
+        yield* TestClock.adjust("100 millis")
+      }
+      expect(yield* Fiber.join(running)).toHaveLength(3)
+      expect(server.presented).toEqual(["refresh-canary-1"])
+    })
+  )
+})
+
+describe("half of a character", () => {
+  it.scoped.each(["tenant", "clientId"] as const)("in the %s is refused by name, and no defect", (name) =>
+    Effect.gen(function* () {
+      const issues = [{ path: [name], message: "has half of a character (a lone surrogate)" }]
+      const options = { clientId: "id", clientSecret: Redacted.make("secret"), [name]: "Acme \ud83d" }
+      const made = OAuth.credentials(options).pipe(
+        Effect.provideService(TokenStore, new FakeOAuth.Shelf().store)
+      )
+      expect(yield* Effect.flip(made)).toMatchObject({ _tag: "BadRequest", issues })
+    })
+  )
+
+  it.effect("in a customer's name is refused, and no defect", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(OAuth.tenant("Acme \udc4d"))
+      expect(error).toMatchObject({ _tag: "BadRequest", issues: [{ path: ["tenant"] }] })
     })
   )
 })
