@@ -59,15 +59,12 @@ export interface Tokens {
   readonly expiresIn?: Duration.DurationInput | undefined
 }
 
-/** Why a name cannot be part of a key, if it cannot. */
-const validateName = (name: string): string | undefined => {
-  if (name === "") return "is empty"
-  return /\p{Surrogate}/u.test(name) ? "has half of a character (a lone surrogate)" : undefined
-}
-
-const nameIssues = (path: string, name: string): ReadonlyArray<Issue> => {
-  const message = validateName(name)
-  return message === undefined ? [] : [{ path: [path], message }]
+/** Why a name cannot be part of a key. */
+const validateName = (path: string, name: string): ReadonlyArray<Issue> => {
+  if (name === "") return [{ path: [path], message: "is empty" }]
+  return /\p{Surrogate}/u.test(name)
+    ? [{ path: [path], message: "has half of a character (a lone surrogate)" }]
+    : []
 }
 
 const parseGrant = (
@@ -79,8 +76,8 @@ const parseGrant = (
   const { clientId, tenant = "default", tokenEndpoint = "production" } = grant
   const url = checkUrl(tokenEndpoint, tokenEndpoints)
   const issues = [
-    ...nameIssues("clientId", clientId),
-    ...nameIssues("tenant", tenant),
+    ...validateName("clientId", clientId),
+    ...validateName("tenant", tenant),
     ...(Either.isLeft(url) ? [{ path: ["tokenEndpoint"], message: url.left }] : [])
   ]
   if (Either.isLeft(url) || issues.length > 0) return Either.left(issues)
@@ -140,7 +137,7 @@ export const credentials = (
  * @category constructors
  */
 export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> => {
-  const issues = nameIssues("tenant", tenant)
+  const issues = validateName("tenant", tenant)
   return issues.length > 0
     ? Either.left(refuseOptions(issues))
     : Either.right(internal.make({ _tag: "Tenant", tenant }))

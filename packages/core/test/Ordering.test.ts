@@ -586,7 +586,7 @@ describe("inside one RetryPolicy.retry, several updates of one installation are 
       yield* TestClock.adjust("100 millis")
       yield* update("newer")
       yield* TestClock.adjust("1 minute")
-      // What comes after the wait is new, and so the last word.
+      // The updates after the wait are new, and so the last word.
       expect(yield* Fiber.join(fiber)).toBe("success")
       expect(sent()).toEqual(["a", "b", "newer", "a", "b"])
     })

@@ -45,7 +45,7 @@ const escapings: Readonly<Record<string, (text: string) => string>> = {
 
 const secret = FastCheck.string({ minLength: 8, maxLength: 60, unit: "grapheme-ascii" })
 const customer = FastCheck.string({ minLength: 4, maxLength: 40, unit: "grapheme" }).filter(
-  // What is cut off in the middle of a character is not the same text.
+  // A text cut off in the middle of a character is not the same text.
   (text) => !/\p{Surrogate}/u.test(text) && text.length >= 4
 )
 

@@ -23,7 +23,7 @@ import * as FastCheck from "effect/FastCheck"
 // The deepest metadata that an update may have.
 const maxDepth = 128
 
-// What JSON makes of a value: no -0, no `undefined`, no objects without a prototype.
+// A value after JSON: no -0, no `undefined`, no objects without a prototype.
 const asJson = <A>(value: A): A => JSON.parse(JSON.stringify(value))
 
 /** An object with some of these fields, and with all that are required. */
@@ -167,7 +167,7 @@ const quoted = some({
   requestId: FastCheck.uuid()
 })
 
-/** What a response of this status leaves in an error. */
+/** The fields of an error after a response of this status. */
 const responded = (status: FastCheck.Arbitrary<number>) =>
   FastCheck.tuple(status, quoted).map(([status, quoted]) => ({ status, ...quoted }))
 

@@ -56,7 +56,7 @@ const choices = Object.entries(cases).flatMap(([title, { fault, seconds = 0 }]) 
   }))
 )
 
-/** What the fault makes of an update, and whether that was applied. */
+/** The result of an update under the fault, and whether it was applied. */
 const endOf = (
   inject: Effect.Effect<void>,
   received: (count: number) => Effect.Effect<unknown>,

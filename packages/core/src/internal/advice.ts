@@ -1,4 +1,4 @@
-// What `InstallationError.explain` advises.
+// The advice and the quotes of `InstallationError.explain`.
 interface Facts {
   readonly _tag: "BadRequest" | "Unauthorized" | "Infrastructure"
   readonly reason?: keyof typeof advice
@@ -6,7 +6,7 @@ interface Facts {
   readonly isRetryable: boolean
 }
 
-/** What to do about an error, and about one that is not retryable where that differs. */
+/** By the reason of an error: the advice, and another one if the error is not retryable. */
 const advice = {
   Unauthenticated: ["replace the credential; with OAuth, check the client ID and secret, and PLEO_SERVER"],
   Forbidden: ["check the app's permissions in Pleo, and that the installation still exists"],

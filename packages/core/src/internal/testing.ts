@@ -1,4 +1,4 @@
-// What @effect-pleo/testing is made of: its service in memory is the client's own way of an update, to the responses
+// The parts of the client that @effect-pleo/testing uses: its service in memory is the client's own way of an update, to the responses
 // and failures that the client interprets. `makeService` and `fromTransport` are not needed there: they keep all modules
 // of an update together, which otherwise would be published, and loaded by applications, as more files.
 export { Updates } from "./call/client.ts"

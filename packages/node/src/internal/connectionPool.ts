@@ -50,7 +50,7 @@ export class ConnectionPool {
       handler = new ResponseHandler(this.#maxResponseSize, (result, isReusable) => {
         if (isReusable && !isFresh) this.#keep(connection)
         else this.#discard(connection)
-        // What ended a connection while it was idle may have ended the other ones as well: a retry opens a new one.
+        // The other idle connections may have ended for the same cause: a retry opens a new one.
         if (wasIdle && handler?.hasResponse === false) this.#discardIdle()
         if (result !== undefined) onResult(result)
       })

@@ -8,7 +8,7 @@ const read = (name: string) => readFileSync(new URL(`${name}.pem`, import.meta.u
 
 const key = read("selfSigned.key")
 
-/** What a server needs for one of the certificates next to this file. They are for localhost and 127.0.0.1. */
+/** The options of a server for one of the certificates next to this file. They are for localhost and 127.0.0.1. */
 export const certificate = (name: "selfSigned" | "expired" | "trusted") => ({
   key,
   cert: read(`${name}.cert`)

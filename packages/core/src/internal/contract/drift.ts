@@ -47,10 +47,8 @@ export class Drift {
       MetricLabels.update(
         metrics.drift,
         1,
-        MetricLabels.add(
-          labels,
-          kinds.get(kind, () => ({ kind }))
-        )
+        labels,
+        kinds.get(kind, () => ({ kind }))
       )
     const onDrift = this.#onDrift
     const unreported = found.filter((drift) => onDrift !== undefined && this.#isNew(drift))

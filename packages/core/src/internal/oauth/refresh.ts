@@ -83,18 +83,22 @@ const soon = <A>(
 const firstPause = 50
 const longestPause = 1000
 
-/**
- * Waits after a rejected write, longer each time. The first one is a conflict, which needs no wait; more of them in a row
- * come from a store whose reads lag behind its writes.
- */
-const makeBackoff = (): Effect.Effect<void> => {
-  let pause = 0
-  return Effect.suspend(() => {
-    const wait = Effect.sleep(pause)
-    pause = Math.min(Math.max(firstPause, 2 * pause), longestPause)
-    return wait
-  })
+/** Waits longer each time, from `first` milliseconds on, but no longer than `most`. */
+const makeBackoff = (first: number): ((most?: number) => Effect.Effect<void>) => {
+  let pause = first
+  return (most = longestPause) =>
+    Effect.suspend(() => {
+      const wait = Effect.sleep(Math.ceil(Math.min(pause, most)))
+      pause = Math.min(Math.max(firstPause, 2 * pause), longestPause)
+      return wait
+    })
 }
+
+/**
+ * Waits after a rejected write. The first one is a conflict, which needs no wait; more of them in a row come from a store
+ * whose reads lag behind its writes.
+ */
+const makeConflictBackoff = () => makeBackoff(0)
 
 /** Stores tokens, and replaces previous ones. */
 export const put = (
@@ -106,7 +110,7 @@ export const put = (
     // JSON has no infinity: tokens stored with it could neither be read nor replaced.
     const tokens: Tokens =
       expiresIn === undefined || !Duration.isFinite(expiresIn) ? others : { ...others, expiresIn }
-    const backoff = makeBackoff()
+    const backoff = makeConflictBackoff()
     for (;;) {
       const stored = yield* soon(() => store.load(key), Number.POSITIVE_INFINITY)
       const generation = Option.match(stored, { onNone: () => 0, onSome: ({ generation }) => generation })
@@ -114,7 +118,7 @@ export const put = (
         yield* soon(() => store.save(key, generation, { _tag: "Active", tokens }), Number.POSITIVE_INFINITY)
       )
         return
-      yield* backoff
+      yield* backoff()
     }
   })
 
@@ -196,7 +200,7 @@ export const refresh = (
   const keep = (expected: number, lease: string, tokens: Tokens, isNew: boolean) => {
     leases.known.set(lease, tokens)
     const store = Effect.gen(function* () {
-      const backoff = makeBackoff()
+      const backoff = makeConflictBackoff()
       let generation = expected
       for (;;) {
         if (yield* save(generation, { _tag: "Active", tokens })) return true
@@ -207,7 +211,7 @@ export const refresh = (
           return isSame(authorization.tokens.accessToken, tokens.accessToken)
         if (authorization.lease !== lease) return false
         generation = stored.value.generation
-        yield* backoff
+        yield* backoff()
       }
     })
     return store.pipe(
@@ -233,7 +237,7 @@ export const refresh = (
     leases.unclear.set(lease, generation)
     if (isUnderWay) return Effect.void
     const store = Effect.gen(function* () {
-      const backoff = makeBackoff()
+      const backoff = makeConflictBackoff()
       for (;;) {
         const stored = yield* load(settings, key)
         if (Option.isNone(stored)) return
@@ -243,7 +247,7 @@ export const refresh = (
         if (!isActive && !leases.unclear.has(authorization.lease)) return
         const good = isActive ? authorization.tokens : (leases.known.get(authorization.lease) ?? tokens)
         yield* save(generation, { _tag: "Active", tokens: good })
-        yield* backoff
+        yield* backoff()
       }
     })
     return store.pipe(
@@ -303,8 +307,8 @@ export const refresh = (
   return Effect.gen(function* () {
     const clock = yield* Effect.clock
     let watched: { readonly lease: string; readonly since: number } | undefined
-    let look = firstPause
-    const backoff = makeBackoff()
+    const watch = makeBackoff(firstPause)
+    const backoff = makeConflictBackoff()
     for (;;) {
       const stored: Option.Option<Stored> = yield* load(settings, key)
       if (Option.isNone(stored)) return yield* Effect.fail(reauthorize("no tokens are stored"))
@@ -322,7 +326,7 @@ export const refresh = (
         // From the lease on, the refresh goes on to its end also when the layer is closed.
         const refreshed = yield* shared.withPermit(Effect.uninterruptible(claim(generation, tokens)))
         if (refreshed !== undefined) return refreshed
-        yield* backoff
+        yield* backoff()
       } else if (authorization._tag === "Ended") {
         return yield* Effect.fail(reauthorize(ended[authorization.reason]))
       } else if (authorization._tag === "Refreshing") {
@@ -334,8 +338,7 @@ export const refresh = (
         if (left <= 0) {
           yield* save(generation, { _tag: "Ended", reason: "Lost", lease })
         } else {
-          yield* Effect.sleep(Math.ceil(Math.min(look, left)))
-          look = Math.min(2 * look, longestPause)
+          yield* watch(left)
         }
       }
     }

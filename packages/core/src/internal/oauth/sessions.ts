@@ -59,11 +59,10 @@ export class Sessions implements Shared {
     self: Effect.Effect<CachedTokens, InstallationError>,
     result: Deferred.Deferred<CachedTokens, InstallationError>
   ): Effect.Effect<void> {
-    return Effect.forkDaemon(
-      Effect.flatMap(Effect.exit(Effect.interruptible(self)), (exit) =>
-        Deferred.done(result, Exit.isInterrupted(exit) ? Exit.fail(closed()) : exit)
-      )
-    ).pipe(Effect.map((fiber) => this.#track(this.#refreshing, fiber)))
+    const done = Effect.flatMap(Effect.exit(Effect.interruptible(self)), (exit) =>
+      Deferred.done(result, Exit.isInterrupted(exit) ? Exit.fail(closed()) : exit)
+    )
+    return Effect.asVoid(this.#fork(this.#refreshing, done))
   }
 
   // A session that waits for another process takes no permit: that process may be dead.
@@ -75,17 +74,19 @@ export class Sessions implements Shared {
   }
 
   background<A>(self: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>> {
-    return Effect.tap(Effect.forkDaemon(Effect.interruptible(self)), (fiber) =>
-      Effect.sync(() => this.#track(this.#storing, fiber))
-    )
+    return this.#fork(this.#storing, Effect.interruptible(self))
   }
 
-  #track(
-    fibers: Set<Fiber.RuntimeFiber<unknown, unknown>>,
-    fiber: Fiber.RuntimeFiber<unknown, unknown>
-  ): void {
-    fibers.add(fiber)
-    fiber.addObserver(() => fibers.delete(fiber))
+  /** Forks an effect that its caller does not take with it, and keeps the fiber among `running` until it ends. */
+  #fork<A>(
+    running: Set<Fiber.RuntimeFiber<unknown, unknown>>,
+    self: Effect.Effect<A>
+  ): Effect.Effect<Fiber.RuntimeFiber<A>> {
+    return Effect.map(Effect.forkDaemon(self), (fiber) => {
+      running.add(fiber)
+      fiber.addObserver(() => running.delete(fiber))
+      return fiber
+    })
   }
 
   /** Waits for tokens that were sent or have to be stored. A refresh that only waits ends immediately. */

@@ -193,10 +193,8 @@ export const exchange = (
         MetricLabels.update(
           metrics.refreshes,
           1,
-          MetricLabels.add(
-            MetricLabels.around(fiber),
-            results.get(_tag, () => ({ result: _tag }))
-          )
+          MetricLabels.around(fiber),
+          results.get(_tag, () => ({ result: _tag }))
         )
         return log(Effect.logDebug(`${name} ${_tag}`))
       }),

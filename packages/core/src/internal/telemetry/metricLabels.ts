@@ -26,12 +26,12 @@ export class Cache {
   }
 }
 
-/** In Effect's order, since another order is another metric. */
-export const add = (around: Labels, own: Labels): Labels => (around.length === 0 ? own : [...own, ...around])
+const none: Labels = []
 
-/** Updates a metric. */
+/** Updates a metric, with labels of its own before those around it: to Effect, another order is another metric. */
 export const update = <Type, In, Out>(
   metric: Metric.Metric<Type, In, Out>,
   input: In,
-  labels: Labels
-): void => quietly(() => metric.unsafeUpdate(input, labels))
+  around: Labels,
+  own: Labels = none
+): void => quietly(() => metric.unsafeUpdate(input, around.length === 0 ? own : [...own, ...around]))

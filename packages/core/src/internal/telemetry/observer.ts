@@ -142,10 +142,8 @@ export class UpdateObserver implements Observer {
     MetricLabels.update(
       metrics.attempts,
       1,
-      MetricLabels.add(
-        this.#labels,
-        results.get(result, () => ({ result: String(result) }))
-      )
+      this.#labels,
+      results.get(result, () => ({ result: String(result) }))
     )
     return logsDebug(this.#fiber)
       ? log(
@@ -170,10 +168,8 @@ export class UpdateObserver implements Observer {
     MetricLabels.update(
       metrics.updateDuration,
       Number(endedAt - this.#beganAt) / 1e9,
-      MetricLabels.add(
-        this.#labels,
-        ends.get(errorType, () => ({ ...end }))
-      )
+      this.#labels,
+      ends.get(errorType, () => ({ ...end }))
     )
   }
 }

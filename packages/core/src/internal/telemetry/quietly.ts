@@ -1,7 +1,7 @@
 // A tracer, a meter or a logger that throws fails nothing: the update goes on, and no token is lost.
 import * as Effect from "effect/Effect"
 
-/** What `observe` returns, or `undefined` when it throws. */
+/** The result of `observe`, or `undefined` when it throws. */
 export const quietly = <A>(observe: () => A): A | undefined => {
   try {
     return observe()

@@ -1,4 +1,4 @@
-// What the laws store: authorizations and keys that a store could alter or confuse.
+// Samples for the laws: authorizations and keys that a store could alter or confuse.
 import type { Authorization } from "@effect-pleo/core/Authorization"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -24,7 +24,7 @@ export const numbered = (n: number): Authorization => ({
   tokens: tokens(`access-${n}-${"x".repeat(n % 2 === 0 ? 4096 : 1)}`, `refresh-${n}`, n, n * 1000)
 })
 
-// What quoting, escaping or an encoding could change. The last are of more than 16 bits, and of several code points.
+// Characters that quoting, escaping or an encoding could change. The last are of more than 16 bits, and of several code points.
 const odd = " '\"`\\%_$1?:;--/*\0\t\r\n\u2028&<>{}[]=+~é\u0065\u0301ß中𝄞👩‍👩‍👧 "
 
 const at = 1_767_225_600_123

@@ -1,4 +1,4 @@
-// What a fault makes of a request, for both hosts: in memory and over HTTP.
+// Turns a fault into the end of a request, for both hosts: in memory and over HTTP.
 import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -44,7 +44,7 @@ export interface Plan<out E = never> {
   readonly isApplied: boolean
 }
 
-/** What carries out a plan. */
+/** The side that carries out a plan. */
 export interface Host<A, E, R, Error> {
   /** Applies the request, which makes the response. */
   readonly serve: Effect.Effect<A, E, R>

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 
-/** What was received, oldest first. */
+/** The entries received, oldest first. */
 export class Record<Entry> {
   readonly #entries: Array<Entry> = []
   readonly #waiting = new Set<{ readonly count: number; readonly resume: () => void }>()

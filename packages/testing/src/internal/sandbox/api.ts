@@ -1,4 +1,4 @@
-// What the sandbox serves: the App Marketplace API, the token endpoint of its authorization server, and the routes by
+// The routes of the sandbox: the App Marketplace API, the token endpoint of its authorization server, and the routes by
 // which another process injects faults, changes grants, and reads the record.
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"

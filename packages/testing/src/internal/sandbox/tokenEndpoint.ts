@@ -31,7 +31,7 @@ const named = [...harmless, "refresh_token", "client_secret"]
 const redactForm = (body: string): string =>
   Array.from(new URLSearchParams(body), ([name, value]) =>
     [
-      // What is not a form at all is read as one long name.
+      // A body that is no form reads as one long name.
       named.includes(name) ? name : withheld,
       harmless.includes(name) ? encodeURIComponent(value) : withheld
     ].join("=")
@@ -41,7 +41,7 @@ const redactForm = (body: string): string =>
 const percentDecoded = (url: string): string =>
   url.replace(/%([2-7][0-9a-f])/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
 
-/** What the record may hold of a request: the secrets of OAuth are in forms, or sent there in another shape. */
+/** The part of a request that the record may hold: the secrets of OAuth are in forms, or sent there in another shape. */
 export const redact = (
   request: HttpServerRequest.HttpServerRequest,
   body: string
