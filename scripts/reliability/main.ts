@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { startVitest, type TestCase } from "vitest/node"
 import { clear, step } from "../../bench/src/support/progress.ts"
+import * as Interleavings from "../../packages/core/test/support/interleavings.ts"
 import * as Load from "./load.ts"
 
 interface Result {
@@ -80,6 +81,9 @@ const countSecrets = (results: ReadonlyArray<Result>): Figure => {
   }
 }
 
+const interleavings = 2000
+const seed = Date.now() | 0
+
 const load: ReadonlyArray<readonly [title: string, figures: Effect.Effect<ReadonlyArray<Figure>, unknown>]> =
   [
     [
@@ -113,6 +117,17 @@ const load: ReadonlyArray<readonly [title: string, figures: Effect.Effect<Readon
       Effect.map(Load.pastDeadline, (it) => [
         atMost("longest completion past a 30 s deadline", Math.round(it), 250, " ms")
       ])
+    ],
+    [
+      `${interleavings} interleavings of three processes and their faults (seed ${seed})`,
+      Effect.map(Interleavings.runAll(interleavings, seed), (wrong) => {
+        const lockedOut = wrong.filter(({ faults }) => faults.includes(Interleavings.lockedOut))
+        for (const each of wrong) console.log(JSON.stringify(each))
+        return [
+          atMost("customers locked out without a refresh", lockedOut.length, 0),
+          atMost("interleavings that went wrong in another way", wrong.length - lockedOut.length, 0)
+        ]
+      })
     ],
     [
       "10 000 customers, 150 000 updates",

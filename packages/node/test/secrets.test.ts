@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { escapings } from "../../core/test/support/escapings.ts"
 import * as NodeHttpClient from "../src/NodeHttpClient.ts"
 import * as NodeInstallationService from "../src/NodeInstallationService.ts"
 import { compile } from "./support/program.ts"
@@ -31,7 +32,19 @@ const keyInBase64 = Buffer.from(`${key}:`).toString("base64")
 const value = "canary-metadata-value-7a90"
 const refreshToken = "canary-refresh-token-c3d9"
 const clientSecret = "canary-client-secret-19be"
-const secrets = [token, key, keyInBase64, keyInBase64.replace(/=+$/, ""), value, refreshToken, clientSecret]
+/** Each has a different form in every escaping. */
+const toEscape = { key: `canary<"'/\\&>key-4d1b`, value: `canary<"'/\\&é>value-b6e0` }
+const escaped = Object.values(escapings).map((write) => [write(toEscape.key), write(toEscape.value)] as const)
+const secrets = [
+  token,
+  key,
+  keyInBase64,
+  keyInBase64.replace(/=+$/, ""),
+  value,
+  refreshToken,
+  clientSecret,
+  ...escaped.flat()
+]
 
 const found = (text: string) => secrets.filter((secret) => text.includes(secret))
 
@@ -147,6 +160,17 @@ const failures = Effect.gen(function* () {
     })
     const { update } = Context.get(yield* Layer.build(nowhere), InstallationService)
     updates.push(...[request, ...invalidRequests].map((it) => update(it)))
+  }
+  for (const forms of escaped) {
+    const server = yield* RawServer.make(
+      RawServer.send(RawServer.respond(400, { "x-request-id": forms[0] }, forms.join(" ")))
+    )
+    const layer = NodeInstallationService.layer({
+      server: server.url,
+      credentials: Credentials.apiKey(Redacted.make(toEscape.key))
+    })
+    const { update } = Context.get(yield* Layer.build(layer), InstallationService)
+    updates.push(update({ status: "ACTIVATED", metadata: { value: toEscape.value } }))
   }
   for (const flaw of ["\n", "é", "€", " "]) {
     updates.push(
