@@ -11,7 +11,7 @@ const busy = new InstallationError.Infrastructure({ reason: "ServerError", statu
 it.effect("a stub is retried like the client", () =>
   Effect.gen(function* () {
     let updates = 0
-    const stub = Layer.succeed(InstallationService.InstallationService, {
+    const stub = Layer.mock(InstallationService.InstallationService, {
       update: ({ metadata = {}, status }) => {
         updates += 1
         return updates === 1

@@ -11,9 +11,12 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
+import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { Installation } from "./Installation.ts"
 import * as operations from "./internal/contract/operations.ts"
 import { servers } from "./internal/contract/servers.ts"
 
@@ -60,20 +63,74 @@ export class Authentication extends HttpApiMiddleware.Tag<Authentication>()(
 
 const json = { kind: "Json", contentType: operations.contentType } as const
 
-const { method, operationId, path, request, response, summary } = operations.updateInstallation
-
 // Encoding a schema creates another one, which needs the identifier again.
-const updateClientInstallation = HttpApiEndpoint.make(method)(operationId, path)
-  .setPayload(
-    request.pipe(HttpApiSchema.withEncoding(json)).annotations({ identifier: "UpdateInstallationRequest" })
-  )
-  .addSuccess(
-    response.pipe(HttpApiSchema.withEncoding(json)).annotations({ identifier: "InstallationResponse" })
-  )
+const installation = Installation.pipe(HttpApiSchema.withEncoding(json)).annotations({
+  identifier: "InstallationResponse"
+})
+
+class BadGateway extends HttpApiSchema.EmptyError<BadGateway>()({ tag: "BadGateway", status: 502 }) {}
+
+/** An endpoint of an operation, with the errors that the contract describes. */
+const endpoint = <Name extends string, Method extends HttpMethod>({
+  method,
+  operationId,
+  path,
+  summary
+}: {
+  readonly method: Method
+  readonly operationId: Name
+  readonly path: `/${string}`
+  readonly summary: string
+}) =>
+  HttpApiEndpoint.make(method)(operationId, path)
+    .annotate(OpenApi.Identifier, operationId)
+    .annotate(OpenApi.Summary, summary)
+
+const getClientInstallation = endpoint(operations.getInstallation)
+  .setUrlParams(operations.getInstallation.query)
+  .addSuccess(installation)
   .addError(HttpApiError.BadRequest)
   .addError(HttpApiError.InternalServerError)
-  .annotate(OpenApi.Identifier, operationId)
-  .annotate(OpenApi.Summary, summary)
+
+const createClientInstallation = endpoint(operations.createInstallation)
+  .setPayload(
+    operations.createInstallation.request
+      .pipe(HttpApiSchema.withEncoding(json))
+      .annotations({ identifier: "CreateInstallationRequest" })
+  )
+  .addSuccess(installation)
+  .addError(HttpApiError.BadRequest)
+  .addError(HttpApiError.InternalServerError)
+
+const updateClientInstallation = endpoint(operations.updateInstallation)
+  .setPayload(
+    operations.updateInstallation.request
+      .pipe(HttpApiSchema.withEncoding(json))
+      .annotations({ identifier: "UpdateInstallationRequest" })
+  )
+  .addSuccess(installation)
+  .addError(HttpApiError.BadRequest)
+  .addError(HttpApiError.InternalServerError)
+
+// HttpApi reads a colon as the start of a parameter.
+const activateMyInstallation = endpoint({
+  ...operations.activateInstallation,
+  path: `${operations.getInstallation.path}:action`
+})
+  .setPath(Schema.Struct({ action: Schema.Literal(":activate") }))
+  .addSuccess(installation)
+  .addError(HttpApiError.BadRequest)
+  .addError(HttpApiError.InternalServerError)
+
+const deleteClientInstallation = endpoint(operations.deleteInstallation)
+  .addSuccess(HttpApiSchema.NoContent)
+  .addError(HttpApiError.NotFound)
+  .addError(BadGateway)
+
+const introspect = endpoint(operations.introspect)
+  .addSuccess(operations.introspect.response.pipe(HttpApiSchema.withEncoding(json)))
+  .addError(HttpApiError.BadRequest)
+  .addError(HttpApiError.InternalServerError)
 
 // Kept off the schemas, which every application bundles.
 const descriptions = {
@@ -97,11 +154,17 @@ const withDescriptions = (spec: Record<string, unknown>): Record<string, unknown
   return { ...spec, components }
 }
 
-// HttpApi adds a body schema to every 400. The contract describes none.
-const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unknown> => {
+// HttpApi adds a 400 with a body to every operation, and the parameter of a path. The contract has neither.
+const asInContract = (spec: Record<string, unknown>): Record<string, unknown> => {
   const { components, paths } = structuredClone(spec) as unknown as OpenApi.OpenAPISpec
-  for (const operations of Object.values(paths)) {
-    for (const operation of Object.values(operations)) delete operation.responses[400]?.content
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const operation of Object.values(methods)) {
+      delete operation.responses[400]?.content
+      if (operation.operationId === operations.deleteInstallation.operationId) delete operation.responses[400]
+      operation.parameters = operation.parameters.filter((parameter) => parameter.in !== "path")
+    }
+    delete paths[path as keyof typeof paths]
+    paths[path.replace("{action}", ":activate") as keyof typeof paths] = methods
   }
   for (const name of ["HttpApiDecodeError", "Issue", "PropertyKey", "BadRequest"])
     delete components.schemas[name]
@@ -123,14 +186,23 @@ const withoutDecodeErrors = (spec: Record<string, unknown>): Record<string, unkn
  * @category apis
  */
 export const AppMarketplaceApi = HttpApi.make("AppMarketplaceApi")
-  .add(HttpApiGroup.make("Installations").add(updateClientInstallation).middleware(Authentication))
+  .add(
+    HttpApiGroup.make("Installations")
+      .add(getClientInstallation)
+      .add(createClientInstallation)
+      .add(updateClientInstallation)
+      .add(activateMyInstallation)
+      .add(deleteClientInstallation)
+      .middleware(Authentication)
+  )
+  .add(HttpApiGroup.make("Authentication").add(introspect).middleware(Authentication))
   .annotate(OpenApi.Title, "App Marketplace API")
   .annotate(OpenApi.Version, "39.4.0")
   .annotate(OpenApi.Servers, [
     { url: servers.production, description: "production" },
     { url: servers.staging, description: "staging" }
   ])
-  .annotate(OpenApi.Transform, (spec) => withDescriptions(withoutDecodeErrors(spec)))
+  .annotate(OpenApi.Transform, (spec) => withDescriptions(asInContract(spec)))
 
 /**
  * The OpenAPI document of the contract.

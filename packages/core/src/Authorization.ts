@@ -19,7 +19,8 @@ const Tokens = Schema.Struct({
 
 /**
  * `Active`: the tokens may be used, and refreshed once. `Refreshing`: one process is refreshing them. `Ended`: the
- * customer has to authorize the app again, since the refresh was refused, or its response was lost.
+ * customer has to authorize the app again, since the refresh was refused, its response was lost,
+ * or the installation was deleted.
  *
  * @example
  * ```ts
@@ -38,8 +39,8 @@ export const Authorization = Schema.Union(
     duration: Schema.DurationFromMillis
   }),
   Schema.TaggedStruct("Ended", {
-    reason: Schema.Literal("Refused", "Lost"),
-    // The refresh that ended the grant.
+    reason: Schema.Literal("Refused", "Lost", "Deleted"),
+    // Identifies what ended the grant: the refresh, unless the installation was deleted.
     lease: Schema.String
   })
 )

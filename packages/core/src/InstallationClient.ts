@@ -12,6 +12,7 @@ import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -63,7 +64,7 @@ const senderOver = (platformClient: HttpClient.HttpClient): Sender => {
     return ({ body, headers }, span) =>
       blank.pipe(
         HttpClientRequest.setHeaders(headers),
-        HttpClientRequest.bodyText(body, headers["content-type"]),
+        body === undefined ? identity : HttpClientRequest.bodyText(body, headers["content-type"]),
         client.execute,
         Effect.matchEffect({
           // A client that fails on a status still has the response.

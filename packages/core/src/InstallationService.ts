@@ -1,17 +1,33 @@
 /**
- * Updates an installation.
+ * The operations of an installation.
  *
  * @since 0.1.0
  * @module
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { CreateInstallation } from "./CreateInstallation.ts"
 import type { Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
+import type { Introspection } from "./Introspection.ts"
 import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
- * Updates the installation that the credential belongs to. All layers of this library provide it.
+ * How `get` reads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GetOptions {
+  /** The UUID of a company, for a credential of several companies. */
+  readonly companyId?: string | undefined
+  /** Whether to wait for the writes of the installation that began before. Default: `false`. */
+  readonly inOrder?: boolean | undefined
+}
+
+/**
+ * The operations of the installation that the credential belongs to. Each sends one request, without retries or a timeout.
+ * All layers of this library provide it.
  *
  * @example
  * ```ts
@@ -23,13 +39,60 @@ import type { UpdateInstallation } from "./UpdateInstallation.ts"
 export class InstallationService extends Context.Tag("@effect-pleo/core/InstallationService")<
   InstallationService,
   {
-    /** Sends one request (`PUT /v1/installations/me`), without retries or a timeout. */
+    /** Gets the installation (`GET /v1/installations/me`). */
+    readonly get: (options?: GetOptions) => Effect.Effect<Installation, InstallationError>
+    /**
+     * Creates the installation (`POST /v1/installations/me`), as an API key requires. After an attempt that may have been
+     * applied, the next one in the same `RetryPolicy.retry` gets the installation first, and creates it only if there is
+     * none.
+     */
+    readonly create: (request?: CreateInstallation) => Effect.Effect<Installation, InstallationError>
+    /** Sets the status, the error code, or the metadata (`PUT /v1/installations/me`). */
     readonly update: (request: UpdateInstallation) => Effect.Effect<Installation, InstallationError>
+    /** Activates the installation (`POST /v1/installations/me:activate`). */
+    readonly activate: () => Effect.Effect<Installation, InstallationError>
+    /**
+     * Deletes the installation (`DELETE /v1/installations/me`), which revokes its tokens: the stored grant ends. After an
+     * attempt that may have been applied, an installation that does not exist counts as deleted.
+     */
+    readonly delete: () => Effect.Effect<void, InstallationError>
+    /** Describes the credential (`GET /v1/introspect`): its app, its subject, and its scopes. */
+    readonly introspect: () => Effect.Effect<Introspection, InstallationError>
   }
 >() {}
 
 /**
- * Updates the installation with the `InstallationService` in the context.
+ * Gets the installation.
+ *
+ * @example
+ * ```ts
+ * const status = Effect.map(InstallationService.get(), ({ status }) => status)
+ * ```
+ * @since 0.1.0
+ * @category accessors
+ */
+export const get = (
+  options?: GetOptions
+): Effect.Effect<Installation, InstallationError, InstallationService> =>
+  Effect.flatMap(InstallationService, (service) => service.get(options))
+
+/**
+ * Creates the installation.
+ *
+ * @example
+ * ```ts
+ * InstallationService.create({ status: "PENDING_INTEGRATION" }).pipe(RetryPolicy.retry())
+ * ```
+ * @since 0.1.0
+ * @category accessors
+ */
+export const create = (
+  request?: CreateInstallation
+): Effect.Effect<Installation, InstallationError, InstallationService> =>
+  Effect.flatMap(InstallationService, (service) => service.create(request))
+
+/**
+ * Updates the installation.
  *
  * @example
  * ```ts
@@ -42,3 +105,46 @@ export const update = (
   request: UpdateInstallation
 ): Effect.Effect<Installation, InstallationError, InstallationService> =>
   Effect.flatMap(InstallationService, (service) => service.update(request))
+
+/**
+ * Activates the installation.
+ *
+ * @example
+ * ```ts
+ * InstallationService.activate().pipe(RetryPolicy.retry())
+ * ```
+ * @since 0.1.0
+ * @category accessors
+ */
+export const activate = (): Effect.Effect<Installation, InstallationError, InstallationService> =>
+  Effect.flatMap(InstallationService, (service) => service.activate())
+
+const delete_ = (): Effect.Effect<void, InstallationError, InstallationService> =>
+  Effect.flatMap(InstallationService, (service) => service.delete())
+
+export {
+  /**
+   * Deletes the installation, and ends the stored grant.
+   *
+   * @example
+   * ```ts
+   * InstallationService.delete().pipe(RetryPolicy.retry())
+   * ```
+   * @since 0.1.0
+   * @category accessors
+   */
+  delete_ as delete
+}
+
+/**
+ * Describes the credential.
+ *
+ * @example
+ * ```ts
+ * const customer = Effect.map(InstallationService.introspect(), ({ subject }) => subject)
+ * ```
+ * @since 0.1.0
+ * @category accessors
+ */
+export const introspect = (): Effect.Effect<Introspection, InstallationError, InstallationService> =>
+  Effect.flatMap(InstallationService, (service) => service.introspect())

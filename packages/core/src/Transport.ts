@@ -6,6 +6,9 @@
  */
 import type * as Either from "effect/Either"
 
+/** The methods of the API. */
+export type Method = "GET" | "POST" | "PUT" | "DELETE"
+
 /**
  * A request. Its method and URL are the arguments of `Transport`.
  *
@@ -15,7 +18,8 @@ import type * as Either from "effect/Either"
 export interface Request {
   /** With lowercase names. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  /** Absent without a body. */
+  readonly body?: string | undefined
   /** Whether to use a connection of its own, never shared with another request. */
   readonly freshConnection: boolean
 }
@@ -66,6 +70,6 @@ export type Failure =
  * @category models
  */
 export type Transport = (
-  method: "PUT" | "POST",
+  method: Method,
   url: URL
 ) => (request: Request, onEnd: (result: Either.Either<Response, Failure>) => void) => () => boolean

@@ -15,6 +15,7 @@ import * as InstallationClient from "../src/InstallationClient.ts"
 import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
 import { type Call, Updates } from "../src/internal/call/client.ts"
 import { Scope, withCallContext } from "../src/internal/call/scope.ts"
+import { updateInstallation } from "../src/internal/contract/operations.ts"
 import { noop } from "../src/internal/telemetry/observer.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { answering, authorizationOf, bearer, bodyOf, installation } from "./support/http.ts"
@@ -690,7 +691,10 @@ describe("the memory of a client", () => {
       installation: string,
       scope: Scope | undefined,
       send: (call: Call) => Effect.Effect<A, InstallationError>
-    ) => withCallContext((context) => updates.attempt({ ...context, scope }, installation, observe, send))
+    ) =>
+      withCallContext((context) =>
+        updates.attempt({ ...context, scope }, installation, updateInstallation, false, observe, send)
+      )
     return { queues: () => privateSize(updates, "#queues"), attempt, begun: () => begun }
   }
 

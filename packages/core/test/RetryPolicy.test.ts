@@ -324,7 +324,7 @@ describe("RetryPolicy", () => {
       Effect.gen(function* () {
         let updates = 0
         const done = yield* Effect.provide(update(activated), layerTest())
-        const stub = Layer.succeed(InstallationService, {
+        const stub = Layer.mock(InstallationService, {
           update: () =>
             Effect.suspend(() => (++updates === 1 ? Effect.fail(unavailable) : Effect.succeed(done)))
         })

@@ -16,7 +16,7 @@ const maxDepth = 128
 
 const { encode: encodeUpdate } = Codec.make(updateInstallation)
 
-const textOf = (request: unknown): string => Either.getOrThrow(encodeUpdate(request))
+const textOf = (request: unknown): string => Either.getOrThrow(encodeUpdate(request)) ?? ""
 
 const sent = (request: unknown): unknown => JSON.parse(textOf(request))
 

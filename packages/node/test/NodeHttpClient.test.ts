@@ -28,7 +28,7 @@ const credentials = Credentials.bearer(Redacted.make("token"))
 const service = (server: string, options: NodeHttpClient.Options = {}) =>
   Effect.map(
     Layer.build(NodeInstallationService.layer({ server, credentials, ...options })),
-    (context): InstallationService["Type"] => {
+    (context): Pick<InstallationService["Type"], "update"> => {
       const { update } = Context.get(context, InstallationService)
       let customers = 0
       const nextCustomer = Effect.suspend(() => Credentials.bearer(Redacted.make(`token-${customers++}`)))

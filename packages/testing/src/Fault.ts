@@ -42,6 +42,7 @@ export interface Options {
   /** Which requests it is for. Others meet the next fault that is for them, and do not count. Default: all. */
   readonly when?:
     | ((request: {
+        readonly method: string
         /** `/v1/installations/me`, or `/oauth/token` of the sandbox. */
         readonly path: string
         /** Absent if the request is no valid update. */

@@ -4,17 +4,23 @@
  * @since 0.1.0
  * @module
  */
-import type { Installation } from "@effect-pleo/core/Installation"
+import type { CreateInstallation } from "@effect-pleo/core/CreateInstallation"
+import { Installation } from "@effect-pleo/core/Installation"
 import type { InstallationError } from "@effect-pleo/core/InstallationError"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import {
   authorizationOf,
+  type Call as CallOfClient,
+  type Codec,
   type Credentials,
   formsOf,
   fromFailure,
   interpret,
+  makeCodec,
+  makeMethods,
   makeRedact,
   noop,
+  type operations,
   TypeId,
   Updates,
   withCallContext
@@ -23,26 +29,27 @@ import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Fault from "./Fault.ts"
-import { codec, Marketplace, path } from "./internal/marketplace/marketplace.ts"
+import { Marketplace, type Owner } from "./internal/marketplace/marketplace.ts"
 import * as Plan from "./internal/marketplace/plan.ts"
 
 /**
- * An update that was received. Times are those of the `Clock`, so they are exact under a `TestClock`.
+ * A call that was received. Times are those of the `Clock`, so they are exact under a `TestClock`.
  *
  * @example
  * ```ts
- * const describe = ({ outcome, request }: InstallationServiceTest.Update) =>
- *   `${request.status}: ${outcome._tag}`
+ * const describe = ({ operation, outcome }: InstallationServiceTest.Call) => `${operation}: ${outcome._tag}`
  * ```
  *
  * @since 0.1.0
  * @category models
  */
-export interface Update {
-  /** A copy of what was sent. */
-  readonly request: UpdateInstallation
+export interface Call {
+  readonly operation: keyof InstallationService["Type"]
+  /** A copy of the body. Absent without one. */
+  readonly request?: CreateInstallation | UpdateInstallation
   /** The customer, if `OAuth.tenant` chose one. */
   readonly tenant?: string
   readonly receivedAt: DateTime.Utc
@@ -55,7 +62,19 @@ export interface Update {
     | { readonly _tag: "Pending" }
     | { readonly _tag: "Interrupted" }
     | { readonly _tag: "Failed"; readonly error: InstallationError }
-    | { readonly _tag: "Succeeded"; readonly installation: Installation }
+    /** `installation` is absent of `delete` and `introspect`. */
+    | { readonly _tag: "Succeeded"; readonly installation?: Installation }
+}
+
+/**
+ * A call of `update`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Update extends Call {
+  readonly operation: "update"
+  readonly request: UpdateInstallation
 }
 
 /**
@@ -74,12 +93,17 @@ export interface Update {
 export class InstallationServiceTest extends Context.Tag("@effect-pleo/testing/InstallationServiceTest")<
   InstallationServiceTest,
   {
-    /** The installation as it is now. `Credentials.use` around it chooses that of another customer. */
+    /**
+     * The installation as it is now; a defect if there is none. `Credentials.use` around it chooses that of another
+     * customer.
+     */
     readonly installation: Effect.Effect<Installation>
     /** The requests of all updates received, those that failed included, oldest first. */
     readonly requests: Effect.Effect<ReadonlyArray<UpdateInstallation>>
     /** The record of the same updates. */
     readonly updates: Effect.Effect<ReadonlyArray<Update>>
+    /** The record of all calls. */
+    readonly calls: Effect.Effect<ReadonlyArray<Call>>
     /** Waits until so many updates have been received in all, and returns `updates`. */
     readonly awaitUpdates: (count: number) => Effect.Effect<ReadonlyArray<Update>>
     /** Adds faults after those that are left. An update meets the oldest one that is for it. */
@@ -108,15 +132,28 @@ export interface Options {
   readonly faults?: ReadonlyArray<Fault.Fault<InstallationError>> | undefined
 }
 
-/** The customer of an update: its key among all, its tenant, if it has one, and the forms of its secret. */
+/** The customer of a call: what the App Marketplace knows of it, its tenant, if any, and the forms of its secret. */
 const customerOf = (credentials: Credentials | undefined) => {
+  const ownerOf = (key: string, authMethod: Owner["authMethod"]): Owner => ({
+    key,
+    authMethod,
+    clientId: "test-client",
+    scopes: []
+  })
   // `OAuth.credentials` has a default tenant of this name, too.
-  if (credentials === undefined) return { key: "tenant default", named: {}, secrets: [] }
+  if (credentials === undefined) return { owner: ownerOf("tenant default", "OAUTH2"), named: {}, secrets: [] }
   const variant = credentials[TypeId]
-  if (variant._tag === "Fixed")
-    return { key: `secret ${authorizationOf(variant.secrets)}`, named: {}, secrets: formsOf(variant.secrets) }
+  if (variant._tag === "Fixed") {
+    const { secrets } = variant
+    const authMethod = secrets.scheme === "Basic" ? "API_KEY" : "OAUTH2"
+    return {
+      owner: ownerOf(`secret ${authorizationOf(secrets)}`, authMethod),
+      named: {},
+      secrets: formsOf(secrets)
+    }
+  }
   const { tenant } = variant
-  return { key: `tenant ${tenant}`, named: { tenant }, secrets: [] }
+  return { owner: ownerOf(`tenant ${tenant}`, "OAUTH2"), named: { tenant }, secrets: [] }
 }
 
 const resetConnection = Effect.suspend(() =>
@@ -125,80 +162,129 @@ const resetConnection = Effect.suspend(() =>
 
 const encoder = new TextEncoder()
 
+const codecs = new Map<operations.Operation, Codec<unknown>>()
+
+const codecOf = <A>(operation: operations.OperationOf<A>): Codec<A> => {
+  const known = codecs.get(operation)
+  if (known !== undefined) return known as Codec<A>
+  const codec = makeCodec(operation)
+  codecs.set(operation, codec as Codec<unknown>)
+  return codec
+}
+
+const isUpdate = (call: Call): call is Update => call.operation === "update"
+
+interface Attempt {
+  readonly call: CallOfClient
+  readonly isAmbiguous: boolean
+  readonly customer: ReturnType<typeof customerOf>
+}
+
 const make = (options: Options): Context.Context<InstallationService | InstallationServiceTest> => {
-  const marketplace = new Marketplace<Update, InstallationError>(() => options.installation ?? {})
+  const marketplace = new Marketplace<Call, InstallationError>(() => options.installation ?? {})
   const { record } = marketplace
   const ordered = new Updates()
   const inject = (faults: ReadonlyArray<Fault.Fault<InstallationError>>) =>
     marketplace.inject(faults.map((fault) => fault[Plan.TypeId]))
   inject(options.faults ?? [])
 
-  const receive = (
-    body: string,
-    { key, named, secrets }: ReturnType<typeof customerOf>
-  ): Effect.Effect<Installation, InstallationError> =>
+  const receive = <A>(
+    operation: operations.OperationOf<A>,
+    body: string | undefined,
+    { named, owner, secrets }: ReturnType<typeof customerOf>
+  ): Effect.Effect<A, InstallationError> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(DateTime.now, (receivedAt) => {
-        const request: UpdateInstallation = JSON.parse(body)
-        const plan = marketplace.take({ path, update: request, ...named })
+        const { isRead, method, name, path } = operation
+        const request =
+          operation.request === undefined || body === undefined ? {} : { request: JSON.parse(body) }
+        const update = name === "update" ? { update: request.request } : {}
+        const plan = marketplace.take({ method, path, ...update, ...named })
         const note = record.add({
-          request,
+          operation: name,
+          ...request,
           ...named,
           receivedAt,
           isApplied: false,
           outcome: { _tag: "Pending" }
         })
-        const end = (outcome: Update["outcome"]) =>
+        const end = (outcome: Call["outcome"]) =>
           Effect.map(DateTime.now, (endedAt) => note({ endedAt, outcome }))
+        const respond = ({ body: text, ...response }: Plan.Response) =>
+          Effect.flatMap(DateTime.now, ({ epochMillis }) =>
+            interpret(
+              { ...response, body: encoder.encode(text) },
+              codecOf(operation),
+              epochMillis,
+              () => makeRedact(secrets, body ?? "{}"),
+              () => {}
+            )
+          )
         return Plan.run(plan, {
-          serve: Effect.map(DateTime.now, (now) => {
-            note({ isApplied: true })
-            return marketplace.apply(key, body, now)
+          serve: Effect.flatMap(DateTime.now, (now) => {
+            const served = marketplace.serve(operation, owner, body, now)
+            if (Either.isLeft(served)) return respond({ status: served.left, headers: {}, body: "" })
+            note({ isApplied: !isRead })
+            return Effect.succeed(served.right as A)
           }),
-          respond: ({ body: text, ...response }) =>
-            Effect.flatMap(DateTime.now, ({ epochMillis }) =>
-              interpret(
-                { ...response, body: encoder.encode(text) },
-                codec,
-                epochMillis,
-                () => makeRedact(secrets, body),
-                () => {}
-              )
-            ),
+          respond,
           resetConnection,
           fail: Effect.fail,
           wait: (self) => Effect.onInterrupt(restore(self), () => end({ _tag: "Interrupted" }))
         }).pipe(
           Effect.tapBoth({
             onFailure: (error) => end({ _tag: "Failed", error }),
-            onSuccess: (installation) => end({ _tag: "Succeeded", installation })
+            onSuccess: (value) =>
+              end({
+                _tag: "Succeeded",
+                ...(operation.response === (Installation as unknown) && {
+                  installation: value as Installation
+                })
+              })
           })
         )
       })
     )
 
-  const service = InstallationService.of({
-    update: (request) =>
-      withCallContext((context) =>
-        Effect.flatMap(codec.encode(request), (body) => {
-          const customer = customerOf(context.credentials)
+  const request = <A>(
+    operation: operations.OperationOf<A>,
+    { call, customer }: Attempt,
+    body: string | undefined
+  ) => call.sending(receive(operation, body, customer))
+
+  const service = makeMethods<Attempt>({
+    perform: (operation, context, value, { isConcurrent = false, send, settle }) =>
+      Effect.flatMap(codecOf(operation).encode(value), (body) => {
+        const customer = customerOf(context.credentials)
+        return ordered.attempt(
+          context,
+          customer.owner.key,
+          operation,
+          isConcurrent,
           // Without telemetry: it stands in for Pleo.
-          return ordered.attempt(
-            context,
-            customer.key,
-            () => noop,
-            (call) => call.sending(receive(body, customer))
-          )
-        })
-      )
+          () => noop,
+          (call) => {
+            const attempt = { call, isAmbiguous: call.isAmbiguous, customer }
+            const sent = send === undefined ? request(operation, attempt, body) : send(attempt, body)
+            return settle === undefined ? sent : settle(attempt, sent)
+          }
+        )
+      }),
+    request: (operation, _, attempt, body) => request(operation, attempt, body),
+    end: () => Effect.void
   })
+  const updates = Effect.map(record.all, (calls) => calls.filter(isUpdate))
   const test = InstallationServiceTest.of({
     installation: withCallContext(({ credentials }) =>
-      Effect.map(DateTime.now, (now) => marketplace.installationOf(customerOf(credentials).key, now))
+      Effect.flatMap(DateTime.now, (now) => {
+        const found = marketplace.find(customerOf(credentials).owner, now)
+        return found === undefined ? Effect.dieMessage("There is no installation") : Effect.succeed(found)
+      })
     ),
-    requests: Effect.map(record.all, (updates) => updates.map(({ request }) => request)),
-    updates: record.all,
-    awaitUpdates: (count) => record.await(count),
+    requests: Effect.map(updates, (updates) => updates.map(({ request }) => request)),
+    updates,
+    calls: record.all,
+    awaitUpdates: (count) => Effect.zipRight(record.await(count, isUpdate), updates),
     inject: (...faults) => Effect.sync(() => inject(faults))
   })
   return Context.make(InstallationService, service).pipe(Context.add(InstallationServiceTest, test))

@@ -592,10 +592,10 @@ describe("InstallationServiceTest", () => {
 
     it.effect("are told apart by fixed credentials too, and no secret is in the record", () =>
       Effect.gen(function* () {
-        const withKey = (key: string) => Credentials.use(Credentials.apiKey(Redacted.make(key)))
-        yield* withKey("canary-1")(update({ status: "ACTIVATED" }))
-        expect((yield* withKey("canary-1")(inside)).status).toBe("ACTIVATED")
-        expect((yield* withKey("canary-2")(inside)).status).toBe("AUTHORIZED")
+        const withToken = (token: string) => Credentials.use(Credentials.bearer(Redacted.make(token)))
+        yield* withToken("canary-1")(update({ status: "ACTIVATED" }))
+        expect((yield* withToken("canary-1")(inside)).status).toBe("ACTIVATED")
+        expect((yield* withToken("canary-2")(inside)).status).toBe("AUTHORIZED")
         expect(JSON.stringify(yield* updates)).not.toContain("canary")
       }).pipe(fresh)
     )

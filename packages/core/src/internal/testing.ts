@@ -1,11 +1,12 @@
 // The parts of the client that @effect-pleo/testing uses: its service in memory is the client's own way of an update, to the responses
 // and failures that the client interprets. `makeService` and `fromTransport` are not needed there: they keep all modules
 // of an update together, which otherwise would be published, and loaded by applications, as more files.
-export { Updates } from "./call/client.ts"
+export { type Call, Updates } from "./call/client.ts"
+export { make as makeMethods } from "./call/methods.ts"
 export { withCallContext } from "./call/scope.ts"
 export { make as makeService } from "./call/service.ts"
-export { make as makeCodec } from "./contract/codec.ts"
-export { updateInstallation } from "./contract/operations.ts"
+export { type Codec, make as makeCodec } from "./contract/codec.ts"
+export * as operations from "./contract/operations.ts"
 export { authorizationOf, type Credentials, formsOf, TypeId } from "./credentials/credentials.ts"
 export { fromFailure } from "./http/failure.ts"
 export { make as makeRedact } from "./http/redact.ts"

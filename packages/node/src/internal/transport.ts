@@ -8,5 +8,5 @@ export const make =
     const pool = pools.to(origin)
     const path = pathname + search
     return ({ body, freshConnection, headers }, onEnd) =>
-      pool.request({ origin, path, method, headers, body }, onEnd, freshConnection)
+      pool.request({ origin, path, method, headers, body: body ?? null }, onEnd, freshConnection)
   }

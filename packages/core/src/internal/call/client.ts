@@ -1,19 +1,21 @@
-// One update: encode it, take a turn in the queue, resolve the credential, send, interpret the response.
+// One call: encode it, take a turn in the queue, resolve the credential, send, interpret the response.
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type { Span } from "effect/Tracer"
-import type { Installation, SchemaDrift } from "../../Installation.ts"
+import type { SchemaDrift } from "../../Installation.ts"
 import { Infrastructure, type InstallationError } from "../../InstallationError.ts"
-import { InstallationService } from "../../InstallationService.ts"
+import type { InstallationService } from "../../InstallationService.ts"
 import * as Codec from "../contract/codec.ts"
 import { Drift } from "../contract/drift.ts"
-import * as operations from "../contract/operations.ts"
+import type { Operation, OperationOf } from "../contract/operations.ts"
+import { accept, contentType } from "../contract/operations.ts"
 import {
   authorizationOf,
   type Credentials,
   formsOf,
   type Secrets,
+  type Session,
   type SessionCall
 } from "../credentials/credentials.ts"
 import { resolveCredentials } from "../credentials/resolve.ts"
@@ -21,15 +23,14 @@ import * as Deadline from "../http/deadline.ts"
 import { fromFailure } from "../http/failure.ts"
 import * as Redact from "../http/redact.ts"
 import { interpret } from "../http/response.ts"
-import type { Attempt, Sender } from "../http/sender.ts"
+import type { Attempt, Send, Sender } from "../http/sender.ts"
 import type { LinkedList } from "../linkedList.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
 import * as Observer from "../telemetry/observer.ts"
 import { RetryBudgets } from "./budget.ts"
+import * as Methods from "./methods.ts"
 import { type Update, UpdateQueue, type Waiting } from "./queue.ts"
-import { type CallContext, deadlineOf, withCallContext } from "./scope.ts"
-
-type Updated = Effect.Effect<Installation, InstallationError>
+import { type CallContext, deadlineOf } from "./scope.ts"
 
 const timedOut = (phase?: Infrastructure["phase"]) =>
   new Infrastructure({ reason: "Timeout", ...(phase === undefined ? {} : { phase }) })
@@ -59,6 +60,11 @@ export class Call implements Attempt, SessionCall, Waiting {
 
   get observer(): Observer.Observer {
     return this.#update.observer
+  }
+
+  /** Whether an earlier attempt may have been applied. */
+  get isAmbiguous(): boolean {
+    return this.#update.mayHaveBeenApplied
   }
 
   /** Continues with `begin` in its turn. Interrupted before that, it sends nothing. */
@@ -110,11 +116,14 @@ export class Call implements Attempt, SessionCall, Waiting {
 
   /** Leaves the queue, and reports the result. */
   end<A>(exit: Exit.Exit<A, InstallationError>): Effect.Effect<A, InstallationError> {
-    const { observer, queue } = this.#update
+    const { observer, operation, queue } = this.#update
     const mayHaveBeenApplied =
-      Exit.isSuccess(exit) || exit.cause._tag !== "Fail" || exit.cause.error.mayHaveBeenApplied
+      this.isSent &&
+      !operation.isRead &&
+      (Exit.isSuccess(exit) || exit.cause._tag !== "Fail" || exit.cause.error.mayHaveBeenApplied)
+    if (mayHaveBeenApplied) this.#update.mayHaveBeenApplied = true
     const leave = () => {
-      if (this.isSent && mayHaveBeenApplied) queue.mayHaveApplied(this.#update)
+      if (mayHaveBeenApplied) queue.mayHaveApplied(this.#update)
       queue.leave(this.#place)
     }
     // A request that is still ending keeps its place, so that the next one cannot overtake it.
@@ -128,33 +137,37 @@ export class Call implements Attempt, SessionCall, Waiting {
 
 /** The queues and retry budgets of one client, by installation. */
 export class Updates {
-  readonly #queues = new Map<string, UpdateQueue>()
+  readonly #ordered = new Map<string, UpdateQueue>()
+  readonly #concurrent = new Map<string, UpdateQueue>()
   readonly #budgets = new RetryBudgets()
 
-  #queueOf(installation: string): UpdateQueue {
-    const known = this.#queues.get(installation)
+  #queueOf(installation: string, isConcurrent: boolean): UpdateQueue {
+    const queues = isConcurrent ? this.#concurrent : this.#ordered
+    const known = queues.get(installation)
     if (known !== undefined) return known
-    const queue = new UpdateQueue(() => this.#queues.delete(installation))
-    this.#queues.set(installation, queue)
+    const queue = new UpdateQueue(isConcurrent, () => queues.delete(installation))
+    queues.set(installation, queue)
     return queue
   }
 
-  /** Makes one attempt, at the scope's update or at a new one. */
+  /** Makes one attempt, at the scope's call or at a new one. */
   attempt<A>(
     context: CallContext,
     installation: string,
+    operation: Operation,
+    isConcurrent: boolean,
     observe: () => Observer.Observer,
     send: (call: Call) => Effect.Effect<A, InstallationError>
   ): Effect.Effect<A, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
       // Synchronous, so that the number and the place in the queue agree.
       const { scope } = context
-      const queue = this.#queueOf(installation)
+      const queue = this.#queueOf(installation, isConcurrent)
       const make = () => {
         this.#budgets.deposit(installation)
-        return queue.issue(observe())
+        return queue.issue(operation, observe())
       }
-      const begin = () => (scope === undefined ? make() : scope.begin(queue, make))
+      const begin = () => (scope === undefined ? make() : scope.begin(queue, operation, make))
       const call = new Call(queue, deadlineOf(context), begin)
       return Effect.matchCauseEffect(restore(Effect.suspend(() => call.inTurn(() => send(call)))), {
         onFailure: (cause) => {
@@ -167,6 +180,13 @@ export class Updates {
   }
 }
 
+/** A URL with the query that is encoded as JSON. */
+const withQuery = (url: URL, query = "{}"): URL => {
+  const full = new URL(url)
+  for (const [name, value] of Object.entries<string>(JSON.parse(query))) full.searchParams.set(name, value)
+  return full
+}
+
 /** The options of a service, resolved. */
 export interface Settings {
   readonly baseUrl: string
@@ -174,31 +194,72 @@ export interface Settings {
   readonly onDrift: ((drift: SchemaDrift) => Effect.Effect<void>) | undefined
 }
 
+/** An operation of one client. */
+interface Prepared<A> {
+  readonly operation: OperationOf<A>
+  readonly spanName: string
+  readonly codec: Codec.Codec<A>
+  readonly url: URL
+  readonly send: Send
+  readonly endpoint: Observer.Endpoint
+}
+
+interface Attempted {
+  readonly call: Call
+  readonly isAmbiguous: boolean
+  readonly secrets: Secrets
+  readonly session: Session | undefined
+}
+
+type Called<A> = Effect.Effect<A, InstallationError>
+
 /** An `InstallationService` over a sender. */
 export const make = (sender: Sender, settings: Settings): InstallationService["Type"] => {
-  const operation = operations.updateInstallation
-  const codec = Codec.make(operation)
-  const url = new URL(settings.baseUrl + operation.path)
-  const send = sender(operation.method, url)
-  const endpoint = Observer.endpoint(operation.method, url)
-  const drift = new Drift(operation, settings.onDrift)
+  const drift = new Drift(settings.onDrift)
   const updates = new Updates()
+  const operations = new Map<Operation, Prepared<unknown>>()
+
+  /** Prepares an operation when it is first called. */
+  const prepare = <A>(operation: OperationOf<A>): Prepared<A> => {
+    const known = operations.get(operation)
+    if (known !== undefined) return known as Prepared<A>
+    const { method, name, path } = operation
+    const url = new URL(settings.baseUrl + path)
+    const prepared = {
+      operation,
+      spanName: `InstallationService.${name}`,
+      codec: Codec.make(operation),
+      url,
+      send: sender(method, url),
+      endpoint: Observer.endpoint(method, url)
+    }
+    operations.set(operation, prepared as Prepared<unknown>)
+    return prepared
+  }
 
   /** Sends one request of an attempt. */
-  const request = (call: Call, context: CallContext, body: string, secrets: Secrets): Updated => {
+  const request = <A>(
+    { codec, endpoint, operation, send, url }: Prepared<A>,
+    context: CallContext,
+    call: Call,
+    secrets: Secrets,
+    encoded: string | undefined
+  ): Called<A> => {
     const { observer } = call
-    call.span = observer.sent()
+    call.span = observer.sent(endpoint)
+    const authorization = authorizationOf(secrets)
+    const body = operation.request === undefined ? undefined : encoded
     const request = {
-      headers: {
-        authorization: authorizationOf(secrets),
-        accept: operations.accept,
-        "content-type": operations.contentType
-      },
+      headers:
+        body === undefined
+          ? { authorization, accept }
+          : { authorization, accept, "content-type": contentType },
       body,
-      freshConnection: false
+      freshConnection: !operation.isIdempotent
     }
-    const makeRedact = () => Redact.make(formsOf(secrets), body)
-    return Effect.matchEffect(send(request, call), {
+    const sendTo = operation.query === undefined ? send : sender(operation.method, withQuery(url, encoded))
+    const makeRedact = () => Redact.make(formsOf(secrets), body ?? "{}")
+    return Effect.matchEffect(sendTo(request, call), {
       onFailure: (failure) =>
         Effect.fail(failure._tag === "TimedOut" ? call.timedOut(failure) : fromFailure(failure)),
       onSuccess: (response) => {
@@ -209,8 +270,8 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
           codec,
           context.clock.unsafeCurrentTimeMillis(),
           makeRedact,
-          (installation, body) => {
-            reporting = drift.note(installation, body, MetricLabels.around(context.fiber), makeRedact)
+          (value, body) => {
+            reporting = drift.note(operation, value, body, MetricLabels.around(context.fiber), makeRedact)
           }
         )
         return Observer.after(observer.received(Exit.fromEither(result)), Observer.after(reporting, result))
@@ -218,29 +279,42 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
     })
   }
 
-  const update = (value: unknown, context: CallContext): Updated => {
-    const observe = () =>
-      new Observer.UpdateObserver(context.fiber, context.clock, operation.spanName, endpoint)
-    const refuse = (error: InstallationError): Updated => {
+  const perform = <A>(
+    operation: OperationOf<A>,
+    context: CallContext,
+    value: unknown,
+    { isConcurrent = false, send, settle }: Methods.Variation<A, Attempted>
+  ): Called<A> => {
+    const prepared = prepare(operation)
+    const observe = () => new Observer.UpdateObserver(context.fiber, context.clock, prepared.spanName)
+    const refuse = (error: InstallationError): Called<A> => {
       const exit = Exit.fail(error)
       observe().end(exit)
       return exit
     }
-    const encoded = codec.encode(value)
+    const encoded = prepared.codec.encode(value)
     if (Either.isLeft(encoded)) return refuse(encoded.left)
     const body = encoded.right
     const credential = resolveCredentials(settings.credentials, context.credentials, context.clock)
     if ("_tag" in credential) return refuse(credential)
-    return "identity" in credential
-      ? updates.attempt(context, credential.identity, observe, (call) =>
-          credential.attempt(call, sender, (secrets) => request(call, context, body, secrets))
-        )
-      : updates.attempt(context, authorizationOf(credential), observe, (call) =>
-          request(call, context, body, credential)
-        )
+    const isSession = "identity" in credential
+    const identity = isSession ? credential.identity : authorizationOf(credential)
+    return updates.attempt(context, identity, operation, isConcurrent, observe, (call) => {
+      const sendWith = (secrets: Secrets, session?: Session) =>
+        send === undefined
+          ? request(prepared, context, call, secrets, body)
+          : send({ call, isAmbiguous: call.isAmbiguous, secrets, session }, body)
+      const attempt = isSession
+        ? credential.attempt(call, sender, (secrets) => sendWith(secrets, credential))
+        : sendWith(credential)
+      return settle === undefined ? attempt : settle(call, attempt)
+    })
   }
 
-  return InstallationService.of({
-    update: (request) => withCallContext((context) => update(request, context))
+  return Methods.make<Attempted>({
+    perform,
+    request: (operation, context, { call, secrets }, body) =>
+      request(prepare(operation), context, call, secrets, body),
+    end: ({ secrets, session }) => session?.end(secrets) ?? Effect.void
   })
 }

@@ -1,19 +1,24 @@
-// Orders the updates of one installation.
+// Orders the calls of one installation.
 import * as Exit from "effect/Exit"
+import type { Operation } from "../contract/operations.ts"
 import { LinkedList, type Node } from "../linkedList.ts"
 import type { Observer } from "../telemetry/observer.ts"
 
-/** One logical update, across all attempts. A later one of the same installation has a higher number. */
+/** One logical call, across all attempts. A later one of the same installation has a higher number. */
 export class Update {
   readonly queue: UpdateQueue
+  readonly operation: Operation
   readonly number: number
   readonly observer: Observer
+  /** Whether an earlier attempt may have been applied. */
+  mayHaveBeenApplied = false
   #holders = 0
   #lastFailure: Exit.Exit<unknown, unknown> | undefined
   #hasSucceeded = false
 
-  constructor(queue: UpdateQueue, number: number, observer: Observer) {
+  constructor(queue: UpdateQueue, operation: Operation, number: number, observer: Observer) {
     this.queue = queue
+    this.operation = operation
     this.number = number
     this.observer = observer
   }
@@ -43,8 +48,9 @@ export class Update {
     else this.#lastFailure = exit
   }
 
-  get canContinue(): boolean {
-    return this.#lastFailure !== undefined
+  /** Whether the next attempt at the same operation continues it. */
+  canContinue(operation: Operation): boolean {
+    return this.#lastFailure !== undefined && this.operation === operation
   }
 
   get hasSucceeded(): boolean {
@@ -58,11 +64,12 @@ export interface Waiting {
 }
 
 /**
- * Runs the updates of one installation one at a time, in order. An update is not retried once a newer one may have been
- * applied.
+ * Runs the calls of one installation one at a time, in order. A write is not retried once a newer one may have been applied.
+ * A concurrent queue runs reads, which wait for nothing.
  */
 export class UpdateQueue {
   readonly #attempts = new LinkedList<Waiting>()
+  readonly #isConcurrent: boolean
   readonly #onEmpty: () => void
   #issued = 0
   /** The number of the newest update that Pleo may have applied. */
@@ -70,12 +77,13 @@ export class UpdateQueue {
   /** The number of updates that may be retried. */
   #held = 0
 
-  constructor(onEmpty: () => void) {
+  constructor(isConcurrent: boolean, onEmpty: () => void) {
+    this.#isConcurrent = isConcurrent
     this.#onEmpty = onEmpty
   }
 
-  issue(observer: Observer): Update {
-    return new Update(this, ++this.#issued, observer)
+  issue(operation: Operation, observer: Observer): Update {
+    return new Update(this, operation, ++this.#issued, observer)
   }
 
   enter(attempt: Waiting): Node<Waiting> {
@@ -83,7 +91,7 @@ export class UpdateQueue {
   }
 
   hasTurn(place: Node<Waiting>): boolean {
-    return this.#attempts.first === place
+    return this.#isConcurrent || this.#attempts.first === place
   }
 
   leave(place: Node<Waiting>): void {
@@ -93,8 +101,8 @@ export class UpdateQueue {
     this.#endIfEmpty()
   }
 
-  isSuperseded({ number }: Update): boolean {
-    return this.#newest > number
+  isSuperseded({ number, operation }: Update): boolean {
+    return this.#newest > number && !operation.isRead
   }
 
   mayHaveApplied({ number }: Update): void {

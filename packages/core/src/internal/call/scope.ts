@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import type { Operation } from "../contract/operations.ts"
 import type { Credentials } from "../credentials/credentials.ts"
 import type { Deadline } from "../http/deadline.ts"
 import { monotonic } from "../http/deadline.ts"
@@ -66,13 +67,13 @@ export class Scope {
   }
 
   /** The update of the previous attempt, or a new one. */
-  begin(queue: UpdateQueue, make: () => Update): Update {
+  begin(queue: UpdateQueue, operation: Operation, make: () => Update): Update {
     const held = this.#held?.get(queue)
-    if (held?.update?.canContinue && held.attempt < this.#attempt) {
+    if (held?.update?.canContinue(operation) && held.attempt < this.#attempt) {
       held.attempt = this.#attempt
       return held.update
     }
-    const update = this.#parent === undefined ? make() : this.#parent.begin(queue, make)
+    const update = this.#parent === undefined ? make() : this.#parent.begin(queue, operation, make)
     if (this.#held === undefined) return update
     if (held === undefined || (held.update?.hasSucceeded && held.attempt < this.#attempt)) {
       held?.update?.release()

@@ -1,17 +1,18 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import type { Installation } from "../../Installation.ts"
 import { BadRequest, type Issue } from "../../InstallationError.ts"
 import { fromParseIssue } from "./issues.ts"
-import type { Operation } from "./operations.ts"
+import type { OperationOf } from "./operations.ts"
 
 /** Encodes requests, and decodes responses. */
-export interface Codec {
-  /** Rejects fields that the contract does not know. */
-  readonly encode: (request: unknown) => Either.Either<string, BadRequest>
+export interface Codec<A> {
+  /** The body or the query as JSON, if any. Rejects fields that the contract does not know. */
+  readonly encode: (request: unknown) => Either.Either<string | undefined, BadRequest>
   /** `body` is parsed JSON. */
-  readonly decode: (body: unknown) => Either.Either<Installation, ReadonlyArray<Issue>>
+  readonly decode: (body: unknown) => Either.Either<A, ReadonlyArray<Issue>>
+  /** Whether the response has a body. */
+  readonly hasResponse: boolean
 }
 
 const maxMetadataBytes = 256 * 1024
@@ -33,24 +34,32 @@ const withoutNullErrorCode = (body: unknown): unknown => {
   return others
 }
 
+type Encode = (value: unknown) => Either.Either<{ readonly metadata?: unknown }, ParseResult.ParseError>
+
+const encodeBody = (encode: Encode, value: unknown): Either.Either<string, BadRequest> => {
+  try {
+    const encoded = encode(value)
+    if (Either.isLeft(encoded)) return Either.left(refuse(toIssues(encoded.left)))
+    const body = JSON.stringify(encoded.right)
+    return isTooLarge(encoded.right.metadata, body)
+      ? Either.left(refuse([{ path: ["metadata"], message: "expected at most 256 KiB of JSON" }]))
+      : Either.right(body)
+  } catch {
+    // A getter or a proxy in the caller's metadata threw.
+    return Either.left(refuse([{ path: [], message: "could not be read" }]))
+  }
+}
+
+const noBody = Either.right(undefined)
+
 /** The codec of an operation. Creating it costs far more than running it. */
-export const make = ({ request, response }: Operation): Codec => {
-  const encode = Schema.encodeUnknownEither(request, { errors: "all", onExcessProperty: "error" })
-  const decode = Schema.decodeUnknownEither(response, { errors: "all" })
+export const make = <A>({ query, request = query, response }: OperationOf<A>): Codec<A> => {
+  const encode =
+    request && (Schema.encodeUnknownEither(request, { errors: "all", onExcessProperty: "error" }) as Encode)
+  const decode = Schema.decodeUnknownEither(response ?? (Schema.Unknown as never), { errors: "all" })
   return {
-    encode: (value) => {
-      try {
-        const encoded = encode(value)
-        if (Either.isLeft(encoded)) return Either.left(refuse(toIssues(encoded.left)))
-        const body = JSON.stringify(encoded.right)
-        return isTooLarge(encoded.right.metadata, body)
-          ? Either.left(refuse([{ path: ["metadata"], message: "expected at most 256 KiB of JSON" }]))
-          : Either.right(body)
-      } catch {
-        // A getter or a proxy in the caller's metadata threw.
-        return Either.left(refuse([{ path: [], message: "could not be read" }]))
-      }
-    },
-    decode: (body) => Either.mapLeft(decode(withoutNullErrorCode(body)), toIssues)
+    encode: (value) => (encode === undefined ? noBody : encodeBody(encode, value)),
+    decode: (body) => Either.mapLeft(decode(withoutNullErrorCode(body)), toIssues),
+    hasResponse: response !== undefined
   }
 }

@@ -1,16 +1,17 @@
 import * as Effect from "effect/Effect"
 import {
-  type Installation,
+  Installation,
   InstallationErrorCode,
   InstallationStatus,
   type SchemaDrift
 } from "../../Installation.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
 import * as metrics from "../telemetry/metrics.ts"
-import type { Operation } from "./operations.ts"
 
 const statuses: ReadonlySet<string> = new Set(InstallationStatus.literals)
 const errorCodes: ReadonlySet<string> = new Set(InstallationErrorCode.literals)
+
+const fields: ReadonlySet<string> = new Set(Object.keys(Installation.fields))
 
 const kinds = new MetricLabels.Cache()
 
@@ -21,28 +22,30 @@ type OnDrift = (drift: SchemaDrift) => Effect.Effect<void>
 
 /** Reports the contents of responses that this version does not know. */
 export class Drift {
-  readonly #fields: ReadonlySet<string>
   readonly #onDrift: OnDrift | undefined
   readonly #reported = new Set<string>()
 
-  constructor({ response }: Operation, onDrift: OnDrift | undefined) {
-    this.#fields = new Set(Object.keys(response.fields))
+  constructor(onDrift: OnDrift | undefined) {
     this.#onDrift = onDrift
   }
 
   /** Counts the unknown contents of a decoded response, and reports those not seen before. */
   note(
-    { errorCode, status }: Installation,
+    operation: { readonly response?: unknown },
+    value: unknown,
     body: unknown,
     labels: MetricLabels.Labels,
     makeRedact: () => (text: string) => string
   ): Effect.Effect<void> | undefined {
+    // The other responses have no open fields that anybody acts on.
+    if (operation.response !== Installation) return undefined
+    const { errorCode, status } = value as Installation
     const found: Array<SchemaDrift> = []
     if (!statuses.has(status)) found.push({ kind: "status", name: status })
     if (errorCode !== undefined && !errorCodes.has(errorCode))
       found.push({ kind: "errorCode", name: errorCode })
     for (const name in body as object)
-      if (!this.#fields.has(name) && found.length < maxReported) found.push({ kind: "field", name })
+      if (!fields.has(name) && found.length < maxReported) found.push({ kind: "field", name })
     for (const { kind } of found)
       MetricLabels.update(
         metrics.drift,

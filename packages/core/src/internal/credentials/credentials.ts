@@ -48,6 +48,8 @@ export interface Session {
     sender: Sender,
     send: (secrets: Secrets) => Effect.Effect<A, InstallationError>
   ) => Effect.Effect<A, InstallationError>
+  /** Ends the grant, whose tokens Pleo has revoked with the installation. */
+  readonly end: (secrets: Secrets) => Effect.Effect<void>
 }
 
 export type Variant =

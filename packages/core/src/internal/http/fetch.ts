@@ -78,7 +78,7 @@ export const transport =
     const controller = new AbortController()
     const { signal } = controller
     // fetch follows redirects by default, and could send the credential elsewhere.
-    fetch(href, { method, headers, body, redirect: "manual", signal })
+    fetch(href, { method, headers, body: body ?? null, redirect: "manual", signal })
       .then(
         (response) => read(response, maxResponseSize),
         (cause: unknown) => Either.left(fromCause(cause))

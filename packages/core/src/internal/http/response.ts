@@ -1,6 +1,5 @@
-// The one place where a response becomes an installation or a domain error.
+// The one place where a response becomes a value or a domain error.
 import * as Either from "effect/Either"
-import type { Installation } from "../../Installation.ts"
 import type { InstallationError, Issue } from "../../InstallationError.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Codec } from "../contract/codec.ts"
@@ -26,20 +25,21 @@ const parseBody = (body: Uint8Array): Either.Either<unknown, ReadonlyArray<Issue
 
 export const isSuccess = ({ status }: { readonly status: number }): boolean => status >= 200 && status < 300
 
-/** `now` is in milliseconds since the epoch. `onInstallation` gets the body that an installation was decoded from. */
-export const interpret = (
+/** `now` is in milliseconds since the epoch. `onDecoded` gets a value, and the body that it was decoded from. */
+export const interpret = <A>(
   response: Transport.Response,
-  { decode }: Codec,
+  { decode, hasResponse }: Codec<A>,
   now: number,
   makeRedact: () => (text: string) => string,
-  onInstallation: (installation: Installation, body: unknown) => void
-): Either.Either<Installation, InstallationError> => {
+  onDecoded: (value: A, body: unknown) => void
+): Either.Either<A, InstallationError> => {
   if (!isSuccess(response))
     return Either.left(fromStatus(response, quotable(response.body), now, makeRedact()))
+  if (!hasResponse) return Either.right(undefined as A)
   const body = parseBody(response.body)
   const decoded = Either.flatMap(body, decode)
   if (Either.isLeft(decoded))
     return Either.left(fromInvalidBody(response, quotable(response.body), decoded.left, makeRedact()))
-  onInstallation(decoded.right, Either.getOrThrow(body))
+  onDecoded(decoded.right, Either.getOrThrow(body))
   return Either.right(decoded.right)
 }

@@ -61,7 +61,8 @@ const reauthorize = (message: string) =>
 
 const ended = {
   Lost: "the refresh token was sent, but no response arrived",
-  Refused: "the authorization server rejected the refresh token"
+  Refused: "the authorization server rejected the refresh token",
+  Deleted: "the installation was deleted"
 } as const
 
 const unavailable = (code: string | undefined) =>
@@ -118,6 +119,26 @@ export const put = (
         yield* soon(() => store.save(key, generation, { _tag: "Active", tokens }), Number.POSITIVE_INFINITY)
       )
         return
+      yield* backoff()
+    }
+  })
+
+/** Stores that the installation was deleted, unless other tokens than these are stored. */
+export const end = (
+  { store, timeout }: Settings,
+  key: string,
+  accessToken: Redacted.Redacted
+): Effect.Effect<void, Infrastructure> =>
+  Effect.gen(function* () {
+    const lease = crypto.randomUUID()
+    const backoff = makeConflictBackoff()
+    for (;;) {
+      const stored = Option.getOrUndefined(yield* soon(() => store.load(key), timeout))
+      if (stored === undefined || stored.authorization._tag === "Ended") return
+      const { authorization, generation } = stored
+      if (!isSame(authorization.tokens.accessToken, accessToken)) return
+      const ended = { _tag: "Ended", reason: "Deleted", lease } as const
+      if (yield* soon(() => store.save(key, generation, ended), timeout)) return
       yield* backoff()
     }
   })

@@ -9,6 +9,7 @@ import type * as internal from "../credentials/credentials.ts"
 import { monotonic } from "../http/deadline.ts"
 import type { Sender } from "../http/sender.ts"
 import type { Node } from "../linkedList.ts"
+import { log } from "../telemetry/quietly.ts"
 import * as Refresh from "./refresh.ts"
 
 /** Shared by the sessions of one app. */
@@ -92,6 +93,16 @@ export class Session implements internal.Session {
     return ready === undefined
       ? Effect.flatMap(call.token(this.#secrets(sender)), sendFirst)
       : sendFirst(ready)
+  }
+
+  end({ secret }: internal.Secrets): Effect.Effect<void> {
+    if (this.#cached?.secrets.secret === secret) this.#cached = undefined
+    return Refresh.end(this.#shared.settings, this.identity, secret).pipe(
+      Effect.catchAll((error) =>
+        log(Effect.logWarning("The grant of a deleted installation is still stored", error))
+      ),
+      Effect.uninterruptible
+    )
   }
 
   /** The current secrets, unless they need a refresh first. */

@@ -57,6 +57,7 @@ const results = new MetricLabels.Cache()
 
 /** A request in flight. */
 interface Request {
+  readonly name: string
   readonly span: Tracer.Span | undefined
   readonly beganAt: bigint
   status?: number
@@ -67,7 +68,7 @@ export interface Observer {
   /** The span of the update. */
   readonly span: Tracer.Span | undefined
   /** Begins a request. Returns its span. */
-  readonly sent: () => Tracer.Span | undefined
+  readonly sent: (endpoint: Endpoint) => Tracer.Span | undefined
   readonly answered: (status: number) => void
   /** Ends the request in flight, if any. Logs it if the log level allows. */
   readonly received: (exit: Result) => Effect.Effect<void> | undefined
@@ -88,7 +89,6 @@ export const noop: Observer = {
 export class UpdateObserver implements Observer {
   readonly #fiber: Span.Fiber
   readonly #clock: Clock.Clock
-  readonly #endpoint: Endpoint
   readonly #labels: MetricLabels.Labels
   readonly #beganAt: bigint
   readonly span: Tracer.Span | undefined
@@ -98,10 +98,9 @@ export class UpdateObserver implements Observer {
   #request: Request | undefined
   #hasEnded = false
 
-  constructor(fiber: Span.Fiber, clock: Clock.Clock, spanName: string, endpoint: Endpoint) {
+  constructor(fiber: Span.Fiber, clock: Clock.Clock, spanName: string) {
     this.#fiber = fiber
     this.#clock = clock
-    this.#endpoint = endpoint
     this.#labels = MetricLabels.around(fiber)
     this.#beganAt = clock.unsafeCurrentTimeNanos()
     this.span = Span.begin(fiber, spanName, "internal", [], this.#beganAt)
@@ -113,13 +112,12 @@ export class UpdateObserver implements Observer {
     return this.#isDetailed ? this.#clock.unsafeCurrentTimeNanos() : 0n
   }
 
-  sent(): Tracer.Span | undefined {
+  sent({ attributes, name }: Endpoint): Tracer.Span | undefined {
     const beganAt = this.#now()
-    const { attributes, name } = this.#endpoint
     const span = this.span && Span.begin(this.#fiber, name, "client", attributes, beganAt, this.span)
     if (this.#requests > 0) Span.setAttribute(span, "http.request.resend_count", this.#requests)
     this.#requests += 1
-    this.#request = { span, beganAt }
+    this.#request = { name, span, beganAt }
     return span
   }
 
@@ -133,7 +131,7 @@ export class UpdateObserver implements Observer {
     const request = this.#request
     if (request === undefined) return undefined
     this.#request = undefined
-    const { beganAt, span, status } = request
+    const { beganAt, name, span, status } = request
     const endedAt = this.#now()
     const errorType = errorTypeOf(endOf(exit))
     if (errorType) Span.setAttribute(span, "error.type", errorType)
@@ -147,7 +145,7 @@ export class UpdateObserver implements Observer {
     )
     return logsDebug(this.#fiber)
       ? log(
-          Effect.annotateLogs(Effect.logDebug(`${this.#endpoint.name} ${result}`), {
+          Effect.annotateLogs(Effect.logDebug(`${name} ${result}`), {
             attempt: this.#requests,
             durationMs: Number(endedAt - beganAt) / 1e6,
             ...(errorType && { errorType })

@@ -1,15 +1,13 @@
 // The App Marketplace as a state machine: `InstallationServiceTest` plays it in memory, the sandbox over HTTP.
 import type { Installation } from "@effect-pleo/core/Installation"
-import { makeCodec, updateInstallation } from "@effect-pleo/core/internal/testing"
+import type { Introspection } from "@effect-pleo/core/Introspection"
+import { operations } from "@effect-pleo/core/internal/testing"
 import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
 import type { Plan, Target } from "./plan.ts"
 import { Record } from "./record.ts"
-
-export const codec = makeCodec(updateInstallation)
-
-export const { path } = updateInstallation
 
 const uuid = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`
 
@@ -26,16 +24,31 @@ const blank = (n: number): Installation => ({
 
 // Assumed, since the contract does not say: metadata left out is kept, metadata sent replaces what was
 // there, and an error code lasts until the next update.
-const update = (installation: Installation, request: UpdateInstallation, now: DateTime.Utc): Installation => {
+const update = (
+  installation: Installation,
+  request: Partial<UpdateInstallation>,
+  now: DateTime.Utc
+): Installation => {
   const { errorCode: _, ...rest } = installation
   return {
     ...rest,
-    status: request.status,
+    status: request.status ?? installation.status,
     ...(request.errorCode === undefined ? {} : { errorCode: request.errorCode }),
     metadata: request.metadata ?? installation.metadata,
     updatedAt: now
   }
 }
+
+/** The customer or the credential of a request. */
+export interface Owner {
+  readonly key: string
+  readonly authMethod: "OAUTH2" | "API_KEY"
+  readonly clientId: string
+  readonly scopes: ReadonlyArray<string>
+}
+
+/** The value of a response, or the status of a refusal. */
+type Served = Either.Either<Installation | Introspection | undefined, 400 | 404>
 
 /** Without a fault: also what a fault is made of. */
 export const served: Plan = {
@@ -50,7 +63,8 @@ export const served: Plan = {
 /** Each change is one synchronous step, so no other request comes between. */
 export class Marketplace<Entry, E = never> {
   readonly record = new Record<Entry>()
-  readonly #installations = new Map<string, Installation>()
+  /** `null` if it was deleted. */
+  readonly #installations = new Map<string, Installation | null>()
   readonly #faults: Array<{ readonly plan: Plan<E>; left: number }> = []
   readonly #seed: (now: DateTime.Utc) => Partial<Installation>
 
@@ -59,20 +73,59 @@ export class Marketplace<Entry, E = never> {
     this.#seed = seed
   }
 
-  /** The installation of an owner, which is a customer or a credential. */
-  installationOf(owner: string, now: DateTime.Utc): Installation {
-    const known = this.#installations.get(owner)
-    if (known !== undefined) return known
-    const installation = { ...blank(this.#installations.size), ...this.#seed(now) }
-    this.#installations.set(owner, installation)
+  /** The installation of an owner. With OAuth, it exists from the first request on. */
+  find({ authMethod, key }: Owner, now: DateTime.Utc): Installation | undefined {
+    const known = this.#installations.get(key)
+    if (known === undefined && authMethod === "OAUTH2") return this.#create(key, now)
+    return known ?? undefined
+  }
+
+  #create(key: string, now: DateTime.Utc): Installation {
+    return this.#set(key, { ...blank(this.#installations.size), ...this.#seed(now) })
+  }
+
+  #set(key: string, installation: Installation): Installation {
+    this.#installations.set(key, installation)
     return installation
   }
 
-  /** Applies an update, as `codec` has encoded it. */
-  apply(owner: string, body: string, now: DateTime.Utc): Installation {
-    const updated = update(this.installationOf(owner, now), JSON.parse(body), now)
-    this.#installations.set(owner, updated)
-    return updated
+  /**
+   * Carries out a request whose body is valid JSON of the operation. Assumed, since the contract does not say: a request
+   * without an installation is refused with 400, but the first update of an API key creates it.
+   */
+  serve(operation: operations.Operation, owner: Owner, body: string | undefined, now: DateTime.Utc): Served {
+    const { authMethod, clientId, key, scopes } = owner
+    const found = this.find(owner, now)
+    const change = (installation: Installation, request: Partial<UpdateInstallation>) =>
+      Either.right(this.#set(key, update(installation, request, now)))
+    switch (operation) {
+      case operations.introspect:
+        return Either.right({
+          authMethod,
+          clientId,
+          scopes,
+          ...(found === undefined ? {} : { subject: found.resource })
+        })
+      case operations.createInstallation:
+        return found === undefined
+          ? change(this.#create(key, now), JSON.parse(body ?? "{}"))
+          : Either.left(400)
+      case operations.deleteInstallation:
+        if (found === undefined) return Either.left(404)
+        this.#installations.set(key, null)
+        return Either.right(undefined)
+    }
+    const isNew = operation === operations.updateInstallation && !this.#installations.has(key)
+    const installation = isNew ? this.#create(key, now) : found
+    if (installation === undefined) return Either.left(400)
+    switch (operation) {
+      case operations.updateInstallation:
+        return change(installation, JSON.parse(body ?? "{}"))
+      case operations.activateInstallation:
+        return change(installation, { status: "ACTIVATED" })
+      default:
+        return Either.right(installation)
+    }
   }
 
   inject(plans: ReadonlyArray<Plan<E>>): void {

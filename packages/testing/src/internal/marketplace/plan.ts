@@ -11,6 +11,7 @@ export interface Fault<out E> {
 
 /** A request, as far as a fault may depend on it. */
 export interface Target {
+  readonly method: string
   readonly path: string
   readonly update?: UpdateInstallation
   readonly tenant?: string

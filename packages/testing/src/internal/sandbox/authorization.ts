@@ -141,6 +141,11 @@ export const make = (expected: Pick<Options, "clientId" | "clientSecret">) => {
           now < consent.expiresAt
         )
       }),
+    /** The client of a grant, or else the one that is expected, as introspection describes it. */
+    clientOf: (id: string | undefined) => {
+      const client = (id === undefined ? undefined : consents.get(id)?.client) ?? anyClient
+      return { clientId: client.clientId ?? "sandbox-client", scopes: [] as ReadonlyArray<string> }
+    },
     /** The grant that a token belongs to, whether it is alive or not. */
     identify: (kind: Issued["kind"], token: string): PresentedGrant | undefined => {
       const issued = find(kind, token)

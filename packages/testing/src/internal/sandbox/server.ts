@@ -10,6 +10,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as AppMarketplaceApi from "@effect-pleo/core/AppMarketplaceApi"
+import { makeCodec, operations } from "@effect-pleo/core/internal/testing"
 import { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -17,7 +18,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { codec, path as updatePath } from "../marketplace/marketplace.ts"
+import type { Owner } from "../marketplace/marketplace.ts"
 import * as Plan from "../marketplace/plan.ts"
 import { controlPrefix, faultOf, type PresentedGrant, type RecordedRequest, SandboxApi } from "./api.ts"
 import { SandboxState } from "./state.ts"
@@ -52,19 +53,58 @@ const authentication = Layer.effect(
   }))
 )
 
-const installations = HttpApiBuilder.group(SandboxApi, "Installations", (handlers) =>
-  Effect.map(SandboxState, ({ authorization, marketplace }) =>
-    handlers.handle("updateClientInstallation", ({ payload }) =>
-      Effect.gen(function* () {
-        const { scheme, secret } = yield* AppMarketplaceApi.Caller
-        const credential = Redacted.value(secret)
-        const grant = scheme === "Bearer" ? authorization.identify("access", credential) : undefined
-        const owner = grant === undefined ? `${scheme} ${credential}` : `grant ${grant.id}`
-        const body = yield* Either.mapLeft(codec.encode(payload), () => new HttpApiError.BadRequest())
-        return marketplace.apply(owner, body, yield* DateTime.now)
-      })
+const refusals = { 400: new HttpApiError.BadRequest(), 404: new HttpApiError.NotFound() }
+
+/** Serves an operation to the caller of a request. */
+const serve = <A>(
+  operation: operations.OperationOf<A>,
+  payload?: unknown
+): Effect.Effect<
+  A,
+  HttpApiError.BadRequest | HttpApiError.NotFound,
+  AppMarketplaceApi.Caller | SandboxState
+> =>
+  Effect.gen(function* () {
+    const { authorization, marketplace } = yield* SandboxState
+    const { scheme, secret } = yield* AppMarketplaceApi.Caller
+    const credential = Redacted.value(secret)
+    const grant = scheme === "Bearer" ? authorization.identify("access", credential) : undefined
+    const owner: Owner = {
+      key: grant === undefined ? `${scheme} ${credential}` : `grant ${grant.id}`,
+      authMethod: scheme === "Bearer" ? "OAUTH2" : "API_KEY",
+      ...authorization.clientOf(grant?.id)
+    }
+    const body = yield* Either.mapLeft(makeCodec(operation).encode(payload), () => refusals[400])
+    const value = yield* Either.mapLeft(
+      marketplace.serve(operation, owner, body, yield* DateTime.now),
+      (status) => refusals[status]
     )
-  )
+    if (operation === operations.deleteInstallation && grant !== undefined)
+      yield* authorization.revoke(grant.id)
+    return value as A
+  })
+
+/** Turns a refusal that the contract does not describe into a 400. */
+const withoutNotFound = <A, R>(self: Effect.Effect<A, HttpApiError.BadRequest | HttpApiError.NotFound, R>) =>
+  Effect.catchTag(self, "NotFound", () => Effect.fail(refusals[400]))
+
+const installations = HttpApiBuilder.group(SandboxApi, "Installations", (handlers) =>
+  handlers
+    .handle("getClientInstallation", () => withoutNotFound(serve(operations.getInstallation, {})))
+    .handle("createClientInstallation", ({ payload }) =>
+      withoutNotFound(serve(operations.createInstallation, payload))
+    )
+    .handle("updateClientInstallation", ({ payload }) =>
+      withoutNotFound(serve(operations.updateInstallation, payload))
+    )
+    .handle("activateMyInstallation", () => withoutNotFound(serve(operations.activateInstallation)))
+    .handle("deleteClientInstallation", () =>
+      Effect.catchTag(Effect.asVoid(serve(operations.deleteInstallation)), "BadRequest", Effect.die)
+    )
+)
+
+const authenticationGroup = HttpApiBuilder.group(SandboxApi, "Authentication", (handlers) =>
+  handlers.handle("introspect", () => withoutNotFound(serve(operations.introspect)))
 )
 
 const foundOr404 = (found: Effect.Effect<boolean>) =>
@@ -108,10 +148,18 @@ const grantOf = (
 
 const decodeUpdate = Schema.decodeEither(Schema.parseJson(UpdateInstallation))
 
-const targetOf = (url: string, body: string, grant: PresentedGrant | undefined): Plan.Target => {
+const targetOf = (
+  { method, url }: HttpServerRequest.HttpServerRequest,
+  body: string,
+  grant: PresentedGrant | undefined
+): Plan.Target => {
   const path = url.replace(/\?.*$/s, "")
-  const update = path === updatePath ? Either.getOrUndefined(decodeUpdate(body)) : undefined
-  return { path, ...(update && { update }), ...(grant && { grant: grant.id }) }
+  const { updateInstallation } = operations
+  const update =
+    method === updateInstallation.method && path === updateInstallation.path
+      ? Either.getOrUndefined(decodeUpdate(body))
+      : undefined
+  return { method, path, ...(update && { update }), ...(grant && { grant: grant.id }) }
 }
 
 const recordAndMeetFaults = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R | SandboxState> =>
@@ -135,7 +183,7 @@ const recordAndMeetFaults = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<
       status: null,
       ...(grant && { grant })
     })
-    const response = yield* Plan.run(state.marketplace.take(targetOf(request.url, text, grant)), {
+    const response = yield* Plan.run(state.marketplace.take(targetOf(request, text, grant)), {
       serve: Effect.provideService(served, tokenEndpoint.Verdict, {
         note: (outcome) => Effect.sync(() => grant && note({ grant: { ...grant, outcome } }))
       }),
@@ -155,7 +203,7 @@ const serving = HttpApiBuilder.httpApp.pipe(
   Layer.unwrapEffect,
   Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer]),
   Layer.provide(HttpApiBuilder.api(SandboxApi)),
-  Layer.provide([installations, tokenEndpoint.layer, control]),
+  Layer.provide([installations, authenticationGroup, tokenEndpoint.layer, control]),
   Layer.provide(authentication)
 )
 

@@ -1,0 +1,112 @@
+// The methods of `InstallationService`: what each does besides one request in the order of its installation.
+import * as Effect from "effect/Effect"
+import type { InstallationError } from "../../InstallationError.ts"
+import { InstallationService } from "../../InstallationService.ts"
+import type { OperationOf } from "../contract/operations.ts"
+import * as operations from "../contract/operations.ts"
+import { type CallContext, withCallContext } from "./scope.ts"
+
+type Called<A> = Effect.Effect<A, InstallationError>
+
+/** An attempt at a call, with its credential. */
+interface Attempt {
+  /** Whether an earlier attempt may have been applied. */
+  readonly isAmbiguous: boolean
+}
+
+/** How an operation differs from one request in order. */
+export interface Variation<A, Own extends Attempt> {
+  /** Whether it waits for no other call. */
+  readonly isConcurrent?: boolean
+  /** Makes the requests of an attempt. */
+  readonly send?: (attempt: Own, body: string | undefined) => Called<A>
+  /** Interprets the end of an attempt. */
+  readonly settle?: (attempt: Attempt, self: Called<A>) => Called<A>
+}
+
+/** The way of a call. */
+interface Pipeline<Own extends Attempt> {
+  /** Makes one attempt at a call. */
+  readonly perform: <A>(
+    operation: OperationOf<A>,
+    context: CallContext,
+    value: unknown,
+    variation: Variation<A, Own>
+  ) => Called<A>
+  /** Sends one request of an attempt. `body` is JSON, or the query as JSON. */
+  readonly request: <A>(
+    operation: OperationOf<A>,
+    context: CallContext,
+    attempt: Own,
+    body: string | undefined
+  ) => Called<A>
+  /** Ends the grant of an attempt, which Pleo has revoked. */
+  readonly end: (attempt: Own) => Effect.Effect<void>
+}
+
+const inOrder = {}
+const concurrent = { isConcurrent: true }
+
+// The contract describes no 404 for `get`, but a 400.
+const isAbsent = (error: InstallationError): boolean =>
+  error._tag === "BadRequest" && (error.status === 404 || error.status === 400)
+
+const isNotFound = (error: InstallationError): boolean => error._tag === "BadRequest" && error.status === 404
+
+const isEnded = (error: InstallationError): boolean =>
+  error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired"
+
+const {
+  activateInstallation,
+  createInstallation,
+  deleteInstallation,
+  getInstallation,
+  introspect,
+  updateInstallation
+} = operations
+
+export const make = <Own extends Attempt>({
+  end,
+  perform,
+  request
+}: Pipeline<Own>): InstallationService["Type"] =>
+  InstallationService.of({
+    get: ({ companyId, inOrder: isInOrder = false } = {}) =>
+      withCallContext((context) =>
+        perform(getInstallation, context, { companyId }, isInOrder ? inOrder : concurrent)
+      ),
+    create: (value = {}) =>
+      withCallContext((context) =>
+        perform(createInstallation, context, value, {
+          send: (attempt, body) => {
+            const post = Effect.suspend(() => request(createInstallation, context, attempt, body))
+            if (!attempt.isAmbiguous) return post
+            // A second POST could fail because of the first one, or undo a newer change.
+            return Effect.catchIf(request(getInstallation, context, attempt, "{}"), isAbsent, () => post)
+          }
+        })
+      ),
+    update: (value) => withCallContext((context) => perform(updateInstallation, context, value, inOrder)),
+    activate: () => withCallContext((context) => perform(activateInstallation, context, undefined, inOrder)),
+    delete: () =>
+      withCallContext((context) =>
+        perform(deleteInstallation, context, undefined, {
+          send: (attempt, body) =>
+            request(deleteInstallation, context, attempt, body).pipe(
+              Effect.catchIf(
+                (error) => attempt.isAmbiguous && isNotFound(error),
+                () => Effect.void
+              ),
+              Effect.tap(() => end(attempt))
+            ),
+          // The earlier attempt has revoked the tokens.
+          settle: ({ isAmbiguous }, self) =>
+            Effect.catchIf(
+              self,
+              (error) => isAmbiguous && isEnded(error),
+              () => Effect.void
+            )
+        })
+      ),
+    introspect: () => withCallContext((context) => perform(introspect, context, undefined, concurrent))
+  })
