@@ -695,7 +695,7 @@ describe("the memory of a client", () => {
       withCallContext((context) =>
         updates.attempt({ ...context, scope }, installation, updateInstallation, false, observe, send)
       )
-    return { queues: () => privateSize(updates, "#queues"), attempt, begun: () => begun }
+    return { queues: () => privateSize(updates, "#ordered"), attempt, begun: () => begun }
   }
 
   const openScope = () => {

@@ -56,6 +56,38 @@ describe("the request on the wire", () => {
     })
   )
 
+  it.scopedLive("has a body and its type only where the operation has one", () =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.make((request, socket) =>
+        socket.write(
+          request.requestLine.startsWith("DELETE")
+            ? "HTTP/1.1 204 No Content\r\n\r\n"
+            : request.requestLine.startsWith("GET /v1/introspect")
+              ? RawServer.respond(200, {}, '{"data":{"authMethod":"NONE","clientId":"app","scope":""}}')
+              : RawServer.updated
+        )
+      )
+      const { activate, create, delete: remove, get, introspect } = yield* service(server.url)
+      yield* Effect.all([get(), create(), activate(), remove(), introspect()])
+      const namesOf = ({ headers }: RawServer.RawRequest) =>
+        headers.map(([name, value]) => (name === "content-length" ? `${name} ${value}` : name)).toSorted()
+      const plain = ["accept", "authorization", "connection", "host"]
+      expect(server.requests.map((request) => [request.requestLine, namesOf(request)])).toEqual([
+        ["GET /v1/installations/me HTTP/1.1", plain],
+        [
+          "POST /v1/installations/me HTTP/1.1",
+          ["accept", "authorization", "connection", "content-length 2", "content-type", "host"]
+        ],
+        [
+          "POST /v1/installations/me:activate HTTP/1.1",
+          ["accept", "authorization", "connection", "content-length 0", "host"]
+        ],
+        ["DELETE /v1/installations/me HTTP/1.1", plain],
+        ["GET /v1/introspect HTTP/1.1", plain]
+      ])
+    })
+  )
+
   it.scopedLive("carries no trace header and no name of the client from inside a recorded span", () =>
     Effect.gen(function* () {
       const [[request], spans] = yield* receivedOf({ status: "INACTIVE" }).pipe(

@@ -1,12 +1,14 @@
 // One vocabulary of faults: in memory, an update ends as that of the real client does over HTTP.
 import { describe, expect, it } from "@effect/vitest"
-import { BadRequest } from "@effect-pleo/core/InstallationError"
-import { InstallationService, update } from "@effect-pleo/core/InstallationService"
+import * as Credentials from "@effect-pleo/core/Credentials"
+import { BadRequest, type InstallationError } from "@effect-pleo/core/InstallationError"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as esbuild from "esbuild"
 import * as Fault from "../src/Fault.ts"
@@ -64,15 +66,14 @@ const endOf = (
 ) =>
   Effect.gen(function* () {
     yield* inject
-    const fiber = yield* update({ status: "ERROR", metadata: { key: "any-metadata" } }).pipe(
-      RetryPolicy.timeout("10 seconds"),
-      Effect.either,
-      Effect.fork
-    )
+    const fiber = yield* InstallationService.update({
+      status: "ERROR",
+      metadata: { key: "any-metadata" }
+    }).pipe(RetryPolicy.timeout("10 seconds"), Effect.either, Effect.fork)
     yield* received(1)
     yield* TestClock.adjust(`${seconds} seconds`)
     const end = yield* Fiber.join(fiber)
-    const { metadata } = yield* update({ status: "ACTIVATED" })
+    const { metadata } = yield* InstallationService.update({ status: "ACTIVATED" })
     return {
       end: Either.match(end, { onLeft: (error) => error.toJSON(), onRight: ({ status }) => status }),
       isApplied: "key" in metadata
@@ -106,7 +107,7 @@ describe("a fault", () => {
   it.scoped("is for the requests that its when describes, over HTTP as in memory", () =>
     Effect.gen(function* () {
       const { requests, ...sandbox } = yield* Sandbox.Sandbox
-      const { update } = yield* InstallationService
+      const { update } = yield* InstallationService.InstallationService
       yield* sandbox.inject(
         Fault.status(503, { when: ({ path, update }) => path.endsWith("/me") && update?.status === "ERROR" }),
         Fault.status(500, { when: ({ grant }) => grant === "another" })
@@ -116,6 +117,151 @@ describe("a fault", () => {
       yield* update({ status: "ERROR" })
       expect((yield* requests).map(({ status }) => status)).toEqual([200, 503, 200])
     }).pipe(Effect.provide(Sandbox.layerTest(NodeInstallationService.layerConfig())))
+  )
+})
+
+const key = Credentials.use(Credentials.apiKey(Redacted.make("key")))
+const customer = Credentials.use(Credentials.bearer(Redacted.make("token")))
+
+/** The statuses and refusals of a whole life of an installation, in order. */
+const lifeOf = (as: typeof key) =>
+  Effect.gen(function* () {
+    const ends: Array<unknown> = []
+    const step = <A>(
+      name: string,
+      self: Effect.Effect<A, InstallationError, InstallationService.InstallationService>
+    ) =>
+      Effect.map(Effect.either(as(self)), (end) => {
+        ends.push([
+          name,
+          Either.match(end, {
+            onLeft: ({ _tag, status }) => `${_tag} ${status}`,
+            onRight: (value) =>
+              typeof value === "object" && value !== null && "status" in value
+                ? [value.status, "metadata" in value && value.metadata]
+                : value
+          })
+        ])
+      })
+    const whoami = Effect.map(
+      InstallationService.introspect(),
+      ({ authMethod, subject }) => `${authMethod}, ${subject === undefined ? "no subject" : "a subject"}`
+    )
+    yield* step("introspect", whoami)
+    yield* step("get", InstallationService.get())
+    yield* step("activate", InstallationService.activate())
+    yield* step("delete", InstallationService.delete())
+    yield* step("create", InstallationService.create({ status: "PENDING_INTEGRATION", metadata: { a: 1 } }))
+    yield* step("create", InstallationService.create())
+    yield* step("get", InstallationService.get())
+    yield* step("update", InstallationService.update({ status: "ERROR", errorCode: "AUTH_ERROR" }))
+    yield* step("activate", InstallationService.activate())
+    yield* step("introspect", whoami)
+    yield* step("delete", InstallationService.delete())
+    yield* step("get", InstallationService.get())
+    yield* step("update", InstallationService.update({ status: "ACTIVATED" }))
+    return ends
+  })
+
+describe("the life of an installation", () => {
+  const rest = [
+    ["create", ["PENDING_INTEGRATION", { a: 1 }]],
+    ["create", "BadRequest 400"],
+    ["get", ["PENDING_INTEGRATION", { a: 1 }]],
+    ["update", ["ERROR", { a: 1 }]],
+    ["activate", ["ACTIVATED", { a: 1 }]]
+  ]
+  const gone = [
+    ["delete", undefined],
+    ["get", "BadRequest 400"],
+    ["update", "BadRequest 400"]
+  ]
+  const lives = {
+    "an API key begins with its creation": {
+      as: key,
+      ends: [
+        ["introspect", "API_KEY, no subject"],
+        ["get", "BadRequest 400"],
+        ["activate", "BadRequest 400"],
+        ["delete", "BadRequest 404"],
+        ...rest,
+        ["introspect", "API_KEY, a subject"],
+        ...gone
+      ]
+    },
+    "a customer begins with the authorization": {
+      as: customer,
+      ends: [
+        ["introspect", "OAUTH2, a subject"],
+        ["get", ["AUTHORIZED", {}]],
+        ["activate", ["ACTIVATED", {}]],
+        ["delete", undefined],
+        ...rest,
+        ["introspect", "OAUTH2, a subject"],
+        ...gone
+      ]
+    }
+  }
+
+  for (const [title, { as, ends }] of Object.entries(lives))
+    it.scoped(`of ${title}, over HTTP as in memory`, () =>
+      Effect.gen(function* () {
+        expect(yield* Effect.provide(lifeOf(as), layerTest())).toEqual(ends)
+        const sandbox = Sandbox.layerTest(NodeInstallationService.layerConfig())
+        expect(yield* Effect.provide(lifeOf(as), sandbox)).toEqual(ends)
+      })
+    )
+
+  it.scoped("ends with its grant, over HTTP", () =>
+    Effect.gen(function* () {
+      const sandbox = yield* Sandbox.Sandbox
+      const { accessToken } = yield* sandbox.authorize()
+      const granted = Credentials.use(Credentials.bearer(accessToken))
+      yield* granted(InstallationService.delete())
+      expect(yield* Effect.flip(granted(InstallationService.get()))).toMatchObject({ status: 401 })
+    }).pipe(Effect.provide(Sandbox.layerTest(NodeInstallationService.layerConfig())))
+  )
+
+  it.effect("is recorded call by call in memory", () =>
+    Effect.gen(function* () {
+      yield* lifeOf(key)
+      const test = yield* InstallationServiceTest
+      const calls = yield* test.calls
+      expect(calls.map(({ isApplied, operation }) => [operation, isApplied])).toEqual([
+        ["introspect", false],
+        ["get", false],
+        ["activate", false],
+        ["delete", false],
+        ["create", true],
+        ["create", false],
+        ["get", false],
+        ["update", true],
+        ["activate", true],
+        ["introspect", false],
+        ["delete", true],
+        ["get", false],
+        ["update", false]
+      ])
+      expect(calls[4]).toMatchObject({ request: { status: "PENDING_INTEGRATION", metadata: { a: 1 } } })
+      expect(yield* test.updates).toEqual(calls.filter(({ operation }) => operation === "update"))
+      expect(yield* test.requests).toEqual([
+        { status: "ERROR", errorCode: "AUTH_ERROR" },
+        { status: "ACTIVATED" }
+      ])
+      const installation = yield* Effect.exit(key(test.installation))
+      expect(installation).toMatchObject({ cause: { defect: { message: "There is no installation" } } })
+    }).pipe(Effect.provide(layerTest()))
+  )
+
+  it.effect("goes on after an ambiguous creation, in memory as over HTTP", () =>
+    Effect.gen(function* () {
+      const test = yield* InstallationServiceTest
+      yield* test.inject(Fault.loseResponse({ when: ({ method }) => method === "POST" }))
+      const fiber = yield* Effect.fork(key(InstallationService.create().pipe(RetryPolicy.retry())))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      expect((yield* test.calls).map(({ operation }) => operation)).toEqual(["create", "get"])
+    }).pipe(Effect.provide(layerTest()))
   )
 })
 

@@ -40,7 +40,7 @@ export const broken = (request: HttpClientRequest, cause: object) =>
 export const status =
   (status: number, body = "", headers: Readonly<Record<string, string>> = {}): Fault =>
   () =>
-    Effect.succeed(new Response(body, { status, headers }))
+    Effect.succeed(new Response(body === "" ? null : body, { status, headers }))
 
 export const oauthError = (code: string, of = 400): Fault => status(of, JSON.stringify({ error: code }))
 
@@ -244,11 +244,11 @@ export const storeTokens = (
   ).pipe(Effect.provideService(TokenStore, store))
 
 /** A client as a process of its own would have it. */
-export const startProcess = (
+const startService = (
   server: Server,
   store: Store,
   options: Partial<OAuth.Options> = {}
-): Effect.Effect<InstallationService["Type"]["update"], never, Scope.Scope> =>
+): Effect.Effect<InstallationService["Type"], never, Scope.Scope> =>
   InstallationClient.layer({
     credentials: OAuth.credentials({ clientId, clientSecret: Redacted.make(clientSecret), ...options })
   }).pipe(
@@ -256,19 +256,28 @@ export const startProcess = (
       Layer.merge(Layer.succeed(TokenStore, store), Layer.succeed(HttpClient.HttpClient, server.client))
     ),
     Layer.build,
-    Effect.map((context) => Context.get(context, InstallationService).update),
+    Effect.map((context) => Context.get(context, InstallationService)),
     Effect.orDie
   )
 
-/** A customer whose tokens are stored, and a process that updates the installation. */
-export const setUp = (expiresIn?: Duration.DurationInput, options: Partial<OAuth.Options> = {}) =>
+export const startProcess = (server: Server, store: Store, options?: Partial<OAuth.Options>) =>
+  Effect.map(startService(server, store, options), ({ update }) => update)
+
+/** A customer whose tokens are stored, and a process with its client. */
+export const setUpService = (expiresIn?: Duration.DurationInput, options?: Partial<OAuth.Options>) =>
   Effect.gen(function* () {
     const server = new Server()
     const shelf = new Shelf()
     yield* storeTokens(shelf.store, server.authorize(), expiresIn)
-    const update = yield* startProcess(server, shelf.store, options)
-    return { server, shelf, update }
+    return { server, shelf, service: yield* startService(server, shelf.store, options) }
   })
+
+/** A customer whose tokens are stored, and a process that updates the installation. */
+export const setUp = (expiresIn?: Duration.DurationInput, options?: Partial<OAuth.Options>) =>
+  Effect.map(setUpService(expiresIn, options), ({ service, ...others }) => ({
+    ...others,
+    update: service.update
+  }))
 
 /** Lets what can go on without the clock go on. */
 export const settled = Effect.repeatN(Effect.yieldNow(), 100)
