@@ -103,6 +103,7 @@ export class BadRequest extends Data.TaggedError("BadRequest")<
 }
 
 const unauthorized = {
+  NotConnected: ["The customer is not connected", "Check the tenant's name, or connect the customer."],
   Unauthenticated: ["The credential was rejected", "Provide another credential."],
   Forbidden: ["The credential may not update this installation", "Check the app's permissions."],
   ReauthorizationRequired: [
@@ -116,6 +117,7 @@ const unauthorized = {
  *
  * - `Unauthenticated`: it is missing, malformed, expired, or unknown (401, or rejected before sending).
  * - `Forbidden`: it does not allow the update (403).
+ * - `NotConnected`: no OAuth tokens are stored for this tenant, client ID, and token endpoint.
  * - `ReauthorizationRequired`: the OAuth grant has ended. The customer has to authorize the app again.
  *
  * @example
@@ -128,8 +130,8 @@ const unauthorized = {
  */
 export class Unauthorized extends Data.TaggedError("Unauthorized")<
   CommonFields & {
-    readonly reason: "Unauthenticated" | "Forbidden" | "ReauthorizationRequired"
-    /** Why a credential cannot be sent, or why the grant has ended. */
+    readonly reason: "Unauthenticated" | "Forbidden" | "NotConnected" | "ReauthorizationRequired"
+    /** Why a credential cannot be sent, or why there is none. */
     readonly issues?: ReadonlyArray<Issue>
   }
 > {

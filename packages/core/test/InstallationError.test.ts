@@ -52,6 +52,7 @@ const rows: ReadonlyArray<Row> = [
   [new Unauthorized({ reason: "Unauthenticated" }), final, notApplied],
   [new Unauthorized({ reason: "Unauthenticated", status: 401 }), final, notApplied],
   [new Unauthorized({ reason: "Forbidden", status: 403 }), final, notApplied],
+  [new Unauthorized({ reason: "NotConnected" }), final, notApplied],
   [new Unauthorized({ reason: "ReauthorizationRequired" }), final, notApplied],
 
   [new Infrastructure({ reason: "Transport" }), retryable, maybeApplied],
@@ -221,7 +222,7 @@ describe("InstallationError", () => {
         ...unauthorizedReasons.map((reason) => new Unauthorized({ reason }).message),
         ...infrastructureReasons.map((reason) => new Infrastructure({ reason }).message)
       ])
-      expect(messages.size).toBe(1 + 3 + 9)
+      expect(messages.size).toBe(1 + 4 + 9)
     })
   })
 

@@ -60,9 +60,59 @@ describe("OAuth.tenant", () => {
       const error = yield* Effect.flip(
         Credentials.use(send(client, { credentials: bearer("token") }), OAuth.tenant("customer"))
       )
-      expect(error).toMatchObject({ _tag: "Unauthorized", reason: "Unauthenticated" })
+      expect(error._tag).toBe("BadRequest")
       expect(error.message).toContain("tenant: the layer has no OAuth credentials")
       expect(requests).toEqual([])
+    })
+  )
+})
+
+describe("a layer for many customers", () => {
+  const many = Effect.gen(function* () {
+    const server = new FakeOAuth.Server()
+    const shelf = new FakeOAuth.Shelf()
+    for (const tenant of ["default", "acme"])
+      yield* FakeOAuth.storeTokens(shelf.store, server.authorize(tenant))
+    return { server, update: yield* FakeOAuth.startProcess(server, shelf.store, { tenant: undefined }) }
+  })
+
+  it.scoped("refuses an update without Credentials.use, and sends nothing for any customer", () =>
+    Effect.gen(function* () {
+      const { server, update } = yield* many
+      const error = yield* Effect.flip(update(activated))
+      expect(error).toMatchObject({ _tag: "BadRequest", isRetryable: false, mayHaveBeenApplied: false })
+      expect(error.message).toContain("Credentials.use(OAuth.tenant(...))")
+      expect([server.updates, server.tokenRequests]).toEqual([[], []])
+      yield* Credentials.use(update(activated), OAuth.tenant("acme"))
+      expect(server.updates).toEqual(["access-canary-2 200"])
+    })
+  )
+
+  it.scoped("has no customer of its own unless PLEO_TENANT names it", () =>
+    Effect.gen(function* () {
+      const { client, requests } = answering(() => installation())
+      const without = yield* Effect.flip(
+        Credentials.use(send(client, { credentials: bearer("token") }), configured(complete))
+      )
+      expect(without.message).toContain("Credentials.use(OAuth.tenant(...))")
+      const named = configured({ ...complete, PLEO_TENANT: "acme" })
+      const error = yield* Effect.flip(Credentials.use(send(client, { credentials: bearer("token") }), named))
+      expect(error.message).toContain('tenant "acme"')
+      expect(requests).toEqual([])
+    })
+  )
+
+  it.effect("stores no tokens without a tenant", () =>
+    Effect.gen(function* () {
+      const shelf = new FakeOAuth.Shelf()
+      const pair = new FakeOAuth.Server().authorize()
+      for (const tenant of [undefined, ""]) {
+        // JavaScript has no compiler that asks for it.
+        const nameless = { ...pair, tenant: tenant as string }
+        const error = yield* Effect.flip(FakeOAuth.storeTokens(shelf.store, nameless))
+        expect(error).toMatchObject({ _tag: "BadRequest", issues: [{ path: ["tenant"] }] })
+      }
+      expect(shelf.history).toEqual([])
     })
   )
 })

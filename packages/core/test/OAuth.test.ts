@@ -599,14 +599,45 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped("without tokens of the customer fails, and sends nothing", () =>
+    const notConnected = { _tag: "Unauthorized", reason: "NotConnected", isRetryable: false }
+
+    it.scoped.each<readonly [string, string]>([
+      ["Acme ", '"Acme "'],
+      ["Acme\n\u00a0\u200b\u202e/%2F", String.raw`"Acme\n\u{a0}\u{200b}\u{202e}/%2F"`],
+      ["A".repeat(201), `"${"A".repeat(200)}" and more`]
+    ])("without tokens of the customer %j names it in quotes, and sends nothing", ([tenant, quoted]) =>
       Effect.gen(function* () {
-        const server = new FakeOAuth.Server()
-        const update = yield* FakeOAuth.startProcess(server, new FakeOAuth.Shelf().store)
-        const error = yield* Effect.flip(update(activated))
-        expect(error).toMatchObject(reauthorize)
-        expect(error.message).toContain("no tokens are stored")
+        const { server, update } = yield* FakeOAuth.setUp()
+        const error = yield* Effect.flip(Credentials.use(update(activated), OAuth.tenant(tenant)))
+        expect(error).toMatchObject({ ...notConnected, mayHaveBeenApplied: false })
+        expect(error.message).toBe(
+          `The customer is not connected (no tokens are stored for tenant ${quoted}, client ID ` +
+            `"${FakeOAuth.clientId}", and token endpoint https://auth.pleo.io/oauth/token). Nothing was applied. ` +
+            "Check the tenant's name, or connect the customer."
+        )
         expect([server.updates, server.tokenRequests]).toEqual([[], []])
+      })
+    )
+
+    it.scoped.each<Partial<OAuth.Options>>([{ clientId: "another" }, { tokenEndpoint: "staging" }])(
+      "with tokens of another app or endpoint has none of this one: %j",
+      (options) =>
+        Effect.gen(function* () {
+          const { server, update } = yield* FakeOAuth.setUp("1 hour", options)
+          expect(yield* Effect.flip(update(activated))).toMatchObject(notConnected)
+          expect([server.updates, server.tokenRequests]).toEqual([[], []])
+        })
+    )
+
+    it.scoped("whose tokens were deleted is not connected, and its old token is not used on", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* FakeOAuth.setUp("1 hour")
+        yield* update(activated)
+        shelf.stored.clear()
+        server.updateFaults.push(FakeOAuth.status(401))
+        for (let time = 0; time < 2; time++)
+          expect(yield* Effect.flip(update(activated))).toMatchObject(notConnected)
+        expect(server.updates).toEqual(["access-canary-1 200", "access-canary-1 401"])
       })
     )
   })
@@ -749,7 +780,7 @@ describe("OAuth.credentials", () => {
       Effect.gen(function* () {
         const error: InstallationError = yield* Effect.flip(
           Effect.provideService(
-            OAuth.storeTokens({ clientId: "id" }, { ...tokens, ...changes }),
+            OAuth.storeTokens({ clientId: "id", tenant: "acme" }, { ...tokens, ...changes }),
             TokenStore,
             store
           )

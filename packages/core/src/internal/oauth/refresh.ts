@@ -11,6 +11,7 @@ import * as Schedule from "effect/Schedule"
 import type { Authorization } from "../../Authorization.ts"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
 import type { Stored, TokenStore, TokenStoreError } from "../../TokenStore.ts"
+import { quoteStart } from "../advice.ts"
 import type { Secrets } from "../credentials/credentials.ts"
 import * as Deadline from "../http/deadline.ts"
 import { monotonic } from "../http/deadline.ts"
@@ -58,6 +59,15 @@ const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens
 
 const reauthorize = (message: string) =>
   new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] })
+
+const notConnected = ({ clientId, tokenEndpoint }: TokenEndpoint.App, key: string) => {
+  // The tenant ends the key.
+  const tenant = decodeURIComponent(key.slice(key.lastIndexOf("/") + 1))
+  const message =
+    `no tokens are stored for tenant ${quoteStart(tenant)}, client ID ${quoteStart(clientId)}, ` +
+    `and token endpoint ${tokenEndpoint.href}`
+  return new Unauthorized({ reason: "NotConnected", issues: [{ path: [], message }] })
+}
 
 const ended = {
   Lost: "the refresh token was sent, but no response arrived",
@@ -170,7 +180,7 @@ export const isStored = (
 
 /**
  * Tokens other than `stale`: those that another process has stored, or new ones. `onStored` gets stored ones that are due
- * for a refresh. Fails with `ReauthorizationRequired` if the grant has ended.
+ * for a refresh. Fails with `NotConnected` without any, and with `ReauthorizationRequired` if the grant has ended.
  */
 export const refresh = (
   shared: Shared,
@@ -311,7 +321,7 @@ export const refresh = (
     const backoff = makeConflictBackoff()
     for (;;) {
       const stored: Option.Option<Stored> = yield* load(settings, key)
-      if (Option.isNone(stored)) return yield* Effect.fail(reauthorize("no tokens are stored"))
+      if (Option.isNone(stored)) return yield* Effect.fail(notConnected(settings, key))
       const { authorization, generation } = stored.value
       const tokens =
         authorization._tag === "Active" ? authorization.tokens : leases.known.get(authorization.lease)

@@ -33,7 +33,8 @@ const shortestLife = 60_000
 const longestLife = 60 * 60_000
 
 const isEnd = (error: InstallationError): boolean =>
-  error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired"
+  error._tag === "Unauthorized" &&
+  (error.reason === "ReauthorizationRequired" || error.reason === "NotConnected")
 
 const isRejection = (error: InstallationError): boolean =>
   error._tag === "Unauthorized" && error.reason === "Unauthenticated"
