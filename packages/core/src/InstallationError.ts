@@ -192,7 +192,7 @@ const isTransient = (status: number): boolean =>
  * - `InvalidResponse`: a response that is not HTTP, not JSON, too large, or not an installation.
  * - `Redirect`: 3xx. Following it could send the credential elsewhere.
  * - `Superseded`: a newer update of the same installation came before a retry.
- * - `TokenEndpoint`: the access token has expired, and could not be refreshed for now.
+ * - `TokenEndpoint`: the access token has expired, and could not be refreshed for now. The refresh token was not used.
  * - `TokenStore`: reading or writing the token store failed. `code` says why.
  *
  * @example
@@ -221,7 +221,7 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
     readonly phase?: "Queue" | "AccessToken" | "Connection"
     /** The status with which a proxy refused a tunnel. */
     readonly proxyStatus?: number
-    /** How long the server asks to wait before the next request (`Retry-After`). */
+    /** How long to wait before the next request, as the server asks (`Retry-After`), or until the next refresh. */
     readonly retryAfter?: Duration.Duration
     /** With `InvalidResponse`: why the response is invalid. */
     readonly issues?: ReadonlyArray<Issue>
@@ -355,7 +355,7 @@ export const explain = (error: InstallationError): string => {
   const { body, mayHaveBeenApplied, requestId, retried } = error
   const reason = "reason" in error ? ` (${error.reason})` : ""
   const retryAfter = error._tag === "Infrastructure" ? error.retryAfter : undefined
-  const waits = retryAfter === undefined ? "" : ` Pleo asked to wait ${Duration.format(retryAfter)}.`
+  const waits = retryAfter === undefined ? "" : ` Wait ${Duration.format(retryAfter)} before the next one.`
   const evidence = [
     requestId === undefined ? [] : [`request id ${quoteStart(requestId)}`],
     body === undefined ? [] : [`body ${quoteStart(body)}`]

@@ -523,9 +523,14 @@ describe("OAuth.credentials", () => {
     it.scoped.each([429, 503])("is left alone until then, and updates are told at once: %i", (status) =>
       Effect.gen(function* () {
         const { refusal, server, shelf, update } = yield* asked(status)
-        yield* TestClock.adjust("29999 millis")
+        yield* TestClock.adjust("28 seconds")
         for (let time = 0; time < 3; time++)
-          expect(yield* Effect.flip(update(activated))).toMatchObject(refusal)
+          expect(yield* Effect.flip(update(activated))).toMatchObject({
+            ...refusal,
+            retryAfter: Duration.seconds(2)
+          })
+        yield* TestClock.adjust("1999 millis")
+        yield* Effect.flip(update(activated))
         expect(server.tokenRequests).toHaveLength(1)
         expect(shelf.only._tag).toBe("Active")
         yield* TestClock.adjust("1 millis")

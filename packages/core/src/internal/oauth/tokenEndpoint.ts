@@ -36,13 +36,15 @@ export type Result =
   /** The token was invalid, or is now. */
   | { readonly _tag: "Refused" }
   /** The token was not used, and stays valid. */
-  | { readonly _tag: "Failed"; readonly error: InstallationError }
-  /** The token was sent, and may have been used. */
-  | { readonly _tag: "Lost" }
+  | { readonly _tag: "Failed"; readonly error: InstallationError; readonly hasResponded: boolean }
+  /** The token was sent, and may have been used. `error` is of a gateway. */
+  | { readonly _tag: "Lost"; readonly error?: Infrastructure }
 
 const lost: Result = { _tag: "Lost" }
 
-const failed = (error: InstallationError): Result => ({ _tag: "Failed", error })
+const unsent = (error: InstallationError): Result => ({ _tag: "Failed", error, hasResponded: false })
+
+const failed = (error: InstallationError): Result => ({ _tag: "Failed", error, hasResponded: true })
 
 // RFC 6749 section 5.2 defines the first; servers use the others for a grant that has ended. With the status 401, some
 // servers use `access_denied` for a wrong client secret.
@@ -117,7 +119,10 @@ const isOfGateway = (status: number): boolean =>
 const fromResponse = (response: Transport.Response, now: number): Result => {
   const { body, status } = response
   if (status >= 200 && status < 300) return fromSuccess(body)
-  if (isOfGateway(status)) return lost
+  const retryAfter = retryAfterOf(response, now)
+  const wait = retryAfter === undefined ? {} : { retryAfter }
+  if (isOfGateway(status))
+    return { _tag: "Lost", error: new Infrastructure({ reason: "TokenEndpoint", status, ...wait }) }
   const { error } = parse(body)
   const isTransient = transientCodes.has(error)
   if (status >= 400 && status < 500 && status !== 408 && status !== 429 && !isTransient) {
@@ -125,26 +130,25 @@ const fromResponse = (response: Transport.Response, now: number): Result => {
     if (endOfGrant.has(error) && !isOfApp) return { _tag: "Refused" }
     if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error)) return fromOtherRefusal(status, error)
   }
-  const retryAfter = retryAfterOf(response, now)
   return failed(
     new Infrastructure({
       reason: "TokenEndpoint",
       // The code says that it passes, whatever the status says.
       ...(isTransient && status < 500 ? { code: String(error) } : { status }),
-      ...(retryAfter === undefined ? {} : { retryAfter })
+      ...wait
     })
   )
 }
 
 const fromBroken = (failure: Transport.Failure | TimedOut, { isSent }: Attempt): Result => {
   if (failure._tag === "TimedOut")
-    return isSent ? lost : failed(new Infrastructure({ reason: "TokenEndpoint" }))
+    return isSent ? lost : unsent(new Infrastructure({ reason: "TokenEndpoint" }))
   const error = fromFailure(failure)
-  if (error._tag !== "Infrastructure") return failed(error)
+  if (error._tag !== "Infrastructure") return unsent(error)
   const { code, phase, proxyStatus } = error
   return phase === undefined
     ? lost
-    : failed(
+    : unsent(
         new Infrastructure({
           reason: "TokenEndpoint",
           ...(code === undefined ? {} : { code }),
