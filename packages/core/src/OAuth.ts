@@ -18,7 +18,10 @@ import { checkUrl, tokenEndpoints } from "./internal/contract/servers.ts"
 import * as internal from "./internal/credentials/credentials.ts"
 import { put } from "./internal/oauth/refresh.ts"
 import { Sessions } from "./internal/oauth/sessions.ts"
+import type * as TokenEndpoint from "./internal/oauth/tokenEndpoint.ts"
 import { TokenStore } from "./TokenStore.ts"
+
+type ClientAuthentication = TokenEndpoint.App["clientAuthentication"]
 
 interface App {
   readonly clientId: string
@@ -34,6 +37,8 @@ interface App {
  */
 export interface Options extends App {
   readonly clientSecret: Redacted.Redacted
+  /** How the app authenticates to the token endpoint: in the form (the default), or by HTTP Basic. */
+  readonly clientAuthentication?: ClientAuthentication | undefined
   /** The only customer, by your name for it. If absent, each update needs `Credentials.use(OAuth.tenant(...))`. */
   readonly tenant?: string | undefined
   /** Limits the token request, and then saving its result. A request that times out is lost. Default: 10 seconds. */
@@ -77,6 +82,11 @@ const parseApp = (
   return Either.right({ url: url.right, keyOf })
 }
 
+const clientAuthenticationExpected = "expected client_secret_post or client_secret_basic"
+
+const isClientAuthentication = (name: string): name is ClientAuthentication =>
+  name === "client_secret_post" || name === "client_secret_basic"
+
 const noTenant = () =>
   new BadRequest({
     issues: [{ path: ["tenant"], message: "expected Credentials.use(OAuth.tenant(...)) around the update" }]
@@ -98,18 +108,24 @@ export const credentials = (
   options: Options
 ): Effect.Effect<Credentials, BadRequest, TokenStore | Scope.Scope> =>
   Effect.gen(function* () {
-    const { clientId, clientSecret, tenant } = options
+    const { clientAuthentication = "client_secret_post", clientId, clientSecret, tenant } = options
     const timeout = Duration.toMillis(options.timeout ?? Duration.seconds(10))
     const { keyOf, url } = yield* parseApp(options, [
       ...(tenant === undefined ? [] : validateName("tenant", tenant)),
       ...(Redacted.value(clientSecret) === "" ? [{ path: ["clientSecret"], message: "is empty" }] : []),
+      ...(isClientAuthentication(clientAuthentication)
+        ? []
+        : [{ path: ["clientAuthentication"], message: clientAuthenticationExpected }]),
       ...(timeout > 0 && Number.isFinite(timeout)
         ? []
         : [{ path: ["timeout"], message: "expected a finite duration above 0" }])
     ])
     const store = yield* TokenStore
     const sessions = yield* Effect.acquireRelease(
-      Effect.sync(() => new Sessions({ clientId, clientSecret, tokenEndpoint: url, store, timeout })),
+      Effect.sync(
+        () =>
+          new Sessions({ clientId, clientSecret, clientAuthentication, tokenEndpoint: url, store, timeout })
+      ),
       ({ close }) => close
     )
     return internal.make({
@@ -205,8 +221,8 @@ export const grantConfig: Config.Config<App> = /* @__PURE__ */ Config.suspend(()
 )
 
 /**
- * `credentials`, configured by `PLEO_CLIENT_SECRET`, `PLEO_TENANT` (only for a single customer), and the variables of
- * `grantConfig`.
+ * `credentials`, configured by `PLEO_CLIENT_SECRET`, `PLEO_CLIENT_AUTHENTICATION` (default: `client_secret_post`),
+ * `PLEO_TENANT` (only for a single customer), and the variables of `grantConfig`.
  *
  * @example
  * ```ts
@@ -224,6 +240,15 @@ export const config: Effect.Effect<
     Config.all({
       grant: grantConfig,
       clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET")),
+      clientAuthentication: Config.withDefault(
+        Config.string("PLEO_CLIENT_AUTHENTICATION"),
+        "client_secret_post"
+      ).pipe(
+        Config.validate({
+          message: `PLEO_CLIENT_AUTHENTICATION: ${clientAuthenticationExpected}`,
+          validation: isClientAuthentication
+        })
+      ),
       tenant: Config.withDefault(Config.string("PLEO_TENANT"), undefined).pipe(
         Config.validate({ message: "PLEO_TENANT is empty", validation: (tenant) => tenant !== "" })
       )

@@ -12,7 +12,7 @@ import * as OAuth from "../src/OAuth.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { fromStrings, type StoredString, TokenStore } from "../src/TokenStore.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
-import { activated, bodyOf } from "./support/http.ts"
+import { activated, authorizationOf, bodyOf } from "./support/http.ts"
 import { Leaky, leaks, probes } from "./support/probes.ts"
 import { recordingTracer } from "./support/tracer.ts"
 
@@ -336,6 +336,75 @@ describe("OAuth.credentials", () => {
         expect(request?.headers["content-type"]).toBe("application/x-www-form-urlencoded")
         expect(request?.headers).not.toHaveProperty("authorization")
       })
+    )
+
+    it.scoped(
+      "has the client's id and secret in the Authorization header alone, each encoded as in a form",
+      () =>
+        Effect.gen(function* () {
+          const { server, update } = yield* FakeOAuth.setUp(0, {
+            clientId: FakeOAuth.clientId,
+            clientSecret: Redacted.make("a b+c:d%&\u00fc\u20ac"),
+            clientAuthentication: "client_secret_basic"
+          })
+          yield* update(activated)
+          const [request] = server.tokenRequests
+          expect([...new URLSearchParams(bodyOf(request))]).toEqual([
+            ["grant_type", "refresh_token"],
+            ["refresh_token", "refresh-canary-1"]
+          ])
+          const [scheme, encoded = ""] = authorizationOf(request)?.split(" ") ?? []
+          expect(scheme).toBe("Basic")
+          expect(atob(encoded)).toBe(`${FakeOAuth.clientId}:a+b%2Bc%3Ad%25%26%C3%BC%E2%82%AC`)
+        })
+    )
+
+    it.scoped.each(["client_secret_post", "client_secret_basic"] as const)(
+      "that is refused with invalid_client names the option clientAuthentication: %s",
+      (clientAuthentication) =>
+        Effect.gen(function* () {
+          const { server, update } = yield* FakeOAuth.setUp(0, { clientAuthentication })
+          server.tokenFaults.push(FakeOAuth.oauthError("invalid_client", 401))
+          expect((yield* Effect.flip(update(activated))).message).toContain(
+            `check the client secret, and the option clientAuthentication, which is ${clientAuthentication}`
+          )
+        })
+    )
+
+    // A code that a response could have in the place of an error code.
+    const secretLikeACode = "canary_of_the_secret"
+
+    it.scoped.each([
+      ...[400, 401, 403, 429, 500, 503].map((status) => [status, "client_secret_basic"] as const),
+      [400, "client_secret_post"] as const
+    ])(
+      "quotes the secret in no error, in whatever form a response quotes it: %i, %s",
+      ([status, clientAuthentication]) =>
+        Effect.gen(function* () {
+          const secrets = [
+            secretLikeACode,
+            btoa(`${FakeOAuth.clientId}:${secretLikeACode}`).replace(/=+$/, ""),
+            "refresh-canary"
+          ]
+          for (const prefix of ["", "x_"]) {
+            const { server, update } = yield* FakeOAuth.setUp(0, {
+              clientAuthentication,
+              clientSecret: Redacted.make(secretLikeACode)
+            })
+            server.tokenFaults.push((_, request) =>
+              Effect.succeed(
+                new Response(
+                  JSON.stringify({
+                    error: prefix + secretLikeACode,
+                    error_description: `${authorizationOf(request)} ${bodyOf(request)}`
+                  }),
+                  { status, headers: { "x-request-id": String(authorizationOf(request)) } }
+                )
+              )
+            )
+            expect(leaks(yield* Effect.flip(update(activated)), ...secrets)).toEqual([])
+          }
+        })
     )
 
     it.scoped("whose answer has no refresh token goes on with the one that was sent", () =>
@@ -765,6 +834,7 @@ describe("OAuth.credentials", () => {
       ["tokenEndpoint", { tokenEndpoint: "https://user:password@auth.pleo.io/oauth/token" }],
       ["tokenEndpoint", { tokenEndpoint: "https://auth.pleo.io/oauth/token?a=b" }],
       ["tokenEndpoint", { tokenEndpoint: "nowhere" }],
+      ["clientAuthentication", JSON.parse('{"clientAuthentication":"client_secret_jwt"}')],
       ["timeout", { timeout: 0 }],
       ["timeout", { timeout: Number.POSITIVE_INFINITY }]
     ])("that cannot be used are refused by name: %s, %j", ([name, changes]) =>
