@@ -11,12 +11,12 @@ import * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { Unauthorized } from "./InstallationError.ts"
+import { BadRequest, Unauthorized } from "./InstallationError.ts"
 import { withCredentials } from "./internal/call/scope.ts"
 import * as internal from "./internal/credentials/credentials.ts"
 
 /**
- * A credential. Create one with `bearer`, `apiKey`, `OAuth.credentials`, or `OAuth.tenant`.
+ * A credential. Create one with `bearer`, `apiKey`, `perCall`, `OAuth.credentials`, or `OAuth.tenant`.
  *
  * @since 0.1.0
  * @category models
@@ -94,6 +94,28 @@ export const config: Config.Config<Credentials> = Config.all({
     return Either.left(
       ConfigError.MissingData(["PLEO_ACCESS_TOKEN"], "set PLEO_ACCESS_TOKEN (OAuth) or PLEO_API_KEY")
     )
+  })
+)
+
+/**
+ * No credential: for a layer of many customers, without OAuth. An update outside of `use` fails with `BadRequest`, unsent.
+ *
+ * @example
+ * ```ts
+ * const live = FetchInstallationService.layer({ credentials: Credentials.perCall })
+ * ```
+ * @since 0.1.0
+ * @category constructors
+ */
+export const perCall: Effect.Effect<Credentials> = /* @__PURE__ */ Effect.sync(() =>
+  internal.make({
+    _tag: "PerCall",
+    refuse: () =>
+      new BadRequest({
+        issues: [
+          { path: [], message: "no credential: this layer expects Credentials.use around each update" }
+        ]
+      })
   })
 )
 

@@ -103,6 +103,7 @@ export class BadRequest extends Data.TaggedError("BadRequest")<
 }
 
 const unauthorized = {
+  NotConnected: ["The customer is not connected", "Check the tenant's name, or connect the customer."],
   Unauthenticated: ["The credential was rejected", "Provide another credential."],
   Forbidden: ["The credential may not update this installation", "Check the app's permissions."],
   ReauthorizationRequired: [
@@ -116,6 +117,7 @@ const unauthorized = {
  *
  * - `Unauthenticated`: it is missing, malformed, expired, or unknown (401, or rejected before sending).
  * - `Forbidden`: it does not allow the update (403).
+ * - `NotConnected`: no OAuth tokens are stored for this tenant, client ID, and token endpoint.
  * - `ReauthorizationRequired`: the OAuth grant has ended. The customer has to authorize the app again.
  *
  * @example
@@ -128,8 +130,8 @@ const unauthorized = {
  */
 export class Unauthorized extends Data.TaggedError("Unauthorized")<
   CommonFields & {
-    readonly reason: "Unauthenticated" | "Forbidden" | "ReauthorizationRequired"
-    /** Why a credential cannot be sent, or why the grant has ended. */
+    readonly reason: "Unauthenticated" | "Forbidden" | "NotConnected" | "ReauthorizationRequired"
+    /** Why a credential cannot be sent, or why there is none. */
     readonly issues?: ReadonlyArray<Issue>
   }
 > {
@@ -190,7 +192,7 @@ const isTransient = (status: number): boolean =>
  * - `InvalidResponse`: a response that is not HTTP, not JSON, too large, or not an installation.
  * - `Redirect`: 3xx. Following it could send the credential elsewhere.
  * - `Superseded`: a newer update of the same installation came before a retry.
- * - `TokenEndpoint`: the access token has expired, and could not be refreshed for now.
+ * - `TokenEndpoint`: the access token has expired, and could not be refreshed for now. The refresh token was not used.
  * - `TokenStore`: reading or writing the token store failed. `code` says why.
  *
  * @example
@@ -219,7 +221,7 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
     readonly phase?: "Queue" | "AccessToken" | "Connection"
     /** The status with which a proxy refused a tunnel. */
     readonly proxyStatus?: number
-    /** How long the server asks to wait before the next request (`Retry-After`). */
+    /** How long to wait before the next request, as the server asks (`Retry-After`), or until the next refresh. */
     readonly retryAfter?: Duration.Duration
     /** With `InvalidResponse`: why the response is invalid. */
     readonly issues?: ReadonlyArray<Issue>
@@ -353,7 +355,7 @@ export const explain = (error: InstallationError): string => {
   const { body, mayHaveBeenApplied, requestId, retried } = error
   const reason = "reason" in error ? ` (${error.reason})` : ""
   const retryAfter = error._tag === "Infrastructure" ? error.retryAfter : undefined
-  const waits = retryAfter === undefined ? "" : ` Pleo asked to wait ${Duration.format(retryAfter)}.`
+  const waits = retryAfter === undefined ? "" : ` Wait ${Duration.format(retryAfter)} before the next one.`
   const evidence = [
     requestId === undefined ? [] : [`request id ${quoteStart(requestId)}`],
     body === undefined ? [] : [`body ${quoteStart(body)}`]

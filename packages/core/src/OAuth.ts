@@ -18,20 +18,15 @@ import { checkUrl, tokenEndpoints } from "./internal/contract/servers.ts"
 import * as internal from "./internal/credentials/credentials.ts"
 import { put } from "./internal/oauth/refresh.ts"
 import { Sessions } from "./internal/oauth/sessions.ts"
+import type * as TokenEndpoint from "./internal/oauth/tokenEndpoint.ts"
 import { TokenStore } from "./TokenStore.ts"
 
-/**
- * Identifies the tokens of one customer in a `TokenStore`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Grant {
+type ClientAuthentication = TokenEndpoint.App["clientAuthentication"]
+
+interface App {
   readonly clientId: string
   /** `"production"` (the default), `"staging"`, or a URL: `https`, or `http` to this machine. */
   readonly tokenEndpoint?: keyof typeof tokenEndpoints | (string & {}) | URL | undefined
-  /** Your name for the customer. Default: `"default"`. */
-  readonly tenant?: string | undefined
 }
 
 /**
@@ -40,8 +35,12 @@ export interface Grant {
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Grant {
+export interface Options extends App {
   readonly clientSecret: Redacted.Redacted
+  /** How the app authenticates to the token endpoint: in the form (the default), or by HTTP Basic. */
+  readonly clientAuthentication?: ClientAuthentication | undefined
+  /** The only customer, by your name for it. If absent, each update needs `Credentials.use(OAuth.tenant(...))`. */
+  readonly tenant?: string | undefined
   /** Limits the token request, and then saving its result. A request that times out is lost. Default: 10 seconds. */
   readonly timeout?: Duration.DurationInput | undefined
 }
@@ -60,33 +59,38 @@ export interface Tokens {
 }
 
 /** Why a name cannot be part of a key. */
-const validateName = (path: string, name: string): ReadonlyArray<Issue> => {
-  if (name === "") return [{ path: [path], message: "is empty" }]
+const validateName = (path: string, name: string | undefined): ReadonlyArray<Issue> => {
+  if (name === undefined || name === "") return [{ path: [path], message: "is empty" }]
   return /\p{Surrogate}/u.test(name)
     ? [{ path: [path], message: "has half of a character (a lone surrogate)" }]
     : []
 }
 
-const parseGrant = (
-  grant: Grant
-): Either.Either<
-  { readonly url: URL; readonly keyOf: (tenant: string) => string; readonly tenant: string },
-  ReadonlyArray<Issue>
-> => {
-  const { clientId, tenant = "default", tokenEndpoint = "production" } = grant
+const parseApp = (
+  { clientId, tokenEndpoint = "production" }: App,
+  others: ReadonlyArray<Issue>
+): Either.Either<{ readonly url: URL; readonly keyOf: (tenant: string) => string }, BadRequest> => {
   const url = checkUrl(tokenEndpoint, tokenEndpoints)
   const issues = [
     ...validateName("clientId", clientId),
-    ...validateName("tenant", tenant),
+    ...others,
     ...(Either.isLeft(url) ? [{ path: ["tokenEndpoint"], message: url.left }] : [])
   ]
-  if (Either.isLeft(url) || issues.length > 0) return Either.left(issues)
+  if (Either.isLeft(url) || issues.length > 0) return Either.left(new BadRequest({ issues }))
   const app = [url.right.href, clientId].map(encodeURIComponent).join("/")
   const keyOf = (tenant: string) => `${app}/${encodeURIComponent(tenant)}`
-  return Either.right({ url: url.right, keyOf, tenant })
+  return Either.right({ url: url.right, keyOf })
 }
 
-const refuseOptions = (issues: ReadonlyArray<Issue>) => new BadRequest({ issues })
+const clientAuthenticationExpected = "expected client_secret_post or client_secret_basic"
+
+const isClientAuthentication = (name: string): name is ClientAuthentication =>
+  name === "client_secret_post" || name === "client_secret_basic"
+
+const noTenant = () =>
+  new BadRequest({
+    issues: [{ path: ["tenant"], message: "expected Credentials.use(OAuth.tenant(...)) around the update" }]
+  })
 
 /**
  * OAuth tokens in the `TokenStore`, refreshed once for all updates and processes: before they expire, or after a 401.
@@ -104,25 +108,30 @@ export const credentials = (
   options: Options
 ): Effect.Effect<Credentials, BadRequest, TokenStore | Scope.Scope> =>
   Effect.gen(function* () {
-    const { clientId, clientSecret } = options
+    const { clientAuthentication = "client_secret_post", clientId, clientSecret, tenant } = options
     const timeout = Duration.toMillis(options.timeout ?? Duration.seconds(10))
-    const { keyOf, tenant, url } = yield* Either.mapLeft(parseGrant(options), refuseOptions)
-    const issues = [
+    const { keyOf, url } = yield* parseApp(options, [
+      ...(tenant === undefined ? [] : validateName("tenant", tenant)),
       ...(Redacted.value(clientSecret) === "" ? [{ path: ["clientSecret"], message: "is empty" }] : []),
+      ...(isClientAuthentication(clientAuthentication)
+        ? []
+        : [{ path: ["clientAuthentication"], message: clientAuthenticationExpected }]),
       ...(timeout > 0 && Number.isFinite(timeout)
         ? []
         : [{ path: ["timeout"], message: "expected a finite duration above 0" }])
-    ]
-    if (issues.length > 0) return yield* Effect.fail(refuseOptions(issues))
+    ])
     const store = yield* TokenStore
     const sessions = yield* Effect.acquireRelease(
-      Effect.sync(() => new Sessions({ clientId, clientSecret, tokenEndpoint: url, store, timeout })),
+      Effect.sync(
+        () =>
+          new Sessions({ clientId, clientSecret, clientAuthentication, tokenEndpoint: url, store, timeout })
+      ),
       ({ close }) => close
     )
     return internal.make({
       _tag: "App",
       tenant,
-      sessionOf: (tenant, clock) => sessions.of(keyOf(tenant), clock)
+      sessionOf: (tenant, clock) => (tenant === undefined ? noTenant() : sessions.of(keyOf(tenant), clock))
     })
   })
 
@@ -139,12 +148,13 @@ export const credentials = (
 export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> => {
   const issues = validateName("tenant", tenant)
   return issues.length > 0
-    ? Either.left(refuseOptions(issues))
+    ? Either.left(new BadRequest({ issues }))
     : Either.right(internal.make({ _tag: "Tenant", tenant }))
 }
 
 /**
- * Stores the tokens of a new grant, and replaces previous ones. Running processes pick them up.
+ * Stores the tokens of a new grant, and replaces previous ones. Running processes pick them up. `tenant` is your name for
+ * the customer.
  *
  * @example
  * ```ts
@@ -155,12 +165,13 @@ export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> =
  * @category combinators
  */
 export const storeTokens = (
-  grant: Grant,
+  grant: App & { readonly tenant: string },
   tokens: Tokens
 ): Effect.Effect<void, InstallationError, TokenStore> =>
   Effect.gen(function* () {
     const { accessToken, expiresIn, refreshToken } = tokens
-    const { keyOf, tenant } = yield* Either.mapLeft(parseGrant(grant), refuseOptions)
+    const { tenant } = grant
+    const { keyOf } = yield* parseApp(grant, validateName("tenant", tenant))
     yield* bearer(accessToken)
     if (Redacted.value(refreshToken) === "")
       return yield* Effect.fail(
@@ -178,8 +189,7 @@ export const storeTokens = (
   })
 
 /**
- * The grant of `config`: `PLEO_CLIENT_ID`, `PLEO_TENANT` (default: `default`), and `PLEO_TOKEN_ENDPOINT` (default: that of
- * `PLEO_SERVER`).
+ * A grant of `config`, but for its tenant: `PLEO_CLIENT_ID` and `PLEO_TOKEN_ENDPOINT` (default: that of `PLEO_SERVER`).
  *
  * @example
  * ```ts
@@ -189,15 +199,9 @@ export const storeTokens = (
  * @since 0.1.0
  * @category config
  */
-export const grantConfig: Config.Config<Grant> = /* @__PURE__ */ Config.suspend(() =>
+export const grantConfig: Config.Config<App> = /* @__PURE__ */ Config.suspend(() =>
   Config.all({
     clientId: Config.nonEmptyString("PLEO_CLIENT_ID"),
-    tenant: Config.withDefault(Config.string("PLEO_TENANT"), "default").pipe(
-      Config.validate({
-        message: "PLEO_TENANT is empty",
-        validation: (tenant) => tenant !== ""
-      })
-    ),
     tokenEndpoint: Config.string("PLEO_TOKEN_ENDPOINT").pipe(
       Config.orElse(() =>
         Config.validate(Config.withDefault(Config.string("PLEO_SERVER"), "production"), {
@@ -217,7 +221,8 @@ export const grantConfig: Config.Config<Grant> = /* @__PURE__ */ Config.suspend(
 )
 
 /**
- * `credentials`, configured by `PLEO_CLIENT_SECRET` and the variables of `grantConfig`.
+ * `credentials`, configured by `PLEO_CLIENT_SECRET`, `PLEO_CLIENT_AUTHENTICATION` (default: `client_secret_post`),
+ * `PLEO_TENANT` (only for a single customer), and the variables of `grantConfig`.
  *
  * @example
  * ```ts
@@ -234,8 +239,20 @@ export const config: Effect.Effect<
   Effect.flatMap(
     Config.all({
       grant: grantConfig,
-      clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET"))
+      clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET")),
+      clientAuthentication: Config.withDefault(
+        Config.string("PLEO_CLIENT_AUTHENTICATION"),
+        "client_secret_post"
+      ).pipe(
+        Config.validate({
+          message: `PLEO_CLIENT_AUTHENTICATION: ${clientAuthenticationExpected}`,
+          validation: isClientAuthentication
+        })
+      ),
+      tenant: Config.withDefault(Config.string("PLEO_TENANT"), undefined).pipe(
+        Config.validate({ message: "PLEO_TENANT is empty", validation: (tenant) => tenant !== "" })
+      )
     }),
-    ({ clientSecret, grant }) => credentials({ ...grant, clientSecret })
+    ({ grant, ...others }) => credentials({ ...grant, ...others })
   )
 )

@@ -312,6 +312,21 @@ describe("Credentials", () => {
       })
     )
 
+    it.effect("is required around each update of a layer that has Credentials.perCall", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        const perCall = { credentials: Credentials.perCall }
+        const error = yield* Effect.flip(send(client, perCall))
+        expect(error).toMatchObject({ _tag: "BadRequest", isRetryable: false, mayHaveBeenApplied: false })
+        expect(error.message).toContain(
+          "no credential: this layer expects Credentials.use around each update"
+        )
+        expect(requests).toEqual([])
+        yield* Credentials.use(send(client, perCall), bearer("acme"))
+        expect(requests.map(authorizationOf)).toEqual(["Bearer acme"])
+      })
+    )
+
     it.effect("asks for the credentials once for its region", () =>
       Effect.gen(function* () {
         const { client, requests } = answering(() => installation())

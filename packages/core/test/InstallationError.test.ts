@@ -52,6 +52,7 @@ const rows: ReadonlyArray<Row> = [
   [new Unauthorized({ reason: "Unauthenticated" }), final, notApplied],
   [new Unauthorized({ reason: "Unauthenticated", status: 401 }), final, notApplied],
   [new Unauthorized({ reason: "Forbidden", status: 403 }), final, notApplied],
+  [new Unauthorized({ reason: "NotConnected" }), final, notApplied],
   [new Unauthorized({ reason: "ReauthorizationRequired" }), final, notApplied],
 
   [new Infrastructure({ reason: "Transport" }), retryable, maybeApplied],
@@ -221,7 +222,7 @@ describe("InstallationError", () => {
         ...unauthorizedReasons.map((reason) => new Unauthorized({ reason }).message),
         ...infrastructureReasons.map((reason) => new Infrastructure({ reason }).message)
       ])
-      expect(messages.size).toBe(1 + 3 + 9)
+      expect(messages.size).toBe(1 + 4 + 9)
     })
   })
 
@@ -249,7 +250,7 @@ describe("InstallationError", () => {
       })
       expect(explain(error).split("\n")).toEqual([
         "What happened: Infrastructure (ServerError). Pleo could not process the update (status 503).",
-        "Attempts: 3, with waits of 1s 500ms in total. Pleo asked to wait 30s.",
+        "Attempts: 3, with waits of 1s 500ms in total. Wait 30s before the next one.",
         "Applied: possibly. Sending the same update again is safe, unless a newer one was sent since.",
         "What to do: nothing for now; if it persists, ask Pleo's support.",
         `Response: request id "req-7", body "over\\nloaded ${"x".repeat(188)}" and more.`

@@ -5,19 +5,20 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Credentials from "../src/Credentials.ts"
 import * as OAuth from "../src/OAuth.ts"
 import { TokenStore } from "../src/TokenStore.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
-import { activated, answering, bearer, installation, send } from "./support/http.ts"
+import { activated, answering, authorizationOf, bearer, installation, send } from "./support/http.ts"
 
 const complete = { PLEO_CLIENT_ID: "id", PLEO_CLIENT_SECRET: "secret" }
 
-const configured = (variables: Readonly<Record<string, string>>) =>
+const configured = (variables: Readonly<Record<string, string>>, shelf = new FakeOAuth.Shelf()) =>
   OAuth.config.pipe(
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables)))),
-    Effect.provideService(TokenStore, new FakeOAuth.Shelf().store)
+    Effect.provideService(TokenStore, shelf.store)
   )
 
 describe("OAuth.config", () => {
@@ -25,7 +26,9 @@ describe("OAuth.config", () => {
     complete,
     { ...complete, PLEO_SERVER: "staging", PLEO_TENANT: "customer" },
     { ...complete, PLEO_SERVER: "https://proxy.test", PLEO_TOKEN_ENDPOINT: "https://proxy.test/token" },
-    { ...complete, PLEO_TOKEN_ENDPOINT: "staging" }
+    { ...complete, PLEO_TOKEN_ENDPOINT: "staging" },
+    { ...complete, PLEO_CLIENT_AUTHENTICATION: "client_secret_post" },
+    { ...complete, PLEO_CLIENT_AUTHENTICATION: "client_secret_basic" }
   ])("takes %j", (variables) => Effect.asVoid(configured(variables)))
 
   it.scoped.each<readonly [string, Readonly<Record<string, string>>]>([
@@ -33,6 +36,7 @@ describe("OAuth.config", () => {
     ["PLEO_CLIENT_ID", { ...complete, PLEO_CLIENT_ID: "" }],
     ["PLEO_CLIENT_SECRET", { PLEO_CLIENT_ID: "id" }],
     ["PLEO_CLIENT_SECRET", { ...complete, PLEO_CLIENT_SECRET: "" }],
+    ["PLEO_CLIENT_AUTHENTICATION", { ...complete, PLEO_CLIENT_AUTHENTICATION: "client_secret_jwt" }],
     ["PLEO_TENANT", { ...complete, PLEO_TENANT: "" }],
     ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_TOKEN_ENDPOINT: "http://elsewhere.test/token" }],
     ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_TOKEN_ENDPOINT: "https://user:pass@elsewhere.test/token" }],
@@ -42,6 +46,25 @@ describe("OAuth.config", () => {
       const error = yield* Effect.flip(configured(variables))
       expect(ConfigError.isConfigError(error)).toBe(true)
       expect(String(error)).toContain(name)
+    })
+  )
+})
+
+describe("PLEO_CLIENT_AUTHENTICATION", () => {
+  it.scoped.each([
+    [{}, undefined],
+    [{ PLEO_CLIENT_AUTHENTICATION: "client_secret_basic" }, `Basic ${btoa("id:secret")}`]
+  ] as const)("decides how the app authenticates: %j", ([variables, authorization]) =>
+    Effect.gen(function* () {
+      const server = new FakeOAuth.Server()
+      const shelf = new FakeOAuth.Shelf()
+      yield* OAuth.storeTokens(
+        { clientId: "id", tenant: "acme" },
+        { accessToken: Redacted.make("a"), refreshToken: Redacted.make("r"), expiresIn: 0 }
+      ).pipe(Effect.provideService(TokenStore, shelf.store))
+      const credentials = configured({ ...complete, ...variables, PLEO_TENANT: "acme" }, shelf)
+      yield* Effect.flip(Credentials.use(send(server.client, { credentials: bearer("other") }), credentials))
+      expect(server.tokenRequests.map(authorizationOf)).toEqual([authorization])
     })
   )
 })
@@ -60,9 +83,59 @@ describe("OAuth.tenant", () => {
       const error = yield* Effect.flip(
         Credentials.use(send(client, { credentials: bearer("token") }), OAuth.tenant("customer"))
       )
-      expect(error).toMatchObject({ _tag: "Unauthorized", reason: "Unauthenticated" })
+      expect(error._tag).toBe("BadRequest")
       expect(error.message).toContain("tenant: the layer has no OAuth credentials")
       expect(requests).toEqual([])
+    })
+  )
+})
+
+describe("a layer for many customers", () => {
+  const many = Effect.gen(function* () {
+    const server = new FakeOAuth.Server()
+    const shelf = new FakeOAuth.Shelf()
+    for (const tenant of ["default", "acme"])
+      yield* FakeOAuth.storeTokens(shelf.store, server.authorize(tenant))
+    return { server, update: yield* FakeOAuth.startProcess(server, shelf.store, { tenant: undefined }) }
+  })
+
+  it.scoped("refuses an update without Credentials.use, and sends nothing for any customer", () =>
+    Effect.gen(function* () {
+      const { server, update } = yield* many
+      const error = yield* Effect.flip(update(activated))
+      expect(error).toMatchObject({ _tag: "BadRequest", isRetryable: false, mayHaveBeenApplied: false })
+      expect(error.message).toContain("Credentials.use(OAuth.tenant(...))")
+      expect([server.updates, server.tokenRequests]).toEqual([[], []])
+      yield* Credentials.use(update(activated), OAuth.tenant("acme"))
+      expect(server.updates).toEqual(["access-canary-2 200"])
+    })
+  )
+
+  it.scoped("has no customer of its own unless PLEO_TENANT names it", () =>
+    Effect.gen(function* () {
+      const { client, requests } = answering(() => installation())
+      const without = yield* Effect.flip(
+        Credentials.use(send(client, { credentials: bearer("token") }), configured(complete))
+      )
+      expect(without.message).toContain("Credentials.use(OAuth.tenant(...))")
+      const named = configured({ ...complete, PLEO_TENANT: "acme" })
+      const error = yield* Effect.flip(Credentials.use(send(client, { credentials: bearer("token") }), named))
+      expect(error.message).toContain('tenant "acme"')
+      expect(requests).toEqual([])
+    })
+  )
+
+  it.effect("stores no tokens without a tenant", () =>
+    Effect.gen(function* () {
+      const shelf = new FakeOAuth.Shelf()
+      const pair = new FakeOAuth.Server().authorize()
+      for (const tenant of [undefined, ""]) {
+        // JavaScript has no compiler that asks for it.
+        const nameless = { ...pair, tenant: tenant as string }
+        const error = yield* Effect.flip(FakeOAuth.storeTokens(shelf.store, nameless))
+        expect(error).toMatchObject({ _tag: "BadRequest", issues: [{ path: ["tenant"] }] })
+      }
+      expect(shelf.history).toEqual([])
     })
   )
 })

@@ -96,6 +96,7 @@ describe("a customer who is idle", () => {
       const sessions = new Sessions({
         clientId: FakeOAuth.clientId,
         clientSecret: Redacted.make(FakeOAuth.clientSecret),
+        clientAuthentication: "client_secret_post",
         tokenEndpoint: new URL("https://auth.test/token"),
         store: new FakeOAuth.Shelf().store,
         timeout: 1000

@@ -159,6 +159,7 @@ describe("RetryPolicy", () => {
       new BadRequest({ status: 400 }),
       new Unauthorized({ reason: "Unauthenticated", status: 401 }),
       new Unauthorized({ reason: "Forbidden", status: 403 }),
+      new Unauthorized({ reason: "NotConnected" }),
       new Unauthorized({ reason: "ReauthorizationRequired" }),
       new Infrastructure({ reason: "ServerError", status: 501 }),
       new Infrastructure({ reason: "InvalidResponse", status: 200 }),

@@ -110,13 +110,13 @@ export interface Options {
 
 /** The customer of an update: its key among all, its tenant, if it has one, and the forms of its secret. */
 const customerOf = (credentials: Credentials | undefined) => {
-  // `OAuth.credentials` has a default tenant of this name, too.
-  if (credentials === undefined) return { key: "tenant default", named: {}, secrets: [] }
-  const variant = credentials[TypeId]
-  if (variant._tag === "Fixed")
+  const variant = credentials?.[TypeId]
+  if (variant?._tag === "Fixed")
     return { key: `secret ${authorizationOf(variant.secrets)}`, named: {}, secrets: formsOf(variant.secrets) }
-  const { tenant } = variant
-  return { key: `tenant ${tenant}`, named: { tenant }, secrets: [] }
+  const tenant = variant?._tag === "App" || variant?._tag === "Tenant" ? variant.tenant : undefined
+  return tenant === undefined
+    ? { key: "none", named: {}, secrets: [] }
+    : { key: `tenant ${tenant}`, named: { tenant }, secrets: [] }
 }
 
 const resetConnection = Effect.suspend(() =>
@@ -181,6 +181,8 @@ const make = (options: Options): Context.Context<InstallationService | Installat
     update: (request) =>
       withCallContext((context) =>
         Effect.flatMap(codec.encode(request), (body) => {
+          const variant = context.credentials?.[TypeId]
+          if (variant?._tag === "PerCall") return Effect.fail(variant.refuse())
           const customer = customerOf(context.credentials)
           // Without telemetry: it stands in for Pleo.
           return ordered.attempt(

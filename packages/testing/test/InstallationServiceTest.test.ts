@@ -582,11 +582,23 @@ describe("InstallationServiceTest", () => {
       }).pipe(fresh)
     )
 
-    it.effect("the default one is who is meant when none is chosen", () =>
+    it.effect("have none of the installation of updates that choose no customer", () =>
       Effect.gen(function* () {
         yield* update({ status: "ACTIVATED" })
-        expect((yield* of("default")(inside)).status).toBe("ACTIVATED")
+        expect((yield* inside).status).toBe("ACTIVATED")
+        expect((yield* of("default")(inside)).status).toBe("AUTHORIZED")
         expect((yield* updates)[0]).not.toHaveProperty("tenant")
+      }).pipe(fresh)
+    )
+
+    it.effect("have to be chosen inside of Credentials.perCall, as with the client", () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(
+          Credentials.use(update({ status: "ACTIVATED" }), Credentials.perCall)
+        )
+        expect(error._tag).toBe("BadRequest")
+        expect(error.message).toContain("Credentials.use")
+        expect(yield* updates).toEqual([])
       }).pipe(fresh)
     )
 

@@ -96,10 +96,11 @@ describe("layerTest", () => {
       Effect.gen(function* () {
         const sandbox = yield* Sandbox.Sandbox
         const tokens = yield* sandbox.authorize({ expiresIn: "1 hour" })
-        yield* OAuth.storeTokens(yield* OAuth.grantConfig, tokens)
-        yield* activate
+        yield* OAuth.storeTokens({ ...(yield* OAuth.grantConfig), tenant: "acme" }, tokens)
+        const activateAcme = Credentials.use(activate, OAuth.tenant("acme"))
+        yield* activateAcme
         yield* TestClock.adjust("2 hours")
-        yield* activate
+        yield* activateAcme
         expect(yield* statuses).toEqual(["PUT 200", "POST 200", "PUT 200"])
       }).pipe(Effect.provide(withOAuth(options)))
   )

@@ -7,17 +7,19 @@ export type Waiter = Node<() => void>
 /** A fair semaphore. Effect's own wakes all waiters each time. */
 export class Semaphore {
   readonly #waiting = new LinkedList<() => void>()
-  #free: number
+  readonly #limits: { readonly permits: number }
+  #held = 0
   #isGranting = false
 
-  constructor(permits: number) {
-    this.#free = permits
+  /** `permits` of `limits` is at least 1, and may change before a release. */
+  constructor(limits: number | { readonly permits: number }) {
+    this.#limits = typeof limits === "number" ? { permits: limits } : limits
   }
 
   /** Calls `begin` with a permit: now, or later if it returns a waiter. `release` must follow once. */
   acquire(begin: () => void): Waiter | undefined {
-    if (this.#free === 0 || this.#isGranting) return this.#waiting.append(begin)
-    this.#free -= 1
+    if (this.#held >= this.#limits.permits || this.#isGranting) return this.#waiting.append(begin)
+    this.#held += 1
     begin()
     return undefined
   }
@@ -29,13 +31,14 @@ export class Semaphore {
 
   // A holder that releases immediately does so inside this loop, which needs no stack for ten thousand in a row.
   release(): void {
-    this.#free += 1
+    this.#held -= 1
     if (this.#isGranting) return
     this.#isGranting = true
     try {
-      for (let next = this.#waiting.first; next !== undefined && this.#free > 0; next = this.#waiting.first) {
+      for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+        if (this.#held >= this.#limits.permits) return
         this.#waiting.remove(next)
-        this.#free -= 1
+        this.#held += 1
         next.value()
       }
     } finally {

@@ -12,6 +12,7 @@ import {
 const unauthorized: Record<Unauthorized["reason"], true> = {
   Unauthenticated: true,
   Forbidden: true,
+  NotConnected: true,
   ReauthorizationRequired: true
 }
 

@@ -1,7 +1,7 @@
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { InstallationError } from "../../InstallationError.ts"
+import type { BadRequest, InstallationError } from "../../InstallationError.ts"
 import type { Deadline } from "../http/deadline.ts"
 import type { Sender } from "../http/sender.ts"
 
@@ -54,11 +54,13 @@ export type Variant =
   | { readonly _tag: "Fixed"; readonly secrets: Secrets }
   | {
       readonly _tag: "App"
-      readonly tenant: string
-      readonly sessionOf: (tenant: string, clock: Clock.Clock) => Session
+      /** Of updates without `Credentials.use`. If absent, they are refused. */
+      readonly tenant: string | undefined
+      readonly sessionOf: (tenant: string | undefined, clock: Clock.Clock) => Session | BadRequest
     }
   /** A customer of the app whose credentials the layer has. */
   | { readonly _tag: "Tenant"; readonly tenant: string }
+  | { readonly _tag: "PerCall"; readonly refuse: () => BadRequest }
 
 export const make = (variant: Variant): Credentials => ({ [TypeId]: variant })
 

@@ -33,7 +33,8 @@ const shortestLife = 60_000
 const longestLife = 60 * 60_000
 
 const isEnd = (error: InstallationError): boolean =>
-  error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired"
+  error._tag === "Unauthorized" &&
+  (error.reason === "ReauthorizationRequired" || error.reason === "NotConnected")
 
 const isRejection = (error: InstallationError): boolean =>
   error._tag === "Unauthorized" && error.reason === "Unauthenticated"
@@ -164,7 +165,16 @@ export class Session implements internal.Session {
       const shared = this.#shared
       const stale = this.#cached?.secrets.secret
       const onStored = (tokens: Refresh.CachedTokens) => this.#adopt(tokens)
-      const self = Refresh.refresh(shared, this.identity, stale, this.#leases, sender, onStored).pipe(
+      const hasValidToken = (now: number) => this.#useOn(now, 0) !== undefined
+      const self = Refresh.refresh(
+        shared,
+        this.identity,
+        stale,
+        this.#leases,
+        sender,
+        onStored,
+        hasValidToken
+      ).pipe(
         Effect.catchTag("Infrastructure", (error) =>
           Effect.clockWith((clock) => {
             const wait = error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
