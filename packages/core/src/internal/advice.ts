@@ -1,8 +1,8 @@
-// The advice and the quotes of `InstallationError.explain`.
+// The advice and the quotes of error messages.
 interface Facts {
   readonly _tag: "BadRequest" | "Unauthorized" | "Infrastructure"
   readonly reason?: keyof typeof advice
-  readonly status?: number
+  readonly status?: number | undefined
   readonly isRetryable: boolean
 }
 
@@ -41,7 +41,10 @@ export const adviceFor = ({ isRetryable, reason, status }: Facts): string => {
     : "compare the request with Pleo's documentation; the response below may say more"
 }
 
+/** Replaces line separators and control characters. JSON does not escape all of them. */
+export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
+
 export const quoteStart = (text: string): string => {
-  const quoted = JSON.stringify(text.slice(0, 200)).replace(/[\u2028\u2029]/g, " ")
+  const quoted = oneLine(JSON.stringify(text.slice(0, 200)))
   return text.length > 200 ? `${quoted} and more` : quoted
 }
