@@ -16,6 +16,7 @@ import { bearer, type Credentials } from "./Credentials.ts"
 import { BadRequest, type InstallationError, type Issue, Unauthorized } from "./InstallationError.ts"
 import { checkUrl, tokenEndpoints } from "./internal/contract/servers.ts"
 import * as internal from "./internal/credentials/credentials.ts"
+import { locate } from "./internal/http/failure.ts"
 import { put } from "./internal/oauth/refresh.ts"
 import { Sessions } from "./internal/oauth/sessions.ts"
 import { TokenStore } from "./TokenStore.ts"
@@ -158,24 +159,25 @@ export const storeTokens = (
   grant: Grant,
   tokens: Tokens
 ): Effect.Effect<void, InstallationError, TokenStore> =>
-  Effect.gen(function* () {
-    const { accessToken, expiresIn, refreshToken } = tokens
-    const { keyOf, tenant } = yield* Either.mapLeft(parseGrant(grant), refuseOptions)
-    yield* bearer(accessToken)
-    if (Redacted.value(refreshToken) === "")
-      return yield* Effect.fail(
-        new Unauthorized({
-          reason: "Unauthenticated",
-          issues: [{ path: ["refreshToken"], message: "is empty" }]
-        })
-      )
-    yield* put(yield* TokenStore, keyOf(tenant), {
-      accessToken,
-      refreshToken,
-      receivedAt: yield* DateTime.now,
-      ...(expiresIn === undefined ? {} : { expiresIn: Duration.decode(expiresIn) })
-    })
-  })
+  Effect.flatMap(Either.mapLeft(parseGrant(grant), refuseOptions), ({ keyOf, tenant }) =>
+    Effect.gen(function* () {
+      const { accessToken, expiresIn, refreshToken } = tokens
+      yield* bearer(accessToken)
+      if (Redacted.value(refreshToken) === "")
+        return yield* Effect.fail(
+          new Unauthorized({
+            reason: "Unauthenticated",
+            issues: [{ path: ["refreshToken"], message: "is empty" }]
+          })
+        )
+      yield* put(yield* TokenStore, keyOf(tenant), {
+        accessToken,
+        refreshToken,
+        receivedAt: yield* DateTime.now,
+        ...(expiresIn === undefined ? {} : { expiresIn: Duration.decode(expiresIn) })
+      })
+    }).pipe(Effect.mapError((error) => locate(error, undefined, tenant)))
+  )
 
 /**
  * The grant of `config`: `PLEO_CLIENT_ID`, `PLEO_TENANT` (default: `default`), and `PLEO_TOKEN_ENDPOINT` (default: that of

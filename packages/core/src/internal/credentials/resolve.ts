@@ -24,3 +24,9 @@ export const resolveCredentials = (
           })
   }
 }
+
+/** The caller's name for the customer of a call. A fixed credential has none. */
+export const tenantOf = (layer: Credentials, chosen: Credentials | undefined): string | undefined => {
+  const variant = (chosen ?? layer)[TypeId]
+  return variant._tag === "Fixed" ? undefined : variant.tenant
+}

@@ -9,8 +9,9 @@ import { Infrastructure, type InstallationError, Unauthorized } from "../../Inst
 import type * as Transport from "../../Transport.ts"
 import { validateSecret } from "../credentials/credentials.ts"
 import { monotonic, type TimedOut } from "../http/deadline.ts"
-import { fromFailure } from "../http/failure.ts"
+import { detailOf, fromFailure } from "../http/failure.ts"
 import * as Json from "../http/json.ts"
+import * as Redact from "../http/redact.ts"
 import { retryAfterOf } from "../http/retryAfter.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
@@ -96,10 +97,11 @@ const fromSuccess = (body: Uint8Array): Result => {
 }
 
 /** A rejection of the app rather than the customer: the client is unknown, or may not refresh. */
-const fromOtherRefusal = (status: number, code: string): Result =>
+const fromOtherRefusal = (status: number, code: string, detail: string | undefined): Result =>
   failed(
     new Unauthorized({
       reason: "Unauthenticated",
+      detail,
       issues: [
         { path: ["clientId"], message: `the authorization server responded with ${code} (status ${status})` }
       ]
@@ -114,24 +116,27 @@ const transientCodes: ReadonlySet<unknown> = new Set(["temporarily_unavailable",
 const isOfGateway = (status: number): boolean =>
   status === 502 || status === 504 || (status > 511 && status < 600)
 
-const fromResponse = (response: Transport.Response, now: number): Result => {
+const fromResponse = (response: Transport.Response, now: number, secrets: ReadonlyArray<string>): Result => {
   const { body, status } = response
   if (status >= 200 && status < 300) return fromSuccess(body)
   if (isOfGateway(status)) return lost
   const { error } = parse(body)
+  const stated = detailOf(response, new TextDecoder().decode(body), Redact.make(secrets, "{}"))
+  const detail = stated === error ? undefined : stated
   const isTransient = transientCodes.has(error)
   if (status >= 400 && status < 500 && status !== 408 && status !== 429 && !isTransient) {
     const isOfApp = status === 401 && error === "access_denied"
     if (endOfGrant.has(error) && !isOfApp) return { _tag: "Refused" }
-    if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error)) return fromOtherRefusal(status, error)
+    if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error))
+      return fromOtherRefusal(status, error, detail)
   }
-  const retryAfter = retryAfterOf(response, now)
   return failed(
     new Infrastructure({
       reason: "TokenEndpoint",
+      detail,
       // The code says that it passes, whatever the status says.
       ...(isTransient && status < 500 ? { code: String(error) } : { status }),
-      ...(retryAfter === undefined ? {} : { retryAfter })
+      retryAfter: retryAfterOf(response, now)
     })
   )
 }
@@ -144,13 +149,7 @@ const fromBroken = (failure: Transport.Failure | TimedOut, { isSent }: Attempt):
   const { code, phase, proxyStatus } = error
   return phase === undefined
     ? lost
-    : failed(
-        new Infrastructure({
-          reason: "TokenEndpoint",
-          ...(code === undefined ? {} : { code }),
-          ...(proxyStatus === undefined ? {} : { proxyStatus })
-        })
-      )
+    : failed(new Infrastructure({ reason: "TokenEndpoint", code, proxyStatus }))
 }
 
 const results = new MetricLabels.Cache()
@@ -183,7 +182,8 @@ export const exchange = (
         onFailure: (failure) => fromBroken(failure, attempt),
         onSuccess: (response) => {
           Span.setAttribute(span, "http.response.status_code", response.status)
-          return fromResponse(response, clock.unsafeCurrentTimeMillis())
+          const secrets = [refreshToken, app.clientSecret].map(Redacted.value)
+          return fromResponse(response, clock.unsafeCurrentTimeMillis(), secrets)
         }
       }),
       // A transport that throws may have sent the request.
