@@ -67,8 +67,9 @@ const toJSON = (error: InstallationError): object => {
   }
 }
 
-const defined = (fields: object): object => {
-  const result: Record<string, unknown> = {}
+/** The tag, and the fields that are not undefined. */
+const defined = (_tag: string, fields: object): object => {
+  const result: Record<string, unknown> = { _tag }
   for (const [key, value] of Object.entries(fields)) if (value !== undefined) result[key] = value
   return result
 }
@@ -81,7 +82,7 @@ const taggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.Tagge
       // A stack would show only frames of this library and of Effect. Reflect, since a frozen `Error` is no failure.
       const limit: unknown = Reflect.get(Error, "stackTraceLimit")
       Reflect.set(Error, "stackTraceLimit", 0)
-      super(defined(fields))
+      super(defined(tag, fields))
       Reflect.set(Error, "stackTraceLimit", limit)
     }
     toJSON(): unknown {
