@@ -56,6 +56,28 @@ describe("update-installation.ts", () => {
   )
 })
 
+describe("readme.ts", () => {
+  it.live("ends with exit code 1, a message and the line of the caller when Pleo cannot be reached", () =>
+    Effect.gen(function* () {
+      const environment = { PLEO_SERVER: "http://127.0.0.1:1", PLEO_ACCESS_TOKEN: "canary-token" }
+      const { code, stderr, stdout } = yield* run("readme.ts", { environment })
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+      expect(lines(stderr)).toEqual([
+        expect.stringMatching(/^\(FiberFailure\) Infrastructure: .*\(ECONNREFUSED, server 127\.0\.0\.1:1\)/),
+        expect.stringMatching(/^ {4}at report \(.+:\d+:\d+\)$/)
+      ])
+    })
+  )
+
+  it.live("ends with exit code 1 and the name of the variable when none is set", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* run("readme.ts")
+      expect(code).toBe(1)
+      expect(lines(stderr)).toEqual([expect.stringContaining("PLEO_ACCESS_TOKEN")])
+    })
+  )
+})
+
 it.live("retry-and-timeout.ts gets through at the third attempt", () =>
   Effect.gen(function* () {
     const { code, stderr, stdout } = yield* run("retry-and-timeout.ts")

@@ -8,6 +8,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
+import type { MetadataLike } from "./internal/metadataLike.ts"
+import type { Metadata } from "./Metadata.ts"
 import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
@@ -38,7 +40,7 @@ export class InstallationService extends Context.Tag("@effect-pleo/core/Installa
  * @since 0.1.0
  * @category accessors
  */
-export const update = (
-  request: UpdateInstallation
+export const update = <M = Metadata>(
+  request: Omit<UpdateInstallation, "metadata"> & { readonly metadata?: (M & MetadataLike<M>) | undefined }
 ): Effect.Effect<Installation, InstallationError, InstallationService> =>
-  Effect.flatMap(InstallationService, (service) => service.update(request))
+  Effect.flatMap(InstallationService, (service) => service.update(request as UpdateInstallation))

@@ -16,6 +16,7 @@ import { bearer, type Credentials } from "./Credentials.ts"
 import { BadRequest, type InstallationError, type Issue, Unauthorized } from "./InstallationError.ts"
 import { checkUrl, tokenEndpoints } from "./internal/contract/servers.ts"
 import * as internal from "./internal/credentials/credentials.ts"
+import { locate } from "./internal/http/failure.ts"
 import { put } from "./internal/oauth/refresh.ts"
 import { Sessions } from "./internal/oauth/sessions.ts"
 import type * as TokenEndpoint from "./internal/oauth/tokenEndpoint.ts"
@@ -168,25 +169,25 @@ export const storeTokens = (
   grant: App & { readonly tenant: string },
   tokens: Tokens
 ): Effect.Effect<void, InstallationError, TokenStore> =>
-  Effect.gen(function* () {
-    const { accessToken, expiresIn, refreshToken } = tokens
-    const { tenant } = grant
-    const { keyOf } = yield* parseApp(grant, validateName("tenant", tenant))
-    yield* bearer(accessToken)
-    if (Redacted.value(refreshToken) === "")
-      return yield* Effect.fail(
-        new Unauthorized({
-          reason: "Unauthenticated",
-          issues: [{ path: ["refreshToken"], message: "is empty" }]
-        })
-      )
-    yield* put(yield* TokenStore, keyOf(tenant), {
-      accessToken,
-      refreshToken,
-      receivedAt: yield* DateTime.now,
-      ...(expiresIn === undefined ? {} : { expiresIn: Duration.decode(expiresIn) })
-    })
-  })
+  Effect.flatMap(parseApp(grant, validateName("tenant", grant.tenant)), ({ keyOf }) =>
+    Effect.gen(function* () {
+      const { accessToken, expiresIn, refreshToken } = tokens
+      yield* bearer(accessToken)
+      if (Redacted.value(refreshToken) === "")
+        return yield* Effect.fail(
+          new Unauthorized({
+            reason: "Unauthenticated",
+            issues: [{ path: ["refreshToken"], message: "is empty" }]
+          })
+        )
+      yield* put(yield* TokenStore, keyOf(grant.tenant), {
+        accessToken,
+        refreshToken,
+        receivedAt: yield* DateTime.now,
+        ...(expiresIn === undefined ? {} : { expiresIn: Duration.decode(expiresIn) })
+      })
+    }).pipe(Effect.mapError((error) => locate(error, undefined, grant.tenant)))
+  )
 
 /**
  * A grant of `config`, but for its tenant: `PLEO_CLIENT_ID` and `PLEO_TOKEN_ENDPOINT` (default: that of `PLEO_SERVER`).

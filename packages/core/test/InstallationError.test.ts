@@ -206,6 +206,19 @@ describe("InstallationError", () => {
       ).toContain("1m 30s")
     })
 
+    it("names the server, the customer in quotes, and the reason in the response", () => {
+      const facts = { server: "127.0.0.1:9", tenant: 'A\u2028"cme\n', detail: "no such app" }
+      for (const error of [
+        new BadRequest({ status: 400, ...facts }),
+        new Unauthorized({ reason: "Forbidden", status: 400, ...facts }),
+        new Infrastructure({ reason: "ServerError", status: 400, ...facts })
+      ]) {
+        const named = '(status 400, server 127.0.0.1:9, tenant "A \\"cme\\n"): no such app.'
+        expect(error.message).toContain(named)
+        expect(explain(error).split("\n")[0]).toContain(named)
+      }
+    })
+
     it("says what was waited for, and how a proxy answered", () => {
       const messageOf = (facts: Partial<Infrastructure>) =>
         new Infrastructure({ reason: "Timeout", ...facts }).message
@@ -273,9 +286,79 @@ describe("InstallationError", () => {
 
   it.prop("toJSON has the fields, the message and the two flags", [anyError], ([error]) => {
     const { _tag, isRetryable, mayHaveBeenApplied, message } = error
-    expect(error.toJSON()).toEqual({ ...error, _tag, isRetryable, mayHaveBeenApplied, message })
+    const { retried, retryAfter, ...others } = { retryAfter: undefined, ...error }
+    expect(error.toJSON()).toEqual({
+      ...others,
+      _tag,
+      isRetryable,
+      mayHaveBeenApplied,
+      message,
+      ...(retryAfter && { retryAfterMillis: Duration.toMillis(retryAfter) }),
+      ...(retried && {
+        retried: {
+          attempts: retried.attempts,
+          waitedMillis: Duration.toMillis(retried.waited),
+          mayHaveBeenApplied: retried.mayHaveBeenApplied
+        }
+      })
+    })
     expect(Object.keys(error)).toContain("_tag")
     expect(error.toJSON()).not.toHaveProperty("stack")
+  })
+
+  it("its JSON begins with the tag, the reason and the message, and has numbers for durations", () => {
+    const error = new Infrastructure({
+      reason: "RateLimited",
+      status: 429,
+      retryAfter: Duration.seconds(2),
+      retried: { attempts: 2, waited: Duration.millis(1500), mayHaveBeenApplied: false }
+    })
+    expect(JSON.stringify(error)).toBe(
+      `{"_tag":"Infrastructure","reason":"RateLimited","message":${JSON.stringify(error.message)},"isRetryable":true,` +
+        '"mayHaveBeenApplied":false,"status":429,"retryAfterMillis":2000,' +
+        '"retried":{"attempts":2,"waitedMillis":1500,"mayHaveBeenApplied":false}}'
+    )
+    expect(JSON.stringify(new BadRequest({}))).toMatch(/^\{"_tag":"BadRequest","message":/)
+  })
+
+  it("an undefined field is an absent one, in JSON and in equality", () => {
+    const status: number | undefined = undefined
+    const pairs: ReadonlyArray<readonly [InstallationError, InstallationError]> = [
+      [new BadRequest({ status, issues: undefined }), new BadRequest({})],
+      [
+        new Unauthorized({ reason: "Forbidden", status, body: undefined }),
+        new Unauthorized({ reason: "Forbidden" })
+      ],
+      [
+        new Infrastructure({
+          reason: "Timeout",
+          status,
+          code: undefined,
+          phase: undefined,
+          retryAfter: undefined
+        }),
+        new Infrastructure({ reason: "Timeout" })
+      ]
+    ]
+    for (const [one, other] of pairs) {
+      expect(Equal.equals(one, other)).toBe(true)
+      expect(JSON.stringify(one)).toBe(JSON.stringify(other))
+    }
+  })
+
+  it.prop("has no stack but its message, and leaves the stacks of others alone", [anyError], ([error]) => {
+    expect(error.stack).toBe(`${error._tag}: ${error.message}`)
+    expect(new Error("another").stack).toContain("InstallationError.test.ts")
+  })
+
+  it("can be made where Error is frozen", () => {
+    const { limit } = { limit: Error.stackTraceLimit }
+    Object.defineProperty(Error, "stackTraceLimit", { value: limit, writable: false, configurable: true })
+    try {
+      expect(new BadRequest({ status: 400 }).status).toBe(400)
+    } finally {
+      Object.defineProperty(Error, "stackTraceLimit", { value: limit, writable: true, configurable: true })
+    }
   })
 
   it("is equal to another with the same fields", () => {

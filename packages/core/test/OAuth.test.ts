@@ -155,7 +155,7 @@ describe("OAuth.credentials", () => {
         `the status ${status}${body === "" ? "" : `, ${body}`}`,
         FakeOAuth.status(status, body, headers),
         { status, isRetryable },
-        `status ${status})`
+        `status ${status}, server auth.pleo.io, tenant "default")`
       )
 
     const unsent = (code: string, cause: object = {}): Case =>
@@ -191,7 +191,7 @@ describe("OAuth.credentials", () => {
           "429 with Retry-After",
           FakeOAuth.status(429, "", { "retry-after": "7" }),
           { status: 429, isRetryable: true, retryAfter: Duration.seconds(7) },
-          "status 429)"
+          'status 429, server auth.pleo.io, tenant "default")'
         ),
         says: "Try again after 7s."
       },
@@ -199,7 +199,12 @@ describe("OAuth.credentials", () => {
       ofStatus(429, true, '{"error":"access_denied"}'),
       ofStatus(408, true, '{"error":"request_timeout"}'),
       ...["temporarily_unavailable", "server_error", "slow_down"].map((code) =>
-        unavailable(`400 with ${code}`, FakeOAuth.oauthError(code), { code, isRetryable: true }, `${code})`)
+        unavailable(
+          `400 with ${code}`,
+          FakeOAuth.oauthError(code),
+          { code, isRetryable: true },
+          `${code}, server auth.pleo.io`
+        )
       ),
       ...[520, 524, 530].map((status) =>
         lost(`the status ${status} of a gateway`, FakeOAuth.status(status, "<html></html>"))
@@ -225,13 +230,13 @@ describe("OAuth.credentials", () => {
         "a failure to connect to each of several addresses",
         broken(ofAddresses(timedOut, unreachable)),
         { code: "ETIMEDOUT", isRetryable: true },
-        "ETIMEDOUT)"
+        "ETIMEDOUT, server auth.pleo.io"
       ),
       unavailable(
         "the same, inside of another error",
         broken(new Error("fetch failed", { cause: ofAddresses(timedOut, unreachable) })),
         { code: "ETIMEDOUT", isRetryable: true },
-        "ETIMEDOUT)"
+        "ETIMEDOUT, server auth.pleo.io"
       ),
       lost(
         "failures of which one was not to connect",
@@ -246,7 +251,7 @@ describe("OAuth.credentials", () => {
         "a certificate that is refused",
         broken({ code: "CERT_HAS_EXPIRED" }),
         { code: "CERT_HAS_EXPIRED", isRetryable: false },
-        "CERT_HAS_EXPIRED)"
+        "CERT_HAS_EXPIRED, server auth.pleo.io"
       ),
       lost("a connection that is reset", FakeOAuth.lost),
       lost("ETIMEDOUT while reading", broken({ code: "ETIMEDOUT", syscall: "read" })),

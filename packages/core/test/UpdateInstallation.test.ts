@@ -1,13 +1,16 @@
+import * as HttpClient from "@effect/platform/HttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as InstallationClient from "../src/InstallationClient.ts"
 import type { BadRequest } from "../src/InstallationError.ts"
+import { update } from "../src/InstallationService.ts"
 import * as Codec from "../src/internal/contract/codec.ts"
 import { updateInstallation } from "../src/internal/contract/operations.ts"
 import * as UpdateInstallation from "../src/UpdateInstallation.ts"
 import { errorCodes, exampleRequest, statuses } from "./support/contract.ts"
-import { answering, installation, send } from "./support/http.ts"
+import { answering, bearer, bodyOf, installation, send } from "./support/http.ts"
 import { cyclic, hostileKeys, jsonObject, nested, notJson } from "./support/json.ts"
 import { leaks } from "./support/probes.ts"
 
@@ -28,7 +31,73 @@ const utf8Length = (text: string) => new TextEncoder().encode(text).length
 
 const withMetadata = (metadata: unknown) => ({ status: "ACTIVATED", metadata })
 
+interface Line {
+  readonly account: string
+  readonly rate: number | null
+}
+
+interface Mapping {
+  readonly lines: ReadonlyArray<Line>
+  readonly first: Line
+  readonly note?: string
+}
+
+const line: Line = { account: "4000", rate: null }
+
+const mapping: Mapping = { lines: [line], first: line }
+
+describe("the type of metadata", () => {
+  it.effect("may be an interface", () =>
+    Effect.gen(function* () {
+      const { client, requests } = answering(() => installation())
+      yield* update({ status: "ACTIVATED", metadata: mapping }).pipe(
+        Effect.provide(InstallationClient.layer({ credentials: bearer("token") })),
+        Effect.provideService(HttpClient.HttpClient, client)
+      )
+      const expected = { status: "ACTIVATED", metadata: mapping }
+      expect(JSON.parse(bodyOf(requests[0]))).toEqual(expected)
+      expect(UpdateInstallation.activated(mapping)).toEqual(expected)
+      expect(UpdateInstallation.error("AUTH_ERROR", mapping).metadata).toBe(mapping)
+    })
+  )
+
+  it("has only what JSON has", () => {
+    const { activated } = UpdateInstallation
+    // @ts-expect-error
+    activated({ at: new Date(0) })
+    // @ts-expect-error
+    activated({ note: undefined })
+    // @ts-expect-error
+    activated({ lines: [{ run: () => line }] })
+    // @ts-expect-error
+    activated({ amount: 1n })
+    // @ts-expect-error
+    activated({ lines: new Map([["4000", line]]) })
+    // @ts-expect-error
+    activated([line])
+    // @ts-expect-error
+    activated("text")
+    // @ts-expect-error
+    activated(null)
+    // @ts-expect-error
+    update({ status: "ACTIVATED", metadata: { first: line, at: new Date(0) } })
+    // @ts-expect-error
+    update({ status: "ACTIVATED", metadata: {}, other: 1 })
+    expect(activated(undefined)).toEqual({ status: "ACTIVATED" })
+  })
+})
+
 describe("UpdateInstallation", () => {
+  it("has an error with a code or without one, as the contract", () => {
+    expect(sent(UpdateInstallation.error())).toEqual({ status: "ERROR" })
+    expect(UpdateInstallation.error()).not.toHaveProperty("errorCode")
+    expect(sent(UpdateInstallation.error(undefined, { why: "x" }))).toEqual({
+      status: "ERROR",
+      metadata: { why: "x" }
+    })
+    expect(sent(UpdateInstallation.error("AUTH_ERROR"))).toEqual({ status: "ERROR", errorCode: "AUTH_ERROR" })
+  })
+
   it("sends the contract's example: ACTIVATED together with an errorCode", () => {
     expect(exampleRequest).toEqual({
       status: "ACTIVATED",

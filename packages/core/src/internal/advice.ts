@@ -1,8 +1,8 @@
-// The advice and the quotes of `InstallationError.explain`.
+// The advice and the quotes of error messages.
 interface Facts {
   readonly _tag: "BadRequest" | "Unauthorized" | "Infrastructure"
   readonly reason?: keyof typeof advice
-  readonly status?: number
+  readonly status?: number | undefined
   readonly isRetryable: boolean
 }
 
@@ -41,6 +41,9 @@ export const adviceFor = ({ isRetryable, reason, status }: Facts): string => {
     ? "check PLEO_SERVER, then compare the request with Pleo's documentation"
     : "compare the request with Pleo's documentation; the response below may say more"
 }
+
+/** Replaces line separators and control characters. JSON does not escape all of them. */
+export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
 
 /** Quotes a text on one line, with all but visible characters and plain spaces escaped. */
 export const quoteStart = (text: string): string => {

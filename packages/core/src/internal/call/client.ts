@@ -16,9 +16,9 @@ import {
   type Secrets,
   type SessionCall
 } from "../credentials/credentials.ts"
-import { resolveCredentials } from "../credentials/resolve.ts"
+import { resolveCredentials, tenantOf } from "../credentials/resolve.ts"
 import * as Deadline from "../http/deadline.ts"
-import { fromFailure } from "../http/failure.ts"
+import { fromFailure, locate } from "../http/failure.ts"
 import * as Redact from "../http/redact.ts"
 import { interpret } from "../http/response.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
@@ -31,8 +31,7 @@ import { type CallContext, deadlineOf, withCallContext } from "./scope.ts"
 
 type Updated = Effect.Effect<Installation, InstallationError>
 
-const timedOut = (phase?: Infrastructure["phase"]) =>
-  new Infrastructure({ reason: "Timeout", ...(phase === undefined ? {} : { phase }) })
+const timedOut = (phase?: Infrastructure["phase"]) => new Infrastructure({ reason: "Timeout", phase })
 
 /** One attempt at an update, in its place in the queue. */
 export class Call implements Attempt, SessionCall, Waiting {
@@ -81,11 +80,14 @@ export class Call implements Attempt, SessionCall, Waiting {
     )
   }
 
-  /** Waits for a token before sending. */
-  token<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
+  /** Waits for a token of `server` before sending. */
+  token<A>(self: Effect.Effect<A, InstallationError>, server: string): Effect.Effect<A, InstallationError> {
     this.isSent = false
     const { span } = this.observer
-    return this.#until(span === undefined ? self : Effect.withParentSpan(self, span), "AccessToken")
+    return Effect.mapError(
+      this.#until(span === undefined ? self : Effect.withParentSpan(self, span), "AccessToken"),
+      (error) => locate(error, server)
+    )
   }
 
   /** Sends. From here, an interrupted update may be applied. */
@@ -130,6 +132,12 @@ export class Call implements Attempt, SessionCall, Waiting {
 export class Updates {
   readonly #queues = new Map<string, UpdateQueue>()
   readonly #budgets = new RetryBudgets()
+  readonly #server: string | undefined
+
+  /** `server` is named in errors. */
+  constructor(server?: string) {
+    this.#server = server
+  }
 
   #queueOf(installation: string): UpdateQueue {
     const known = this.#queues.get(installation)
@@ -144,7 +152,8 @@ export class Updates {
     context: CallContext,
     installation: string,
     observe: () => Observer.Observer,
-    send: (call: Call) => Effect.Effect<A, InstallationError>
+    send: (call: Call) => Effect.Effect<A, InstallationError>,
+    tenant?: string
   ): Effect.Effect<A, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
       // Synchronous, so that the number and the place in the queue agree.
@@ -157,10 +166,15 @@ export class Updates {
       const begin = () => (scope === undefined ? make() : scope.begin(queue, make))
       const call = new Call(queue, deadlineOf(context), begin)
       return Effect.matchCauseEffect(restore(Effect.suspend(() => call.inTurn(() => send(call)))), {
-        onFailure: (cause) => {
-          if (cause._tag === "Fail") scope?.failed(cause.error, () => this.#budgets.withdraw(installation))
-          return call.end(Exit.failCause(cause))
-        },
+        onFailure: (cause) =>
+          cause._tag === "Fail"
+            ? // A new failure, so that it has the caller's span.
+              Effect.catchAllCause(Effect.fail(locate(cause.error, this.#server, tenant)), (cause) => {
+                if (cause._tag === "Fail")
+                  scope?.failed(cause.error, () => this.#budgets.withdraw(installation))
+                return call.end(Exit.failCause(cause))
+              })
+            : call.end(Exit.failCause(cause)),
         onSuccess: (value) => call.end(Exit.succeed(value))
       })
     })
@@ -182,7 +196,7 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
   const send = sender(operation.method, url)
   const endpoint = Observer.endpoint(operation.method, url)
   const drift = new Drift(operation, settings.onDrift)
-  const updates = new Updates()
+  const updates = new Updates(url.host)
 
   /** Sends one request of an attempt. */
   const request = (call: Call, context: CallContext, body: string, secrets: Secrets): Updated => {
@@ -219,12 +233,13 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
   }
 
   const update = (value: unknown, context: CallContext): Updated => {
+    const tenant = tenantOf(settings.credentials, context.credentials)
     const observe = () =>
-      new Observer.UpdateObserver(context.fiber, context.clock, operation.spanName, endpoint)
+      new Observer.UpdateObserver(context.fiber, context.clock, operation.spanName, endpoint, value, tenant)
     const refuse = (error: InstallationError): Updated => {
-      const exit = Exit.fail(error)
-      observe().end(exit)
-      return exit
+      const located = locate(error, url.host, tenant)
+      observe().end(Exit.fail(located))
+      return Effect.fail(located)
     }
     const encoded = codec.encode(value)
     if (Either.isLeft(encoded)) return refuse(encoded.left)
@@ -232,8 +247,12 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
     const credential = resolveCredentials(settings.credentials, context.credentials, context.clock)
     if ("_tag" in credential) return refuse(credential)
     return "identity" in credential
-      ? updates.attempt(context, credential.identity, observe, (call) =>
-          credential.attempt(call, sender, (secrets) => request(call, context, body, secrets))
+      ? updates.attempt(
+          context,
+          credential.identity,
+          observe,
+          (call) => credential.attempt(call, sender, (secrets) => request(call, context, body, secrets)),
+          tenant
         )
       : updates.attempt(context, authorizationOf(credential), observe, (call) =>
           request(call, context, body, credential)

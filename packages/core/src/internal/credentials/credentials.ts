@@ -34,8 +34,11 @@ export const formsOf = (secrets: Secrets): ReadonlyArray<string> => [
 /** An attempt that may have to wait for tokens. */
 export interface SessionCall {
   readonly deadline: Deadline
-  /** Waits before sending, until the deadline at the latest. */
-  readonly token: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
+  /** Waits for a token of `server` before sending, until the deadline at the latest. */
+  readonly token: <A>(
+    self: Effect.Effect<A, InstallationError>,
+    server: string
+  ) => Effect.Effect<A, InstallationError>
 }
 
 /** The tokens of one customer, refreshed as they expire. */

@@ -75,8 +75,7 @@ const ended = {
   Refused: "the authorization server rejected the refresh token"
 } as const
 
-const unavailable = (code: string | undefined) =>
-  new Infrastructure({ reason: "TokenStore", ...(code === undefined ? {} : { code }) })
+const unavailable = (code: string | undefined) => new Infrastructure({ reason: "TokenStore", code })
 
 const within = <A, E>(timeout: number, self: Effect.Effect<A, E>): Effect.Effect<A, E | Deadline.TimedOut> =>
   Effect.clockWith((clock) => Deadline.effect({ clock, at: monotonic(clock) + timeout }, self))

@@ -81,17 +81,18 @@ export class Session implements internal.Session {
         onFailure: (error) => Effect.sync(() => isAcceptance(error) && this.#accept(secrets)),
         onSuccess: () => Effect.sync(() => this.#accept(secrets))
       })
+    const server = this.#shared.settings.tokenEndpoint.host
     const sendFirst = (secrets: internal.Secrets) =>
       Effect.catchAll(sendWith(secrets), (error) =>
         isRejection(error)
-          ? Effect.flatMap(call.token(this.#replace(secrets, sender)), (others) =>
+          ? Effect.flatMap(call.token(this.#replace(secrets, sender), server), (others) =>
               others === undefined ? Effect.fail(error) : sendWith(others)
             )
           : Effect.fail(error)
       )
     const ready = this.#ready(call.deadline.clock)
     return ready === undefined
-      ? Effect.flatMap(call.token(this.#secrets(sender)), sendFirst)
+      ? Effect.flatMap(call.token(this.#secrets(sender), server), sendFirst)
       : sendFirst(ready)
   }
 

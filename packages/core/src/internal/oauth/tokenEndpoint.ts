@@ -9,8 +9,9 @@ import { Infrastructure, type InstallationError, Unauthorized } from "../../Inst
 import type * as Transport from "../../Transport.ts"
 import { validateSecret } from "../credentials/credentials.ts"
 import { monotonic, type TimedOut } from "../http/deadline.ts"
-import { fromFailure } from "../http/failure.ts"
+import { detailOf, fromFailure } from "../http/failure.ts"
 import * as Json from "../http/json.ts"
+import * as Redact from "../http/redact.ts"
 import { retryAfterOf } from "../http/retryAfter.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
@@ -99,13 +100,15 @@ const fromSuccess = (body: Uint8Array): Result => {
 }
 
 /** A rejection of the app rather than the customer: the client is unknown, or may not refresh. */
-const fromOtherRefusal = (app: App, status: number, code: string): Result => {
+const fromOtherRefusal = (app: App, status: number, code: string, detail: string | undefined): Result => {
   const hint =
     code === "invalid_client"
       ? `: check the client secret, and the option clientAuthentication, which is ${app.clientAuthentication}`
       : ""
   const message = `the authorization server responded with ${code} (status ${status})${hint}`
-  return failed(new Unauthorized({ reason: "Unauthenticated", issues: [{ path: ["clientId"], message }] }))
+  return failed(
+    new Unauthorized({ reason: "Unauthenticated", detail, issues: [{ path: ["clientId"], message }] })
+  )
 }
 
 /** Errors that pass, though some servers write them with the status 400. */
@@ -124,6 +127,8 @@ const fromResponse = (app: App, { secrets }: Form, response: Transport.Response,
   if (isOfGateway(status))
     return { _tag: "Lost", error: new Infrastructure({ reason: "TokenEndpoint", status, ...wait }) }
   const { error } = parse(body)
+  const stated = detailOf(response, new TextDecoder().decode(body), Redact.make(secrets, "{}"))
+  const detail = stated === error ? undefined : stated
   const isTransient = transientCodes.has(error)
   if (status >= 400 && status < 500 && status !== 408 && status !== 429 && !isTransient) {
     const isOfApp = status === 401 && error === "access_denied"
@@ -133,11 +138,12 @@ const fromResponse = (app: App, { secrets }: Form, response: Transport.Response,
       /^[a-z_]{1,40}$/.test(error) &&
       !secrets.some((it) => error.includes(it))
     )
-      return fromOtherRefusal(app, status, error)
+      return fromOtherRefusal(app, status, error, detail)
   }
   return failed(
     new Infrastructure({
       reason: "TokenEndpoint",
+      detail,
       // The code says that it passes, whatever the status says.
       ...(isTransient && status < 500 ? { code: String(error) } : { status }),
       ...wait
@@ -153,13 +159,7 @@ const fromBroken = (failure: Transport.Failure | TimedOut, { isSent }: Attempt):
   const { code, phase, proxyStatus } = error
   return phase === undefined
     ? lost
-    : unsent(
-        new Infrastructure({
-          reason: "TokenEndpoint",
-          ...(code === undefined ? {} : { code }),
-          ...(proxyStatus === undefined ? {} : { proxyStatus })
-        })
-      )
+    : unsent(new Infrastructure({ reason: "TokenEndpoint", code, proxyStatus }))
 }
 
 interface Form {
