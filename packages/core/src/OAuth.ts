@@ -4,8 +4,7 @@
  * @since 0.1.0
  * @module
  */
-import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
+import type { ConfigError } from "effect/ConfigError"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,6 +15,7 @@ import { bearer, type Credentials } from "./Credentials.ts"
 import { BadRequest, type InstallationError, type Issue, Unauthorized } from "./InstallationError.ts"
 import { checkUrl, tokenEndpoints } from "./internal/contract/servers.ts"
 import * as internal from "./internal/credentials/credentials.ts"
+import { optional, required, unset } from "./internal/credentials/variables.ts"
 import { put } from "./internal/oauth/refresh.ts"
 import { Sessions } from "./internal/oauth/sessions.ts"
 import { TokenStore } from "./TokenStore.ts"
@@ -59,13 +59,13 @@ export interface Tokens {
   readonly expiresIn?: Duration.DurationInput | undefined
 }
 
+const issuesOf = (path: string, message: string | undefined): ReadonlyArray<Issue> =>
+  message === undefined ? [] : [{ path: [path], message }]
+
 /** Why a name cannot be part of a key. */
-const validateName = (path: string, name: string): ReadonlyArray<Issue> => {
-  if (name === "") return [{ path: [path], message: "is empty" }]
-  return /\p{Surrogate}/u.test(name)
-    ? [{ path: [path], message: "has half of a character (a lone surrogate)" }]
-    : []
-}
+const validateName = (name: string): string | undefined =>
+  internal.validateText(name) ??
+  (/\p{Surrogate}/u.test(name) ? "has half of a character (a lone surrogate)" : undefined)
 
 const parseGrant = (
   grant: Grant
@@ -76,9 +76,9 @@ const parseGrant = (
   const { clientId, tenant = "default", tokenEndpoint = "production" } = grant
   const url = checkUrl(tokenEndpoint, tokenEndpoints)
   const issues = [
-    ...validateName("clientId", clientId),
-    ...validateName("tenant", tenant),
-    ...(Either.isLeft(url) ? [{ path: ["tokenEndpoint"], message: url.left }] : [])
+    ...issuesOf("clientId", validateName(clientId)),
+    ...issuesOf("tenant", validateName(tenant)),
+    ...(Either.isLeft(url) ? issuesOf("tokenEndpoint", url.left) : [])
   ]
   if (Either.isLeft(url) || issues.length > 0) return Either.left(issues)
   const app = [url.right.href, clientId].map(encodeURIComponent).join("/")
@@ -108,10 +108,10 @@ export const credentials = (
     const timeout = Duration.toMillis(options.timeout ?? Duration.seconds(10))
     const { keyOf, tenant, url } = yield* Either.mapLeft(parseGrant(options), refuseOptions)
     const issues = [
-      ...(Redacted.value(clientSecret) === "" ? [{ path: ["clientSecret"], message: "is empty" }] : []),
+      ...issuesOf("clientSecret", internal.validateText(Redacted.value(clientSecret))),
       ...(timeout > 0 && Number.isFinite(timeout)
         ? []
-        : [{ path: ["timeout"], message: "expected a finite duration above 0" }])
+        : issuesOf("timeout", "expected a finite duration above 0"))
     ]
     if (issues.length > 0) return yield* Effect.fail(refuseOptions(issues))
     const store = yield* TokenStore
@@ -137,7 +137,7 @@ export const credentials = (
  * @category constructors
  */
 export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> => {
-  const issues = validateName("tenant", tenant)
+  const issues = issuesOf("tenant", validateName(tenant))
   return issues.length > 0
     ? Either.left(refuseOptions(issues))
     : Either.right(internal.make({ _tag: "Tenant", tenant }))
@@ -162,13 +162,8 @@ export const storeTokens = (
     const { accessToken, expiresIn, refreshToken } = tokens
     const { keyOf, tenant } = yield* Either.mapLeft(parseGrant(grant), refuseOptions)
     yield* bearer(accessToken)
-    if (Redacted.value(refreshToken) === "")
-      return yield* Effect.fail(
-        new Unauthorized({
-          reason: "Unauthenticated",
-          issues: [{ path: ["refreshToken"], message: "is empty" }]
-        })
-      )
+    const issues = issuesOf("refreshToken", internal.validateText(Redacted.value(refreshToken)))
+    if (issues.length > 0) return yield* Effect.fail(new Unauthorized({ reason: "Unauthenticated", issues }))
     yield* put(yield* TokenStore, keyOf(tenant), {
       accessToken,
       refreshToken,
@@ -179,7 +174,7 @@ export const storeTokens = (
 
 /**
  * The grant of `config`: `PLEO_CLIENT_ID`, `PLEO_TENANT` (default: `default`), and `PLEO_TOKEN_ENDPOINT` (default: that of
- * `PLEO_SERVER`).
+ * `PLEO_SERVER`). An empty variable is unset.
  *
  * @example
  * ```ts
@@ -189,35 +184,24 @@ export const storeTokens = (
  * @since 0.1.0
  * @category config
  */
-export const grantConfig: Config.Config<Grant> = /* @__PURE__ */ Config.suspend(() =>
-  Config.all({
-    clientId: Config.nonEmptyString("PLEO_CLIENT_ID"),
-    tenant: Config.withDefault(Config.string("PLEO_TENANT"), "default").pipe(
-      Config.validate({
-        message: "PLEO_TENANT is empty",
-        validation: (tenant) => tenant !== ""
-      })
-    ),
-    tokenEndpoint: Config.string("PLEO_TOKEN_ENDPOINT").pipe(
-      Config.orElse(() =>
-        Config.validate(Config.withDefault(Config.string("PLEO_SERVER"), "production"), {
-          message: "PLEO_TOKEN_ENDPOINT is required when PLEO_SERVER is neither production nor staging",
-          validation: (server) => Object.hasOwn(tokenEndpoints, server)
-        })
-      ),
-      Config.mapOrFail((endpoint) =>
-        Either.mapBoth(checkUrl(endpoint, tokenEndpoints), {
-          onLeft: (message) =>
-            ConfigError.InvalidData(["PLEO_TOKEN_ENDPOINT"], `PLEO_TOKEN_ENDPOINT ${message}`),
-          onRight: () => endpoint
-        })
+export const grantConfig: Effect.Effect<Grant, ConfigError> = /* @__PURE__ */ Effect.gen(function* () {
+  const clientId = yield* required("PLEO_CLIENT_ID", "Set PLEO_CLIENT_ID to the app's client ID")
+  const tenant = yield* optional("PLEO_TENANT")
+  const server = (yield* optional("PLEO_SERVER")) ?? "production"
+  const checkEndpoint = (url: string) => Either.getOrUndefined(Either.flip(checkUrl(url, tokenEndpoints)))
+  const tokenEndpoint = Object.hasOwn(tokenEndpoints, server)
+    ? ((yield* optional("PLEO_TOKEN_ENDPOINT", checkEndpoint)) ?? server)
+    : yield* required(
+        "PLEO_TOKEN_ENDPOINT",
+        "Set PLEO_TOKEN_ENDPOINT to a URL, since PLEO_SERVER is neither production nor staging",
+        checkEndpoint
       )
-    )
-  })
-)
+  return { clientId, tenant: tenant ?? "default", tokenEndpoint }
+})
 
 /**
- * `credentials`, configured by `PLEO_CLIENT_SECRET` and the variables of `grantConfig`.
+ * `credentials`, configured by `PLEO_CLIENT_SECRET` and the variables of `grantConfig`. `PLEO_ACCESS_TOKEN` and
+ * `PLEO_API_KEY` have to be unset.
  *
  * @example
  * ```ts
@@ -226,16 +210,18 @@ export const grantConfig: Config.Config<Grant> = /* @__PURE__ */ Config.suspend(
  * @since 0.1.0
  * @category config
  */
-export const config: Effect.Effect<
-  Credentials,
-  ConfigError.ConfigError | BadRequest,
-  TokenStore | Scope.Scope
-> = /* @__PURE__ */ Effect.suspend(() =>
-  Effect.flatMap(
-    Config.all({
-      grant: grantConfig,
-      clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET"))
-    }),
-    ({ clientSecret, grant }) => credentials({ ...grant, clientSecret })
+export const config: Effect.Effect<Credentials, ConfigError | BadRequest, TokenStore | Scope.Scope> =
+  /* @__PURE__ */ Effect.suspend(() =>
+    Effect.gen(function* () {
+      const grant = yield* grantConfig
+      const clientSecret = yield* required(
+        "PLEO_CLIENT_SECRET",
+        "Set PLEO_CLIENT_SECRET to the app's client secret"
+      )
+      yield* unset(
+        ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY"],
+        "is not used beside PLEO_CLIENT_ID and PLEO_CLIENT_SECRET: unset it, or them"
+      )
+      return yield* credentials({ ...grant, clientSecret: Redacted.make(clientSecret) })
+    })
   )
-)
