@@ -26,6 +26,16 @@ describe("update-installation.ts", () => {
     })
   )
 
+  it.live("takes empty variables for unset ones", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* run("update-installation.ts", {
+        environment: { PLEO_ACCESS_TOKEN: "", PLEO_API_KEY: "", PLEO_SERVER: "" }
+      })
+      expect(code).toBe(0)
+      expect(stdout).toContain("No credential is configured")
+    })
+  )
+
   it.live("updates with the request it is given", () =>
     Effect.gen(function* () {
       const { code, stdout } = yield* run("update-installation.ts", {

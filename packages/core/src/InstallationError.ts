@@ -338,7 +338,11 @@ export type InstallationError = BadRequest | Unauthorized | Infrastructure
  * @category guards
  */
 export const isInstallationError = (u: unknown): u is InstallationError =>
-  u instanceof BadRequest || u instanceof Unauthorized || u instanceof Infrastructure
+  // By its shape, since an application may load this library twice: by import, and by require.
+  u instanceof Error &&
+  "_tag" in u &&
+  (u._tag === "BadRequest" || u._tag === "Unauthorized" || u._tag === "Infrastructure") &&
+  "mayHaveBeenApplied" in u
 
 const headlineOf = (error: InstallationError): string => {
   switch (error._tag) {

@@ -4,8 +4,7 @@
  * @since 0.1.0
  * @module
  */
-import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
+import type { ConfigError } from "effect/ConfigError"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,6 +15,7 @@ import { bearer, type Credentials } from "./Credentials.ts"
 import { BadRequest, type InstallationError, type Issue, Unauthorized } from "./InstallationError.ts"
 import { checkUrl, tokenEndpoints } from "./internal/contract/servers.ts"
 import * as internal from "./internal/credentials/credentials.ts"
+import { optional, required, unset } from "./internal/credentials/variables.ts"
 import { locate } from "./internal/http/failure.ts"
 import { put } from "./internal/oauth/refresh.ts"
 import { Sessions } from "./internal/oauth/sessions.ts"
@@ -59,13 +59,13 @@ export interface Tokens {
   readonly expiresIn?: Duration.DurationInput | undefined
 }
 
+const issuesOf = (path: string, message: string | undefined): ReadonlyArray<Issue> =>
+  message === undefined ? [] : [{ path: [path], message }]
+
 /** Why a name cannot be part of a key. */
-const validateName = (path: string, name: string | undefined): ReadonlyArray<Issue> => {
-  if (name === undefined || name === "") return [{ path: [path], message: "is empty" }]
-  return /\p{Surrogate}/u.test(name)
-    ? [{ path: [path], message: "has half of a character (a lone surrogate)" }]
-    : []
-}
+const validateName = (name: string | undefined): string | undefined =>
+  internal.validateText(name ?? "") ??
+  (/\p{Surrogate}/u.test(name ?? "") ? "has half of a character (a lone surrogate)" : undefined)
 
 const parseApp = (
   { clientId, tokenEndpoint = "production" }: App,
@@ -73,9 +73,9 @@ const parseApp = (
 ): Either.Either<{ readonly url: URL; readonly keyOf: (tenant: string) => string }, BadRequest> => {
   const url = checkUrl(tokenEndpoint, tokenEndpoints)
   const issues = [
-    ...validateName("clientId", clientId),
+    ...issuesOf("clientId", validateName(clientId)),
     ...others,
-    ...(Either.isLeft(url) ? [{ path: ["tokenEndpoint"], message: url.left }] : [])
+    ...(Either.isLeft(url) ? issuesOf("tokenEndpoint", url.left) : [])
   ]
   if (Either.isLeft(url) || issues.length > 0) return Either.left(new BadRequest({ issues }))
   const app = [url.right.href, clientId].map(encodeURIComponent).join("/")
@@ -83,10 +83,10 @@ const parseApp = (
   return Either.right({ url: url.right, keyOf })
 }
 
-const clientAuthenticationExpected = "expected client_secret_post or client_secret_basic"
-
-const isClientAuthentication = (name: string): name is ClientAuthentication =>
+const validateClientAuthentication = (name: string): string | undefined =>
   name === "client_secret_post" || name === "client_secret_basic"
+    ? undefined
+    : "expected client_secret_post or client_secret_basic"
 
 const noTenant = () =>
   new BadRequest({
@@ -112,14 +112,12 @@ export const credentials = (
     const { clientAuthentication = "client_secret_post", clientId, clientSecret, tenant } = options
     const timeout = Duration.toMillis(options.timeout ?? Duration.seconds(10))
     const { keyOf, url } = yield* parseApp(options, [
-      ...(tenant === undefined ? [] : validateName("tenant", tenant)),
-      ...(Redacted.value(clientSecret) === "" ? [{ path: ["clientSecret"], message: "is empty" }] : []),
-      ...(isClientAuthentication(clientAuthentication)
-        ? []
-        : [{ path: ["clientAuthentication"], message: clientAuthenticationExpected }]),
+      ...(tenant === undefined ? [] : issuesOf("tenant", validateName(tenant))),
+      ...issuesOf("clientSecret", internal.validateText(Redacted.value(clientSecret))),
+      ...issuesOf("clientAuthentication", validateClientAuthentication(clientAuthentication)),
       ...(timeout > 0 && Number.isFinite(timeout)
         ? []
-        : [{ path: ["timeout"], message: "expected a finite duration above 0" }])
+        : issuesOf("timeout", "expected a finite duration above 0"))
     ])
     const store = yield* TokenStore
     const sessions = yield* Effect.acquireRelease(
@@ -147,7 +145,7 @@ export const credentials = (
  * @category constructors
  */
 export const tenant = (tenant: string): Effect.Effect<Credentials, BadRequest> => {
-  const issues = validateName("tenant", tenant)
+  const issues = issuesOf("tenant", validateName(tenant))
   return issues.length > 0
     ? Either.left(new BadRequest({ issues }))
     : Either.right(internal.make({ _tag: "Tenant", tenant }))
@@ -169,17 +167,13 @@ export const storeTokens = (
   grant: App & { readonly tenant: string },
   tokens: Tokens
 ): Effect.Effect<void, InstallationError, TokenStore> =>
-  Effect.flatMap(parseApp(grant, validateName("tenant", grant.tenant)), ({ keyOf }) =>
+  Effect.flatMap(parseApp(grant, issuesOf("tenant", validateName(grant.tenant))), ({ keyOf }) =>
     Effect.gen(function* () {
       const { accessToken, expiresIn, refreshToken } = tokens
       yield* bearer(accessToken)
-      if (Redacted.value(refreshToken) === "")
-        return yield* Effect.fail(
-          new Unauthorized({
-            reason: "Unauthenticated",
-            issues: [{ path: ["refreshToken"], message: "is empty" }]
-          })
-        )
+      const issues = issuesOf("refreshToken", internal.validateText(Redacted.value(refreshToken)))
+      if (issues.length > 0)
+        return yield* Effect.fail(new Unauthorized({ reason: "Unauthenticated", issues }))
       yield* put(yield* TokenStore, keyOf(grant.tenant), {
         accessToken,
         refreshToken,
@@ -190,7 +184,8 @@ export const storeTokens = (
   )
 
 /**
- * A grant of `config`, but for its tenant: `PLEO_CLIENT_ID` and `PLEO_TOKEN_ENDPOINT` (default: that of `PLEO_SERVER`).
+ * A grant of `config`, but for its tenant: `PLEO_CLIENT_ID` and `PLEO_TOKEN_ENDPOINT` (default: that of `PLEO_SERVER`). An
+ * empty variable is unset.
  *
  * @example
  * ```ts
@@ -200,30 +195,24 @@ export const storeTokens = (
  * @since 0.1.0
  * @category config
  */
-export const grantConfig: Config.Config<App> = /* @__PURE__ */ Config.suspend(() =>
-  Config.all({
-    clientId: Config.nonEmptyString("PLEO_CLIENT_ID"),
-    tokenEndpoint: Config.string("PLEO_TOKEN_ENDPOINT").pipe(
-      Config.orElse(() =>
-        Config.validate(Config.withDefault(Config.string("PLEO_SERVER"), "production"), {
-          message: "PLEO_TOKEN_ENDPOINT is required when PLEO_SERVER is neither production nor staging",
-          validation: (server) => Object.hasOwn(tokenEndpoints, server)
-        })
-      ),
-      Config.mapOrFail((endpoint) =>
-        Either.mapBoth(checkUrl(endpoint, tokenEndpoints), {
-          onLeft: (message) =>
-            ConfigError.InvalidData(["PLEO_TOKEN_ENDPOINT"], `PLEO_TOKEN_ENDPOINT ${message}`),
-          onRight: () => endpoint
-        })
+export const grantConfig: Effect.Effect<App, ConfigError> = /* @__PURE__ */ Effect.gen(function* () {
+  const clientId = yield* required("PLEO_CLIENT_ID", "Set PLEO_CLIENT_ID to the app's client ID")
+  const server = (yield* optional("PLEO_SERVER")) ?? "production"
+  const checkEndpoint = (url: string) => Either.getOrUndefined(Either.flip(checkUrl(url, tokenEndpoints)))
+  const tokenEndpoint = Object.hasOwn(tokenEndpoints, server)
+    ? ((yield* optional("PLEO_TOKEN_ENDPOINT", checkEndpoint)) ?? server)
+    : yield* required(
+        "PLEO_TOKEN_ENDPOINT",
+        "Set PLEO_TOKEN_ENDPOINT to a URL, since PLEO_SERVER is neither production nor staging",
+        checkEndpoint
       )
-    )
-  })
-)
+  return { clientId, tokenEndpoint }
+})
 
 /**
  * `credentials`, configured by `PLEO_CLIENT_SECRET`, `PLEO_CLIENT_AUTHENTICATION` (default: `client_secret_post`),
- * `PLEO_TENANT` (only for a single customer), and the variables of `grantConfig`.
+ * `PLEO_TENANT` (only for a single customer), and the variables of `grantConfig`. `PLEO_ACCESS_TOKEN` and `PLEO_API_KEY`
+ * have to be unset.
  *
  * @example
  * ```ts
@@ -232,28 +221,25 @@ export const grantConfig: Config.Config<App> = /* @__PURE__ */ Config.suspend(()
  * @since 0.1.0
  * @category config
  */
-export const config: Effect.Effect<
-  Credentials,
-  ConfigError.ConfigError | BadRequest,
-  TokenStore | Scope.Scope
-> = /* @__PURE__ */ Effect.suspend(() =>
-  Effect.flatMap(
-    Config.all({
-      grant: grantConfig,
-      clientSecret: Config.redacted(Config.nonEmptyString("PLEO_CLIENT_SECRET")),
-      clientAuthentication: Config.withDefault(
-        Config.string("PLEO_CLIENT_AUTHENTICATION"),
-        "client_secret_post"
-      ).pipe(
-        Config.validate({
-          message: `PLEO_CLIENT_AUTHENTICATION: ${clientAuthenticationExpected}`,
-          validation: isClientAuthentication
-        })
-      ),
-      tenant: Config.withDefault(Config.string("PLEO_TENANT"), undefined).pipe(
-        Config.validate({ message: "PLEO_TENANT is empty", validation: (tenant) => tenant !== "" })
+export const config: Effect.Effect<Credentials, ConfigError | BadRequest, TokenStore | Scope.Scope> =
+  /* @__PURE__ */ Effect.suspend(() =>
+    Effect.gen(function* () {
+      const grant = yield* grantConfig
+      const clientSecret = yield* required(
+        "PLEO_CLIENT_SECRET",
+        "Set PLEO_CLIENT_SECRET to the app's client secret"
       )
-    }),
-    ({ grant, ...others }) => credentials({ ...grant, ...others })
+      const clientAuthentication = yield* optional("PLEO_CLIENT_AUTHENTICATION", validateClientAuthentication)
+      const tenant = yield* optional("PLEO_TENANT")
+      yield* unset(
+        ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY"],
+        "is not used beside PLEO_CLIENT_ID and PLEO_CLIENT_SECRET: unset it, or them"
+      )
+      return yield* credentials({
+        ...grant,
+        clientSecret: Redacted.make(clientSecret),
+        clientAuthentication: clientAuthentication as ClientAuthentication | undefined,
+        tenant
+      })
+    })
   )
-)

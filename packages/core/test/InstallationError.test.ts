@@ -1,3 +1,4 @@
+import * as HttpApiError from "@effect/platform/HttpApiError"
 import { describe, expect, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -372,7 +373,18 @@ describe("InstallationError", () => {
 
   it("isInstallationError knows the three and nothing else", () => {
     for (const [error] of rows) expect(isInstallationError(error)).toBe(true)
-    for (const other of [new Error("x"), { _tag: "BadRequest" }, "BadRequest", null, undefined]) {
+    const others = [
+      new Error("x"),
+      { _tag: "BadRequest" },
+      rows.map(([error]) => error.toJSON())[0],
+      // The platform's errors have the same tags.
+      new HttpApiError.BadRequest(),
+      new HttpApiError.Unauthorized(),
+      "BadRequest",
+      null,
+      undefined
+    ]
+    for (const other of others) {
       expect(isInstallationError(other)).toBe(false)
     }
   })

@@ -12,6 +12,7 @@ import * as OAuth from "../src/OAuth.ts"
 import { TokenStore } from "../src/TokenStore.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, answering, authorizationOf, bearer, installation, send } from "./support/http.ts"
+import { leaks } from "./support/probes.ts"
 
 const complete = { PLEO_CLIENT_ID: "id", PLEO_CLIENT_SECRET: "secret" }
 
@@ -28,24 +29,72 @@ describe("OAuth.config", () => {
     { ...complete, PLEO_SERVER: "https://proxy.test", PLEO_TOKEN_ENDPOINT: "https://proxy.test/token" },
     { ...complete, PLEO_TOKEN_ENDPOINT: "staging" },
     { ...complete, PLEO_CLIENT_AUTHENTICATION: "client_secret_post" },
-    { ...complete, PLEO_CLIENT_AUTHENTICATION: "client_secret_basic" }
+    { ...complete, PLEO_CLIENT_AUTHENTICATION: "client_secret_basic" },
+    { ...complete, PLEO_TENANT: "", PLEO_SERVER: "", PLEO_TOKEN_ENDPOINT: "", PLEO_API_KEY: "" }
   ])("takes %j", (variables) => Effect.asVoid(configured(variables)))
 
+  it.effect("takes empty variables for unset ones", () =>
+    Effect.gen(function* () {
+      const variables = { PLEO_CLIENT_ID: "id", PLEO_SERVER: "", PLEO_TOKEN_ENDPOINT: "" }
+      const grant = yield* Effect.withConfigProvider(
+        OAuth.grantConfig,
+        ConfigProvider.fromMap(new Map(Object.entries(variables)))
+      )
+      expect(grant).toEqual({ clientId: "id", tokenEndpoint: "production" })
+    })
+  )
+
+  const noEndpoint =
+    '(Missing data at PLEO_TOKEN_ENDPOINT: "Set PLEO_TOKEN_ENDPOINT to a URL, since PLEO_SERVER is neither production nor staging")'
+  const noClient = `(Missing data at PLEO_CLIENT_ID: "Set PLEO_CLIENT_ID to the app's client ID")`
+  const noSecret = `(Missing data at PLEO_CLIENT_SECRET: "Set PLEO_CLIENT_SECRET to the app's client secret")`
+  const fixed = (name: string) =>
+    `(Invalid data at ${name}: "is not used beside PLEO_CLIENT_ID and PLEO_CLIENT_SECRET: unset it, or them")`
+
   it.scoped.each<readonly [string, Readonly<Record<string, string>>]>([
-    ["PLEO_CLIENT_ID", { PLEO_CLIENT_SECRET: "secret" }],
-    ["PLEO_CLIENT_ID", { ...complete, PLEO_CLIENT_ID: "" }],
-    ["PLEO_CLIENT_SECRET", { PLEO_CLIENT_ID: "id" }],
-    ["PLEO_CLIENT_SECRET", { ...complete, PLEO_CLIENT_SECRET: "" }],
-    ["PLEO_CLIENT_AUTHENTICATION", { ...complete, PLEO_CLIENT_AUTHENTICATION: "client_secret_jwt" }],
-    ["PLEO_TENANT", { ...complete, PLEO_TENANT: "" }],
-    ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_TOKEN_ENDPOINT: "http://elsewhere.test/token" }],
-    ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_TOKEN_ENDPOINT: "https://user:pass@elsewhere.test/token" }],
-    ["PLEO_TOKEN_ENDPOINT", { ...complete, PLEO_SERVER: "https://proxy.test" }]
-  ])("names %s when it is missing or wrong: %j", ([name, variables]) =>
+    [noClient, { PLEO_CLIENT_SECRET: "canary" }],
+    [noClient, { ...complete, PLEO_CLIENT_ID: "" }],
+    [noSecret, { PLEO_CLIENT_ID: "id" }],
+    [noSecret, { ...complete, PLEO_CLIENT_SECRET: "" }],
+    [
+      '(Invalid data at PLEO_CLIENT_SECRET: "ends with a line break")',
+      { ...complete, PLEO_CLIENT_SECRET: "canary\n" }
+    ],
+    ['(Invalid data at PLEO_CLIENT_ID: "ends with a line break")', { ...complete, PLEO_CLIENT_ID: "id\n" }],
+    ['(Invalid data at PLEO_TENANT: "is blank")', { ...complete, PLEO_TENANT: " " }],
+    [
+      '(Invalid data at PLEO_CLIENT_AUTHENTICATION: "expected client_secret_post or client_secret_basic")',
+      { ...complete, PLEO_CLIENT_AUTHENTICATION: "client_secret_jwt" }
+    ],
+    [fixed("PLEO_ACCESS_TOKEN"), { ...complete, PLEO_ACCESS_TOKEN: "canary" }],
+    [fixed("PLEO_API_KEY"), { ...complete, PLEO_API_KEY: "canary" }],
+    [
+      '(Invalid data at PLEO_TOKEN_ENDPOINT: "expected an https URL, or an http URL of this machine (127.0.0.1, localhost)")',
+      { ...complete, PLEO_TOKEN_ENDPOINT: "http://elsewhere.test/token" }
+    ],
+    [
+      '(Invalid data at PLEO_TOKEN_ENDPOINT: "expected a URL without user info")',
+      { ...complete, PLEO_TOKEN_ENDPOINT: "https://user:canary@elsewhere.test/token" }
+    ],
+    [noEndpoint, { ...complete, PLEO_SERVER: "https://proxy.test" }]
+  ])("fails with %s: %j", ([message, variables]) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(configured(variables))
       expect(ConfigError.isConfigError(error)).toBe(true)
-      expect(String(error)).toContain(name)
+      expect(String(error)).toBe(message)
+    })
+  )
+})
+
+describe("OAuth.credentials", () => {
+  it.scoped("refuses a client secret that ends with a line break, and does not show it", () =>
+    Effect.gen(function* () {
+      const options = { clientId: "id", clientSecret: Redacted.make("canary\n") }
+      const error = yield* Effect.flip(
+        Effect.provideService(OAuth.credentials(options), TokenStore, new FakeOAuth.Shelf().store)
+      )
+      expect(error.issues).toEqual([{ path: ["clientSecret"], message: "ends with a line break" }])
+      expect(leaks(error, "canary")).toEqual([])
     })
   )
 })

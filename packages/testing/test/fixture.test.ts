@@ -82,7 +82,7 @@ describe("layerTest", () => {
     }).pipe(outside({ PLEO_SERVER: "production" }))
   )
 
-  const withOAuth = (options?: Sandbox.Options) =>
+  const withOAuth = (options: Sandbox.Options) =>
     Sandbox.layerTest(
       NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
         Layer.provideMerge(TokenStore.layerMemory)
@@ -90,8 +90,8 @@ describe("layerTest", () => {
       options
     )
 
-  it.effect.each([undefined, { clientId: "my-app", clientSecret: "my-secret" }])(
-    "configures OAuth too, and tokens expire by the TestClock: %j",
+  it.effect.each([{ clientId: "my-app" }, { clientId: "my-app", clientSecret: "my-secret" }])(
+    "configures OAuth for a client, and tokens expire by the TestClock: %j",
     (options) =>
       Effect.gen(function* () {
         const sandbox = yield* Sandbox.Sandbox

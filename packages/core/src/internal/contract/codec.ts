@@ -42,6 +42,9 @@ export const make = ({ request, response }: Operation): Codec => {
       try {
         const encoded = encode(value)
         if (Either.isLeft(encoded)) return Either.left(refuse(toIssues(encoded.left)))
+        // A library may have added it to Object.prototype.
+        if ("toJSON" in encoded.right)
+          return Either.left(refuse([{ path: [], message: "expected a value without toJSON" }]))
         const body = JSON.stringify(encoded.right)
         return isTooLarge(encoded.right.metadata, body)
           ? Either.left(refuse([{ path: ["metadata"], message: "expected at most 256 KiB of JSON" }]))

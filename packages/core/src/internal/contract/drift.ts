@@ -5,6 +5,7 @@ import {
   InstallationStatus,
   type SchemaDrift
 } from "../../Installation.ts"
+import type { Json, Metadata } from "../../Metadata.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
 import * as metrics from "../telemetry/metrics.ts"
 import type { Operation } from "./operations.ts"
@@ -16,6 +17,16 @@ const kinds = new MetricLabels.Cache()
 
 const maxLength = 128
 const maxReported = 64
+
+/** Adds the numbers beyond 2^53. JSON.parse has rounded them: their digits are lost. */
+const addRounded = (value: Json, path: string, found: Array<SchemaDrift>): void => {
+  if (typeof value === "number") {
+    if (Math.abs(value) > Number.MAX_SAFE_INTEGER && found.length < maxReported)
+      found.push({ kind: "number", name: path })
+  } else if (typeof value === "object") {
+    for (const key in value) addRounded((value as Metadata)[key] ?? null, `${path}.${key}`, found)
+  }
+}
 
 type OnDrift = (drift: SchemaDrift) => Effect.Effect<void>
 
@@ -32,7 +43,7 @@ export class Drift {
 
   /** Counts the unknown contents of a decoded response, and reports those not seen before. */
   note(
-    { errorCode, status }: Installation,
+    { errorCode, metadata, status }: Installation,
     body: unknown,
     labels: MetricLabels.Labels,
     makeRedact: () => (text: string) => string
@@ -43,6 +54,7 @@ export class Drift {
       found.push({ kind: "errorCode", name: errorCode })
     for (const name in body as object)
       if (!this.#fields.has(name) && found.length < maxReported) found.push({ kind: "field", name })
+    addRounded(metadata, "metadata", found)
     for (const { kind } of found)
       MetricLabels.update(
         metrics.drift,

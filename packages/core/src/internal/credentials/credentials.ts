@@ -67,11 +67,21 @@ export type Variant =
 
 export const make = (variant: Variant): Credentials => ({ [TypeId]: variant })
 
+/** Why a text is not a secret or a name, or `undefined`. */
+export const validateText = (text: string): string | undefined => {
+  if (text.trim() === "") return text === "" ? "is empty" : "is blank"
+  // As a file with a secret does.
+  return /[\r\n]$/.test(text) ? "ends with a line break" : undefined
+}
+
 // Visible ASCII (RFC 9110 section 5.5). Other characters could be altered in transit, or split the header.
 const visibleAscii = /^[\x21-\x7e]+$/
 
 /** Why a secret is invalid in a header, or `undefined`. */
-export const validateSecret = (secret: string): string | undefined => {
-  if (secret === "") return "is empty"
-  return visibleAscii.test(secret) ? undefined : "cannot be sent in a header: expected visible ASCII"
-}
+export const validateSecret = (secret: string): string | undefined =>
+  validateText(secret) ?? (visibleAscii.test(secret) ? undefined : "expected visible ASCII without spaces")
+
+/** Why an API key is invalid as a user name in a header, or `undefined`. */
+export const validateApiKey = (key: string): string | undefined =>
+  // RFC 7617 section 2: the user name ends at the first colon.
+  validateSecret(key) ?? (key.includes(":") ? "has a colon" : undefined)
