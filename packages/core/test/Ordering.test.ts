@@ -558,7 +558,9 @@ describe("inside one RetryPolicy.retry, several updates of one installation are 
   it.effect("two at once, of which the older was sent before: the newer is not taken for overtaken", () =>
     Effect.gen(function* () {
       const { sent, update } = yield* serving({ a: [status(503)] })
-      const both = Effect.all([update("a"), update("b")], { concurrency: 2 })
+      // Their exits, since the failure of the one would interrupt the other.
+      const exits = Effect.all([Effect.exit(update("a")), Effect.exit(update("b"))], { concurrency: 2 })
+      const both = Effect.flatMap(exits, ([a, b]) => Effect.zipRight(a, b))
       const fiber = yield* Effect.fork(outcome(both.pipe(RetryPolicy.retry())))
       yield* TestClock.adjust("1 minute")
       expect(yield* Fiber.join(fiber)).toBe("success")

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import { bind } from "./asyncContext.ts"
 import { LinkedList, type Node } from "./linkedList.ts"
 
 /** A request for a permit that is still waiting. */
@@ -8,15 +9,17 @@ export type Waiter = Node<() => void>
 export class Semaphore {
   readonly #waiting = new LinkedList<() => void>()
   #free: number
-  #isGranting = false
 
   constructor(permits: number) {
     this.#free = permits
   }
 
-  /** Calls `begin` with a permit: now, or later if it returns a waiter. `release` must follow once. */
+  /**
+   * Calls `begin` with a permit: now, or later in the same async context if it returns a waiter. `release` must follow
+   * once.
+   */
   acquire(begin: () => void): Waiter | undefined {
-    if (this.#free === 0 || this.#isGranting) return this.#waiting.append(begin)
+    if (this.#free === 0) return this.#waiting.append(bind<void>(begin))
     this.#free -= 1
     begin()
     return undefined
@@ -27,19 +30,13 @@ export class Semaphore {
     return this.#waiting.remove(waiter)
   }
 
-  // A holder that releases immediately does so inside this loop, which needs no stack for ten thousand in a row.
   release(): void {
-    this.#free += 1
-    if (this.#isGranting) return
-    this.#isGranting = true
-    try {
-      for (let next = this.#waiting.first; next !== undefined && this.#free > 0; next = this.#waiting.first) {
-        this.#waiting.remove(next)
-        this.#free -= 1
-        next.value()
-      }
-    } finally {
-      this.#isGranting = false
+    const next = this.#waiting.first
+    if (next === undefined) {
+      this.#free += 1
+    } else {
+      this.#waiting.remove(next)
+      next.value()
     }
   }
 }
