@@ -1,6 +1,7 @@
 import { Semaphore } from "@effect-pleo/core/internal/semaphore"
 import type { Dispatcher } from "undici"
 import type { Connection } from "./connection.ts"
+import { isFaked } from "./nextTurn.ts"
 import { ResponseHandler, type Result, unsent } from "./responseHandler.ts"
 import { errors } from "./undici.ts"
 
@@ -48,7 +49,7 @@ export class ConnectionPool {
         return onResult(unsent(error as Error))
       }
       handler = new ResponseHandler(this.#maxResponseSize, (result, isReusable) => {
-        if (isReusable && !isFresh) this.#keep(connection)
+        if (isReusable && !isFresh && !isFaked()) this.#keep(connection)
         else this.#discard(connection)
         // The other idle connections may have ended for the same cause: a retry opens a new one.
         if (wasIdle && handler?.hasResponse === false) this.#discardIdle()
