@@ -8,12 +8,23 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+/** The default of Vitest. */
+const byVitest = ["setTimeout", "setInterval", "setImmediate", "Date", "performance"] as const
+
+/** Jest also fakes this one, in the code of packages. */
+const byJest = [...byVitest, "queueMicrotask"] as const
+
 describe("under the fake timers of a test, which never come due", () => {
-  for (const transport of ["node", "NodeHttpClient", "fetch", "FetchHttpClient"] as const)
+  for (const [transport, faked] of [
+    ["node", byJest],
+    ["NodeHttpClient", byVitest],
+    ["fetch", byVitest],
+    ["FetchHttpClient", byVitest]
+  ] as const)
     it.scopedLive(`updates over ${transport} get their responses, and their layer closes`, () =>
       Effect.gen(function* () {
         const server = yield* RawServer.make(ok)
-        vi.useFakeTimers()
+        vi.useFakeTimers({ toFake: [...faked] })
         const statuses = yield* Effect.scoped(
           Effect.gen(function* () {
             const update = yield* open({ transport, credential: bearer }, server.url)
