@@ -94,6 +94,22 @@ describe("updates with one credential", () => {
     })
   )
 
+  it.effect("go on when the fiber of an earlier one is lost, once its deadline has passed", () =>
+    Effect.gen(function* () {
+      const { sent, update } = yield* serving({ lost: [Effect.never] })
+      // Its timers never fire, as those of a canceled request of a worker.
+      const clock: Clock.Clock = Object.create(yield* Effect.clock, { sleep: { value: () => Effect.never } })
+      yield* Effect.fork(update("lost").pipe(RetryPolicy.timeout("1 second"), Effect.withClock(clock)))
+      yield* settle
+      const waiting = yield* Effect.fork(outcome(update("waiting").pipe(RetryPolicy.timeout("5 seconds"))))
+      const next = yield* Effect.fork(outcome(update("next")))
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Fiber.join(waiting)).toBe("Timeout")
+      expect(yield* Fiber.join(next)).toBe("success")
+      expect(sent()).toEqual(["lost", "next"])
+    })
+  )
+
   it.effect("do not wait for updates with another credential", () =>
     Effect.gen(function* () {
       const { requests, sent, update } = yield* serving({ stuck: [Effect.never] })
