@@ -6,6 +6,7 @@
  * @module
  */
 
+import { AsyncResource } from "node:async_hooks"
 import { Readable } from "node:stream"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -120,10 +121,12 @@ const execute = (
       const endBody = () => {
         if (body instanceof Readable) body.destroy()
       }
-      const cancel = pool.request(options, (result) => {
+      // A socket calls back in the async context of the request that opened it.
+      const onResult = AsyncResource.bind((result: ResponseHandler.Result) => {
         if (Either.isLeft(result)) endBody()
         resume(toResult(request, result))
       })
+      const cancel = pool.request(options, onResult)
       return Effect.sync(() => {
         cancel()
         endBody()

@@ -3,6 +3,7 @@ import * as Either from "effect/Either"
 import type { Dispatcher } from "undici"
 import { BodyBuffer } from "./bodyBuffer.ts"
 import { ConnectionError } from "./connectionError.ts"
+import { nextTurn } from "./nextTurn.ts"
 import { errors } from "./undici.ts"
 
 interface Unsent extends Extract<Transport.Failure, { readonly _tag: "Unsent" }> {
@@ -77,7 +78,7 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     // An immediate next request then waits for a turn of the event loop, in which undici sees whether the socket has
     // received more than this response.
-    setImmediate(() => this.#succeed(true))
+    nextTurn(() => this.#succeed(true))
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, cause: Error): void {

@@ -33,6 +33,9 @@ type Updated = Effect.Effect<Installation, InstallationError>
 
 const timedOut = (phase?: Infrastructure["phase"]) => new Infrastructure({ reason: "Timeout", phase })
 
+/** Milliseconds after its deadline in which an attempt certainly ends, if its fiber runs at all. */
+const grace = 1000
+
 /** One attempt at an update, in its place in the queue. */
 export class Call implements Attempt, SessionCall, Waiting {
   readonly deadline: Deadline.Deadline
@@ -60,6 +63,15 @@ export class Call implements Attempt, SessionCall, Waiting {
     return this.#update.observer
   }
 
+  /**
+   * Whether the fiber will never continue: Cloudflare Workers drops the timers and promises of a canceled request. An
+   * attempt that is still ending is not lost.
+   */
+  get isLost(): boolean {
+    const { at, clock } = this.deadline
+    return this.#windingUp === undefined && Deadline.hasPassed({ at: at + grace, clock })
+  }
+
   /** Continues with `begin` in its turn. Interrupted before that, it sends nothing. */
   inTurn<A>(begin: () => Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
     const { queue } = this.#update
@@ -75,7 +87,10 @@ export class Call implements Attempt, SessionCall, Waiting {
       return () => {}
     })
     return Effect.flatMap(
-      Effect.mapError(turn, () => timedOut("Queue")),
+      Effect.mapError(turn, () => {
+        queue.leaveLost()
+        return timedOut("Queue")
+      }),
       go
     )
   }

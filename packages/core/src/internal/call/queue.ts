@@ -55,6 +55,7 @@ export class Update {
 /** An attempt's place in the queue. */
 export interface Waiting {
   onTurn: () => void
+  readonly isLost: boolean
 }
 
 /**
@@ -91,6 +92,12 @@ export class UpdateQueue {
     if (!this.#attempts.remove(place)) return
     if (hadTurn) this.#attempts.first?.value.onTurn()
     this.#endIfEmpty()
+  }
+
+  /** Removes the first attempts if they are lost. */
+  leaveLost(): void {
+    for (let first = this.#attempts.first; first?.value.isLost === true; first = this.#attempts.first)
+      this.leave(first)
   }
 
   isSuperseded({ number }: Update): boolean {

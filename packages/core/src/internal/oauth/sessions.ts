@@ -1,5 +1,4 @@
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -9,7 +8,7 @@ import { LinkedList } from "../linkedList.ts"
 import * as Semaphore from "../semaphore.ts"
 import { Breaker } from "./breaker.ts"
 import type { CachedTokens, Settings } from "./refresh.ts"
-import { Session, type Shared } from "./session.ts"
+import { type Refreshed, Session, type Shared } from "./session.ts"
 
 /** Milliseconds without use after which a session is evicted, to be reloaded from the store on demand. */
 const maxIdle = 10 * 60_000
@@ -56,10 +55,10 @@ export class Sessions implements Shared {
 
   refresh(
     self: Effect.Effect<CachedTokens, InstallationError>,
-    result: Deferred.Deferred<CachedTokens, InstallationError>
+    onEnd: (exit: Refreshed) => void
   ): Effect.Effect<void> {
-    const done = Effect.flatMap(Effect.exit(Effect.interruptible(self)), (exit) =>
-      Deferred.done(result, Exit.isInterrupted(exit) ? Exit.fail(closed()) : exit)
+    const done = Effect.map(Effect.exit(Effect.interruptible(self)), (exit) =>
+      onEnd(Exit.isInterrupted(exit) ? Exit.fail(closed()) : exit)
     )
     return Effect.asVoid(this.#fork(this.#refreshing, done))
   }
