@@ -47,7 +47,10 @@ const isNotHttp = ({ code, name }: ErrorLike): boolean =>
 const isEndOfChunks = (error: ErrorLike): boolean =>
   isNotHttp(error) && /EOF/.test(`${error.code} ${error.message}`)
 
-const header = (headers: Transport.Response["headers"] | undefined, name: string): string | undefined => {
+export const header = (
+  headers: Transport.Response["headers"] | undefined,
+  name: string
+): string | undefined => {
   const value = headers?.[name]
   return typeof value === "object" ? value.join(", ") : value
 }

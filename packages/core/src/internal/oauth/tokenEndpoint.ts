@@ -168,7 +168,11 @@ export const exchange = (
     client_id: app.clientId,
     client_secret: Redacted.value(app.clientSecret)
   }).toString()
-  const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" }
+  const headers = {
+    accept: "application/json",
+    "accept-encoding": "identity",
+    "content-type": "application/x-www-form-urlencoded"
+  }
   const { attributes, name } = endpoint("POST", app.tokenEndpoint)
   return Effect.withFiberRuntime((fiber) => {
     const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
