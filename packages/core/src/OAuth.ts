@@ -41,6 +41,7 @@ export interface Grant {
  * @category models
  */
 export interface Options extends Grant {
+  /** For servers only: a browser reveals it, and cannot tell whether a refresh token was sent. */
   readonly clientSecret: Redacted.Redacted
   /** Limits the token request, and then saving its result. A request that times out is lost. Default: 10 seconds. */
   readonly timeout?: Duration.DurationInput | undefined

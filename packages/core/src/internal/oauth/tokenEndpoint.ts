@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
 import type * as Transport from "../../Transport.ts"
+import * as operations from "../contract/operations.ts"
 import { validateSecret } from "../credentials/credentials.ts"
 import { monotonic, type TimedOut } from "../http/deadline.ts"
 import { fromFailure } from "../http/failure.ts"
@@ -169,8 +170,8 @@ export const exchange = (
     client_secret: Redacted.value(app.clientSecret)
   }).toString()
   const headers = {
-    accept: "application/json",
-    "accept-encoding": "identity",
+    accept: operations.accept,
+    "accept-encoding": operations.acceptEncoding,
     "content-type": "application/x-www-form-urlencoded"
   }
   const { attributes, name } = endpoint("POST", app.tokenEndpoint)
