@@ -37,6 +37,7 @@ interface App {
  * @category models
  */
 export interface Options extends App {
+  /** For servers only: a browser reveals it, and cannot tell whether a refresh token was sent. */
   readonly clientSecret: Redacted.Redacted
   /** How the app authenticates to the token endpoint: in the form (the default), or by HTTP Basic. */
   readonly clientAuthentication?: ClientAuthentication | undefined

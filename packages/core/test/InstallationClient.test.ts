@@ -89,6 +89,7 @@ describe("InstallationClient", () => {
         const body = '{"status":"ACTIVATED","metadata":{"name":"Größe"}}'
         expect({ ...requests[0]?.headers }).toEqual({
           accept: "application/json",
+          "accept-encoding": "identity",
           authorization: "Bearer token",
           "content-type": "application/json;charset=UTF-8",
           "content-length": String(utf8Length(body))

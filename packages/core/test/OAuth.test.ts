@@ -339,6 +339,7 @@ describe("OAuth.credentials", () => {
           ["client_secret", FakeOAuth.clientSecret]
         ])
         expect(request?.headers["content-type"]).toBe("application/x-www-form-urlencoded")
+        expect(request?.headers["accept-encoding"]).toBe("identity")
         expect(request?.headers).not.toHaveProperty("authorization")
       })
     )

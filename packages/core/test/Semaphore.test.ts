@@ -95,6 +95,20 @@ describe("semaphore", () => {
     })
   )
 
+  it.effect("a waiter interrupted between its turn and its start passes the permit on", () =>
+    Effect.gen(function* () {
+      const semaphore = new Semaphore(1)
+      const { begun, run } = gated(semaphore)
+      semaphore.acquire(() => {})
+      const second = (yield* run("second")).fiber
+      yield* run("third")
+      semaphore.release()
+      second.unsafeInterruptAsFork(FiberId.none)
+      yield* settled
+      expect(begun).toEqual(["third"])
+    })
+  )
+
   it.effect.each<{ readonly name: string; readonly body: Effect.Effect<void, string> }>([
     { name: "succeeds", body: Effect.void },
     { name: "fails", body: Effect.fail("failure") },

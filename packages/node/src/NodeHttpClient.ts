@@ -137,8 +137,8 @@ const execute = (
 }
 
 /**
- * A client with its own sockets, closed with the scope. It always checks certificates, follows no redirect, and does not
- * decompress. A success larger than `maxResponseSize` fails with the code `UND_ERR_RES_EXCEEDED_MAX_SIZE`.
+ * A client with its own sockets, closed with the scope. It always checks certificates, follows no redirect, and decodes
+ * gzip, deflate and Brotli. A success larger than `maxResponseSize` fails with the code `UND_ERR_RES_EXCEEDED_MAX_SIZE`.
  *
  * @example
  * ```ts

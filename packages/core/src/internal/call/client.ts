@@ -221,6 +221,7 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
       headers: {
         authorization: authorizationOf(secrets),
         accept: operations.accept,
+        "accept-encoding": operations.acceptEncoding,
         "content-type": operations.contentType
       },
       body,

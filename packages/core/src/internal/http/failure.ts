@@ -50,7 +50,10 @@ const isNotHttp = ({ code, name }: ErrorLike): boolean =>
 const isEndOfChunks = (error: ErrorLike): boolean =>
   isNotHttp(error) && /EOF/.test(`${error.code} ${error.message}`)
 
-const header = (headers: Transport.Response["headers"] | undefined, name: string): string | undefined => {
+export const header = (
+  headers: Transport.Response["headers"] | undefined,
+  name: string
+): string | undefined => {
   const value = headers?.[name]
   return typeof value === "object" ? value.join(", ") : value
 }
@@ -77,15 +80,21 @@ const isOfConnecting = ({ errors, syscall }: ErrorLike): boolean =>
   syscall === "connect" ||
   (Array.isArray(errors) && errors.length > 0 && errors.every((error) => error?.syscall === "connect"))
 
-// The syscalls of Node.js and codes of undici for failures before a request is written.
+// The codes of Node.js, undici and Bun for failures before a request is written.
 const unsentCode =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EPROTO|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED)$|CERT|^ERR_(TLS|SSL)_(?!.*BAD_RECORD_MAC)|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH/
+  /^(ECONNREFUSED|ConnectionRefused|FailedToOpenSocket|ENOTFOUND|EAI_AGAIN|EPROTO|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED)$|CERT|^ERR_(TLS|SSL)_(?!.*BAD_RECORD_MAC)|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH/
+
+// Deno's errors have no code.
+const unsentMessage = /^error sending request for .* client error \(Connect\)/
+
+const matches = (pattern: RegExp, text: unknown) => typeof text === "string" && pattern.test(text)
 
 /** Classifies the failure of any client by its codes. */
 export const fromCause = (cause: unknown, headers?: Transport.Response["headers"]): Transport.Failure => {
   const chain = causes(cause)
   const isUnsent = chain.some(
-    (error) => isOfConnecting(error) || (isCode(error.code) && unsentCode.test(error.code))
+    (error) =>
+      isOfConnecting(error) || matches(unsentCode, error.code) || matches(unsentMessage, error.message)
   )
   if (!isUnsent) return { _tag: "Broken", cause, headers }
   // The failure of this library's own client.

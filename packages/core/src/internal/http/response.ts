@@ -4,7 +4,7 @@ import type { Installation } from "../../Installation.ts"
 import type { InstallationError, Issue } from "../../InstallationError.ts"
 import type * as Transport from "../../Transport.ts"
 import type { Codec } from "../contract/codec.ts"
-import { fromInvalidBody, fromStatus } from "./failure.ts"
+import { fromInvalidBody, fromStatus, header } from "./failure.ts"
 import * as Json from "./json.ts"
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
@@ -12,17 +12,29 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 // Enough bytes for an excerpt, even after redacting credentials.
 const quotable = (body: Uint8Array): string => new TextDecoder().decode(body.subarray(0, 16 * 1024))
 
-const decodeUtf8 = (body: Uint8Array): Either.Either<string, string> => {
+type MakeRedact = () => (text: string) => string
+
+const decodeUtf8 = (
+  { body, headers }: Transport.Response,
+  makeRedact: MakeRedact
+): Either.Either<string, string> => {
   if (body.length === 0) return Either.left("expected a body")
   try {
     return Either.right(strictUtf8.decode(body))
   } catch {
-    return Either.left("expected UTF-8")
+    const coding = header(headers, "content-encoding")
+    const but = coding === undefined ? "" : `, not the content coding ${makeRedact()(coding).slice(0, 64)}`
+    return Either.left(`expected UTF-8${but}`)
   }
 }
 
-const parseBody = (body: Uint8Array): Either.Either<unknown, ReadonlyArray<Issue>> =>
-  Either.mapLeft(Either.flatMap(decodeUtf8(body), Json.parse), (message) => [{ path: [], message }])
+const parseBody = (
+  response: Transport.Response,
+  makeRedact: MakeRedact
+): Either.Either<unknown, ReadonlyArray<Issue>> =>
+  Either.mapLeft(Either.flatMap(decodeUtf8(response, makeRedact), Json.parse), (message) => [
+    { path: [], message }
+  ])
 
 export const isSuccess = ({ status }: { readonly status: number }): boolean => status >= 200 && status < 300
 
@@ -31,12 +43,12 @@ export const interpret = (
   response: Transport.Response,
   { decode }: Codec,
   now: number,
-  makeRedact: () => (text: string) => string,
+  makeRedact: MakeRedact,
   onInstallation: (installation: Installation, body: unknown) => void
 ): Either.Either<Installation, InstallationError> => {
   if (!isSuccess(response))
     return Either.left(fromStatus(response, quotable(response.body), now, makeRedact()))
-  const body = parseBody(response.body)
+  const body = parseBody(response, makeRedact)
   const decoded = Either.flatMap(body, decode)
   if (Either.isLeft(decoded))
     return Either.left(fromInvalidBody(response, quotable(response.body), decoded.left, makeRedact()))

@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
 import type * as Transport from "../../Transport.ts"
+import * as operations from "../contract/operations.ts"
 import { validateSecret } from "../credentials/credentials.ts"
 import { monotonic, type TimedOut } from "../http/deadline.ts"
 import { detailOf, fromFailure } from "../http/failure.ts"
@@ -198,7 +199,8 @@ export const exchange = (
   const form = formOf(app, refreshToken)
   const { authorization, body } = form
   const headers = {
-    accept: "application/json",
+    accept: operations.accept,
+    "accept-encoding": operations.acceptEncoding,
     "content-type": "application/x-www-form-urlencoded",
     ...(authorization === undefined ? {} : { authorization })
   }
