@@ -41,8 +41,11 @@ describe("semaphore", () => {
       expect(held).toBe(count)
       return (performance.now() - start) / count
     }
-    await drain(10_000)
-    expect((await drain(200_000)) / (await drain(10_000))).toBeLessThan(10)
+    // The fastest of several, since a collection of garbage takes longer than to drain.
+    const fastest = async (count: number) =>
+      Math.min(await drain(count), await drain(count), await drain(count), await drain(count))
+    await drain(5_000)
+    expect((await fastest(100_000)) / (await fastest(5_000))).toBeLessThan(10)
   })
 
   it.effect("let so many through at once, and the others first come, first served", () =>
