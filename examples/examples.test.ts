@@ -26,6 +26,16 @@ describe("update-installation.ts", () => {
     })
   )
 
+  it.live("takes empty variables for unset ones", () =>
+    Effect.gen(function* () {
+      const { code, stdout } = yield* run("update-installation.ts", {
+        environment: { PLEO_ACCESS_TOKEN: "", PLEO_API_KEY: "", PLEO_SERVER: "" }
+      })
+      expect(code).toBe(0)
+      expect(stdout).toContain("No credential is configured")
+    })
+  )
+
   it.live("updates with the request it is given", () =>
     Effect.gen(function* () {
       const { code, stdout } = yield* run("update-installation.ts", {
@@ -52,6 +62,28 @@ describe("update-installation.ts", () => {
       expect(code).toBe(1)
       expect(lines(stderr)).toEqual([expect.stringContaining(expected)])
       expect(stdout + stderr).not.toContain("canary-key")
+    })
+  )
+})
+
+describe("readme.ts", () => {
+  it.live("ends with exit code 1, a message and the line of the caller when Pleo cannot be reached", () =>
+    Effect.gen(function* () {
+      const environment = { PLEO_SERVER: "http://127.0.0.1:1", PLEO_ACCESS_TOKEN: "canary-token" }
+      const { code, stderr, stdout } = yield* run("readme.ts", { environment })
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+      expect(lines(stderr)).toEqual([
+        expect.stringMatching(/^\(FiberFailure\) Infrastructure: .*\(ECONNREFUSED, server 127\.0\.0\.1:1\)/),
+        expect.stringMatching(/^ {4}at report \(.+:\d+:\d+\)$/)
+      ])
+    })
+  )
+
+  it.live("ends with exit code 1 and the name of the variable when none is set", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* run("readme.ts")
+      expect(code).toBe(1)
+      expect(lines(stderr)).toEqual([expect.stringContaining("PLEO_ACCESS_TOKEN")])
     })
   )
 })

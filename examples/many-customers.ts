@@ -15,4 +15,7 @@ const program = Effect.forEach(
   { concurrency: 10 }
 )
 
-await program.pipe(Effect.provide(NodeInstallationService.layerConfig()), Effect.runPromise)
+// A forgotten `Credentials.use` is an error, rather than an update of some default customer.
+const live = NodeInstallationService.layerConfig({ credentials: Credentials.perCall })
+
+await program.pipe(Effect.provide(live), Effect.runPromise)

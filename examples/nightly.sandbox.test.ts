@@ -17,7 +17,8 @@ const application = Effect.provide(
     layerNightly({ customers }).pipe(
       Layer.provideMerge(installations),
       Layer.provide(Layer.succeed(Accounting, { book: () => Effect.succeed(3) }))
-    )
+    ),
+    { clientId: "my-app" }
   )
 )
 

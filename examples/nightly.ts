@@ -43,4 +43,4 @@ const program = Effect.gen(function* () {
 
 const live = Nightly.layer({ customers }).pipe(Layer.provideMerge(installations), Layer.provide(accounting))
 
-await program.pipe(Effect.provide(Sandbox.layerTest(live)), Effect.runPromise)
+await program.pipe(Effect.provide(Sandbox.layerTest(live, { clientId: "my-app" })), Effect.runPromise)

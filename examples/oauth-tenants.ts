@@ -75,7 +75,8 @@ const program = Effect.gen(function* () {
 const live = Sandbox.layerTest(
   NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
     Layer.provideMerge(TokenStore.layerMemory)
-  )
+  ),
+  { clientId: "my-app" }
 )
 
 await Effect.runPromise(Effect.provide(program, live))

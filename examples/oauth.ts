@@ -25,7 +25,7 @@ export const report = (tenant: string) =>
 // The client on the store on the database: they are closed in this order, so that no new token is lost.
 export const live = NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
   Layer.provideMerge(SqlTokenStore.layer),
-  Layer.provide(PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") }))
+  Layer.provide(PgClient.layerConfig({ url: Config.redacted(Config.nonEmptyString("DATABASE_URL")) }))
 )
 
 await report("acme").pipe(Effect.provide(live), Effect.runPromise)

@@ -35,6 +35,7 @@ const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox.Sandbox
   const collector = yield* Collector.Collector
   const app = {
+    tenant: "acme",
     clientId: "bookkeeper",
     clientSecret: Redacted.make("secret"),
     tokenEndpoint: `${sandbox.url}/oauth/token`

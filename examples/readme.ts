@@ -8,12 +8,11 @@ const program = InstallationService.update({
 }).pipe(
   RetryPolicy.retry(), // 3 attempts, full jitter, 10 s an attempt, 30 s in all, Retry-After honoured
   Effect.flatMap((installation) => Effect.log(`${installation.id} is ${installation.status}`)),
-  Effect.catchTags({
-    BadRequest: (error) => Effect.logError(error.message), // change the request
-    Unauthorized: (error) => Effect.logError(error.message), // change the credential
-    Infrastructure: (error) => Effect.logError(error.message) // nobody's fault here: try later
-  }),
+  Effect.withSpan("report"), // named with this line in a failure
   Effect.provide(NodeInstallationService.layerConfig()) // PLEO_ACCESS_TOKEN or PLEO_API_KEY, PLEO_SERVER
 )
 
-await Effect.runPromise(program)
+await Effect.runPromise(program).catch((failure) => {
+  console.error(String(failure)) // its message, and where it was
+  process.exitCode = 1
+})

@@ -44,7 +44,8 @@ const announceSandbox = Effect.flatMap(Sandbox.Sandbox, ({ url }) =>
 
 const isConfigured = Effect.gen(function* () {
   const names = ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY", "PLEO_SERVER"]
-  const values = yield* Effect.forEach(names, (name) => Config.option(Config.string(name)))
+  // An empty variable is unset, as it is to the library.
+  const values = yield* Effect.forEach(names, (name) => Config.option(Config.nonEmptyString(name)))
   return values.some(Option.isSome)
 })
 

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 
 const configuration = Config.all({
   key: Config.redacted("INTEGRATION_KEY"),
-  server: Config.withDefault(Config.string("INTEGRATION_SERVER"), "staging")
+  server: Config.withDefault(Config.nonEmptyString("INTEGRATION_SERVER"), "staging")
 })
 
 const program = Effect.gen(function* () {

@@ -16,7 +16,7 @@ interface Environment {
 const live = (environment: Environment) =>
   FetchInstallationService.layer({
     credentials: Credentials.bearer(Redacted.make(environment.PLEO_ACCESS_TOKEN)),
-    server: environment.PLEO_SERVER
+    server: environment.PLEO_SERVER || undefined
   })
 
 export default {

@@ -15,7 +15,8 @@ import * as Layer from "effect/Layer"
 const live = Sandbox.layerTest(
   NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
     Layer.provideMerge(TokenStore.layerMemory)
-  )
+  ),
+  { clientId: "my-app" }
 )
 
 const update = InstallationService.update(UpdateInstallation.activated()).pipe(

@@ -257,9 +257,7 @@ describe("over HTTP", () => {
       Effect.gen(function* () {
         yield* connect("acme", yield* consent(sandbox, 3600))
         const failures = yield* reportAll(["acme", "borealis"])
-        expect(failures).toMatchObject([
-          { customer: "borealis", error: { reason: "ReauthorizationRequired" } }
-        ])
+        expect(failures).toMatchObject([{ customer: "borealis", error: { reason: "NotConnected" } }])
       }).pipe(
         Effect.provide(
           NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(

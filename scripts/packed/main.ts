@@ -13,10 +13,12 @@ import {
   installApplication,
   installEverything,
   installLowest,
+  installTools,
   installUnitTests
 } from "./projects.ts"
 import { run } from "./run.ts"
 import { find, update } from "./runtimes.ts"
+import { bundlers, testByJest } from "./tools.ts"
 import { type Compiler, checkTypes, compilers, describe, modes, strictest } from "./types.ts"
 import { bundle, updateInChromium, updateInWorker } from "./web.ts"
 
@@ -71,6 +73,8 @@ const systems = [
   { how: "require", file: "update.cjs" }
 ] as const
 
+const fetching = { how: "fetch", file: "fetch.mjs" }
+
 const application = async (parent: string, all: ReadonlyArray<Packed>, server: string): Promise<void> => {
   const install = once(() => installApplication(join(parent, "application"), all))
   await row("application", "application", "effect is installed once", async () =>
@@ -88,8 +92,16 @@ const application = async (parent: string, all: ReadonlyArray<Packed>, server: s
     { name: "Deno", command: once(() => find.deno(parent)) }
   ]
   for (const { command, name } of runtimes)
-    for (const { file, how } of systems)
+    for (const { file, how } of [...systems, fetching])
       await row("application", name, how, async () => update(await command(), await install(), file, server))
+  const tools = once(() => installTools(join(parent, "tools"), all))
+  // The oldest, which lacks modules that undici would load if it could.
+  const oldest = once(() => find.node(20, parent))
+  for (const [how, bundle] of Object.entries(bundlers))
+    await row("application", "bundle for Node.js 20", how, async () =>
+      update(await oldest(), await tools(), await bundle(await tools()), server)
+    )
+  await row("application", "unit tests", "jest", async () => testByJest(await tools(), server))
   await row("application", "worker, fetch", "bundle", async () =>
     updateInWorker(await bundle(await install(), ["worker", "browser"]), server)
   )

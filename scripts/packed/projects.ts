@@ -48,6 +48,14 @@ export const installUnitTests = (directory: string, all: ReadonlyArray<Packed>):
     ...["effect", "@effect/platform"].map((name) => pinned(name, "packages/core"))
   ])
 
+/** An application with bundlers and jest. */
+export const installTools = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
+  install(directory, [
+    ...tarballs(all, ["@effect-pleo/core", "@effect-pleo/node"]),
+    ...["effect", "@effect/platform"].map((name) => pinned(name, "packages/core")),
+    ...["rollup@4", "@rollup/plugin-node-resolve@16", "@rollup/plugin-commonjs@29", "vite@7", "jest@30"]
+  ])
+
 const installed = (directory: string): ReadonlyArray<string> =>
   Object.keys(JSON.parse(readFileSync(join(directory, "package-lock.json"), "utf8")).packages)
 

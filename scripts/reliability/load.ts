@@ -84,21 +84,17 @@ export const strayRequests = Effect.gen(function* () {
  */
 export const refreshesInStorm = Effect.gen(function* () {
   const sandbox = Context.get(yield* Layer.build(Sandbox.layer()), Sandbox.Sandbox)
-  const tokenEndpoint = `${sandbox.url}/oauth/token`
+  const app = { tenant: "acme", clientId: "app", tokenEndpoint: `${sandbox.url}/oauth/token` }
   const store = yield* Layer.build(TokenStore.layerMemory)
   const grant = yield* sandbox.authorize()
   const storeFor = (expiresIn: Duration.DurationInput) =>
-    Effect.provide(OAuth.storeTokens({ clientId: "app", tokenEndpoint }, { ...grant, expiresIn }), store)
+    Effect.provide(OAuth.storeTokens(app, { ...grant, expiresIn }), store)
   const open = Effect.map(
     Layer.build(
       Layer.provide(
         NodeInstallationService.layer({
           server: sandbox.url,
-          credentials: OAuth.credentials({
-            clientId: "app",
-            clientSecret: Redacted.make("secret"),
-            tokenEndpoint
-          })
+          credentials: OAuth.credentials({ ...app, clientSecret: Redacted.make("secret") })
         }),
         Layer.succeedContext(store)
       )

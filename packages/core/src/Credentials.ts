@@ -4,19 +4,18 @@
  * @since 0.1.0
  * @module
  */
-import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
+import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { Unauthorized } from "./InstallationError.ts"
+import { BadRequest, Unauthorized } from "./InstallationError.ts"
 import { withCredentials } from "./internal/call/scope.ts"
 import * as internal from "./internal/credentials/credentials.ts"
+import { optional, required, unset } from "./internal/credentials/variables.ts"
 
 /**
- * A credential. Create one with `bearer`, `apiKey`, `OAuth.credentials`, or `OAuth.tenant`.
+ * A credential. Create one with `bearer`, `apiKey`, `perCall`, `OAuth.credentials`, or `OAuth.tenant`.
  *
  * @since 0.1.0
  * @category models
@@ -26,21 +25,18 @@ export type Credentials = internal.Credentials
 const fixed = (scheme: "Bearer" | "Basic", secret: string): Credentials =>
   internal.make({ _tag: "Fixed", secrets: { scheme, secret: Redacted.make(secret) } })
 
-const fromBearer = (token: Redacted.Redacted): Either.Either<Credentials, string> => {
-  const value = Redacted.value(token)
-  const problem = internal.validateSecret(value)
-  return problem === undefined ? Either.right(fixed("Bearer", value)) : Either.left(problem)
+const make = (
+  scheme: "Bearer" | "Basic",
+  path: string,
+  secret: Redacted.Redacted,
+  validate: (secret: string) => string | undefined
+): Either.Either<Credentials, Unauthorized> => {
+  const value = Redacted.value(secret)
+  const message = validate(value)
+  return message === undefined
+    ? Either.right(fixed(scheme, value))
+    : Either.left(new Unauthorized({ reason: "Unauthenticated", issues: [{ path: [path], message }] }))
 }
-
-const fromApiKey = (key: Redacted.Redacted): Either.Either<Credentials, string> => {
-  const value = Redacted.value(key)
-  // RFC 7617 section 2: the user name ends at the first colon.
-  const problem = internal.validateSecret(value) ?? (value.includes(":") ? "has a colon" : undefined)
-  return problem === undefined ? Either.right(fixed("Basic", value)) : Either.left(problem)
-}
-
-const refuse = (name: string) => (message: string) =>
-  new Unauthorized({ reason: "Unauthenticated", issues: [{ path: [name], message }] })
 
 /**
  * An opaque OAuth access token, sent as `Authorization: Bearer <token>`. Fails if it is empty or invalid in a header.
@@ -53,7 +49,7 @@ const refuse = (name: string) => (message: string) =>
  * @category constructors
  */
 export const bearer = (token: Redacted.Redacted): Effect.Effect<Credentials, Unauthorized> =>
-  Either.mapLeft(fromBearer(token), refuse("accessToken"))
+  make("Bearer", "accessToken", token, internal.validateSecret)
 
 /**
  * An API key, sent as the user name of HTTP Basic. Fails if it is empty, contains a colon, or is invalid in a header.
@@ -66,12 +62,11 @@ export const bearer = (token: Redacted.Redacted): Effect.Effect<Credentials, Una
  * @category constructors
  */
 export const apiKey = (key: Redacted.Redacted): Effect.Effect<Credentials, Unauthorized> =>
-  Either.mapLeft(fromApiKey(key), refuse("apiKey"))
-
-const invalid = (name: string) => (message: string) => ConfigError.InvalidData([name], `${name} ${message}`)
+  make("Basic", "apiKey", key, internal.validateApiKey)
 
 /**
- * The credential in `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`. Exactly one must be set.
+ * The credential in `PLEO_ACCESS_TOKEN` or `PLEO_API_KEY`. Exactly one must be set, and no variable of `OAuth.config`. An
+ * empty variable is unset.
  *
  * @example
  * ```ts
@@ -80,20 +75,39 @@ const invalid = (name: string) => (message: string) => ConfigError.InvalidData([
  * @since 0.1.0
  * @category config
  */
-export const config: Config.Config<Credentials> = Config.all({
-  token: Config.option(Config.redacted("PLEO_ACCESS_TOKEN")),
-  key: Config.option(Config.redacted("PLEO_API_KEY"))
-}).pipe(
-  Config.mapOrFail(({ key, token }): Either.Either<Credentials, ConfigError.ConfigError> => {
-    if (Option.isSome(token) && Option.isSome(key))
-      return Either.left(
-        ConfigError.InvalidData(["PLEO_API_KEY"], "PLEO_ACCESS_TOKEN is also set: set only one")
-      )
-    if (Option.isSome(token)) return Either.mapLeft(fromBearer(token.value), invalid("PLEO_ACCESS_TOKEN"))
-    if (Option.isSome(key)) return Either.mapLeft(fromApiKey(key.value), invalid("PLEO_API_KEY"))
-    return Either.left(
-      ConfigError.MissingData(["PLEO_ACCESS_TOKEN"], "set PLEO_ACCESS_TOKEN (OAuth) or PLEO_API_KEY")
-    )
+export const config: Effect.Effect<Credentials, ConfigError> = /* @__PURE__ */ Effect.gen(function* () {
+  yield* unset(
+    ["PLEO_CLIENT_ID", "PLEO_CLIENT_SECRET", "PLEO_TENANT", "PLEO_TOKEN_ENDPOINT"],
+    "belongs to OAuth.config, not to PLEO_ACCESS_TOKEN or PLEO_API_KEY: unset it, or pass OAuth.config as credentials"
+  )
+  const key = yield* optional("PLEO_API_KEY", internal.validateApiKey)
+  if (key !== undefined) {
+    yield* unset(["PLEO_ACCESS_TOKEN"], "PLEO_API_KEY is set too: unset one of them")
+    return fixed("Basic", key)
+  }
+  const message = "Set PLEO_ACCESS_TOKEN to an access token, or PLEO_API_KEY to an API key"
+  return fixed("Bearer", yield* required("PLEO_ACCESS_TOKEN", message, internal.validateSecret))
+})
+
+/**
+ * No credential: for a layer of many customers, without OAuth. An update outside of `use` fails with `BadRequest`, unsent.
+ *
+ * @example
+ * ```ts
+ * const live = FetchInstallationService.layer({ credentials: Credentials.perCall })
+ * ```
+ * @since 0.1.0
+ * @category constructors
+ */
+export const perCall: Effect.Effect<Credentials> = /* @__PURE__ */ Effect.sync(() =>
+  internal.make({
+    _tag: "PerCall",
+    refuse: () =>
+      new BadRequest({
+        issues: [
+          { path: [], message: "no credential: this layer expects Credentials.use around each update" }
+        ]
+      })
   })
 )
 

@@ -1,6 +1,6 @@
 /**
- * `InstallationService` over the platform's `fetch`. Since `fetch` does not report whether a request was sent, a failed
- * update may have been applied unless the error's code rules it out.
+ * `InstallationService` over the platform's `fetch`. In Node.js, Bun and Deno, errors tell whether a connection failed.
+ * Elsewhere a failed update may have been applied, and a failed refresh loses its token.
  *
  * @since 0.1.0
  * @module

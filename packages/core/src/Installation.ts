@@ -124,14 +124,17 @@ export const Installation = Schema.Struct({
 export interface Installation extends Schema.Schema.Type<typeof Installation> {}
 
 /**
- * A value or a field in a response that this version does not know. It never fails an update.
+ * A value or a field in a response that this version does not know or cannot represent. It never fails an update.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SchemaDrift {
-  /** An unknown value of `status` or `errorCode`, or an unknown field. */
-  readonly kind: "status" | "errorCode" | "field"
-  /** The value, or the name of the field: at most 128 characters, without the secrets of the request. */
+  /**
+   * An unknown value of `status` or `errorCode`, an unknown field, or a number in `metadata` beyond 2^53, whose last digits
+   * JavaScript may have rounded.
+   */
+  readonly kind: "status" | "errorCode" | "field" | "number"
+  /** The value, or the path of the field or the number: at most 128 characters, without the secrets of the request. */
   readonly name: string
 }

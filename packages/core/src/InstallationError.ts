@@ -7,7 +7,7 @@
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
-import { adviceFor, quoteStart } from "./internal/advice.ts"
+import { adviceFor, oneLine, quoteStart } from "./internal/advice.ts"
 
 /**
  * An invalid part of a value: where it is (an empty path is the value itself), and what was expected. Never the value.
@@ -30,34 +30,70 @@ interface Retried {
 }
 
 interface CommonFields {
+  /** The host, and a port other than the protocol's own, of the API or the token endpoint. */
+  readonly server?: string | undefined
+  /** Your name for the customer, as in `OAuth.tenant`. Absent with a fixed credential. */
+  readonly tenant?: string | undefined
   /** The HTTP status of the response. Absent without a response. */
-  readonly status?: number
+  readonly status?: number | undefined
+  /** The reason in the response's body: one line of at most 200 characters, redacted like `body`. */
+  readonly detail?: string | undefined
   /** The first 2 KiB of the response's body, without the credential and the strings of the metadata. */
-  readonly body?: string
+  readonly body?: string | undefined
   /** The response's `x-request-id`, for Pleo's support. */
-  readonly requestId?: string
+  readonly requestId?: string | undefined
   /** What `RetryPolicy.retry` did. Absent after a single attempt. */
-  readonly retried?: Retried
+  readonly retried?: Retried | undefined
 }
 
-interface Described {
-  readonly message: string
-  readonly isRetryable: boolean
-  readonly mayHaveBeenApplied: boolean
+const toJSON = (error: InstallationError): object => {
+  const { _tag, retried, ...facts } = error
+  const { reason, retryAfter, ...others } = { reason: undefined, retryAfter: undefined, ...facts }
+  return {
+    _tag,
+    ...(reason && { reason }),
+    message: error.message,
+    isRetryable: error.isRetryable,
+    mayHaveBeenApplied: error.mayHaveBeenApplied,
+    ...others,
+    ...(retryAfter && { retryAfterMillis: Duration.toMillis(retryAfter) }),
+    ...(retried && {
+      retried: {
+        attempts: retried.attempts,
+        waitedMillis: Duration.toMillis(retried.waited),
+        mayHaveBeenApplied: retried.mayHaveBeenApplied
+      }
+    })
+  }
 }
 
-const toJSON = (error: Described): unknown => ({
-  ...error,
-  message: error.message,
-  isRetryable: error.isRetryable,
-  mayHaveBeenApplied: error.mayHaveBeenApplied
-})
+/** The tag, and the fields that are not undefined. */
+const defined = (_tag: string, fields: object): object => {
+  const result: Record<string, unknown> = { _tag }
+  for (const [key, value] of Object.entries(fields)) if (value !== undefined) result[key] = value
+  return result
+}
 
-// JSON does not escape U+2028 and U+2029, which end a line.
+/** `Data.TaggedError`, with `toJSON`. An undefined field equals an absent one. */
+const taggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.TaggedError<Tag>> => {
+  const Base = Data.TaggedError(tag) as unknown as new (fields: object) => Error
+  class Described extends Base {
+    constructor(fields: object) {
+      // A stack would show only frames of this library and of Effect. Reflect, since a frozen `Error` is no failure.
+      const limit: unknown = Reflect.get(Error, "stackTraceLimit")
+      Reflect.set(Error, "stackTraceLimit", 0)
+      super(defined(tag, fields))
+      Reflect.set(Error, "stackTraceLimit", limit)
+    }
+    toJSON(): unknown {
+      return toJSON(this as unknown as InstallationError)
+    }
+  }
+  return Described as never
+}
+
 const formatKey = (key: string | number): string =>
-  typeof key === "string" && /^[A-Za-z_$][\w$]*$/.test(key)
-    ? `.${key}`
-    : `[${JSON.stringify(key).replace(/[\u2028\u2029]/g, " ")}]`
+  typeof key === "string" && /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
 
 const formatPath = (path: Issue["path"]): string => path.map(formatKey).join("").replace(/^\./, "")
 
@@ -82,10 +118,10 @@ const formatApplied = (isSelfApplied: boolean, retried: Retried | undefined): st
  * @since 0.1.0
  * @category errors
  */
-export class BadRequest extends Data.TaggedError("BadRequest")<
+export class BadRequest extends taggedError("BadRequest")<
   CommonFields & {
     /** Absent if Pleo rejected the request: its 400 has no defined body. */
-    readonly issues?: ReadonlyArray<Issue>
+    readonly issues?: ReadonlyArray<Issue> | undefined
   }
 > {
   get isRetryable(): boolean {
@@ -97,12 +133,10 @@ export class BadRequest extends Data.TaggedError("BadRequest")<
   override get message(): string {
     return `${whatHappened(this)}. ${formatApplied(false, this.retried)} Correct it and send it again.`
   }
-  override toJSON(): unknown {
-    return toJSON(this)
-  }
 }
 
 const unauthorized = {
+  NotConnected: ["The customer is not connected", "Check the tenant's name, or connect the customer."],
   Unauthenticated: ["The credential was rejected", "Provide another credential."],
   Forbidden: ["The credential may not update this installation", "Check the app's permissions."],
   ReauthorizationRequired: [
@@ -116,6 +150,7 @@ const unauthorized = {
  *
  * - `Unauthenticated`: it is missing, malformed, expired, or unknown (401, or rejected before sending).
  * - `Forbidden`: it does not allow the update (403).
+ * - `NotConnected`: no OAuth tokens are stored for this tenant, client ID, and token endpoint.
  * - `ReauthorizationRequired`: the OAuth grant has ended. The customer has to authorize the app again.
  *
  * @example
@@ -126,11 +161,11 @@ const unauthorized = {
  * @since 0.1.0
  * @category errors
  */
-export class Unauthorized extends Data.TaggedError("Unauthorized")<
+export class Unauthorized extends taggedError("Unauthorized")<
   CommonFields & {
-    readonly reason: "Unauthenticated" | "Forbidden" | "ReauthorizationRequired"
-    /** Why a credential cannot be sent, or why the grant has ended. */
-    readonly issues?: ReadonlyArray<Issue>
+    readonly reason: "Unauthenticated" | "Forbidden" | "NotConnected" | "ReauthorizationRequired"
+    /** Why a credential cannot be sent, or why there is none. */
+    readonly issues?: ReadonlyArray<Issue> | undefined
   }
 > {
   get isRetryable(): boolean {
@@ -141,9 +176,6 @@ export class Unauthorized extends Data.TaggedError("Unauthorized")<
   }
   override get message(): string {
     return `${whatHappened(this)}. ${formatApplied(false, this.retried)} ${unauthorized[this.reason][1]}`
-  }
-  override toJSON(): unknown {
-    return toJSON(this)
   }
 }
 
@@ -190,7 +222,7 @@ const isTransient = (status: number): boolean =>
  * - `InvalidResponse`: a response that is not HTTP, not JSON, too large, or not an installation.
  * - `Redirect`: 3xx. Following it could send the credential elsewhere.
  * - `Superseded`: a newer update of the same installation came before a retry.
- * - `TokenEndpoint`: the access token has expired, and could not be refreshed for now.
+ * - `TokenEndpoint`: the access token has expired, and could not be refreshed for now. The refresh token was not used.
  * - `TokenStore`: reading or writing the token store failed. `code` says why.
  *
  * @example
@@ -201,7 +233,7 @@ const isTransient = (status: number): boolean =>
  * @since 0.1.0
  * @category errors
  */
-export class Infrastructure extends Data.TaggedError("Infrastructure")<
+export class Infrastructure extends taggedError("Infrastructure")<
   CommonFields & {
     readonly reason:
       | "Transport"
@@ -214,15 +246,15 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
       | "TokenEndpoint"
       | "TokenStore"
     /** The transport's code, such as `ECONNRESET`: for display only. */
-    readonly code?: string
+    readonly code?: string | undefined
     /** The phase before sending in which the attempt failed. Absent if the request may have been sent. */
-    readonly phase?: "Queue" | "AccessToken" | "Connection"
+    readonly phase?: "Queue" | "AccessToken" | "Connection" | undefined
     /** The status with which a proxy refused a tunnel. */
-    readonly proxyStatus?: number
-    /** How long the server asks to wait before the next request (`Retry-After`). */
-    readonly retryAfter?: Duration.Duration
+    readonly proxyStatus?: number | undefined
+    /** How long to wait before the next request, as the server asks (`Retry-After`), or until the next refresh. */
+    readonly retryAfter?: Duration.Duration | undefined
     /** With `InvalidResponse`: why the response is invalid. */
-    readonly issues?: ReadonlyArray<Issue>
+    readonly issues?: ReadonlyArray<Issue> | undefined
   }
 > {
   get isRetryable(): boolean {
@@ -284,9 +316,6 @@ export class Infrastructure extends Data.TaggedError("Infrastructure")<
         return "A retry will not help: check the network between this program and Pleo."
     }
   }
-  override toJSON(): unknown {
-    return toJSON(this)
-  }
 }
 
 /**
@@ -309,32 +338,43 @@ export type InstallationError = BadRequest | Unauthorized | Infrastructure
  * @category guards
  */
 export const isInstallationError = (u: unknown): u is InstallationError =>
-  u instanceof BadRequest || u instanceof Unauthorized || u instanceof Infrastructure
+  // By its shape, since an application may load this library twice: by import, and by require.
+  u instanceof Error &&
+  "_tag" in u &&
+  (u._tag === "BadRequest" || u._tag === "Unauthorized" || u._tag === "Infrastructure") &&
+  "mayHaveBeenApplied" in u
+
+const headlineOf = (error: InstallationError): string => {
+  switch (error._tag) {
+    case "BadRequest":
+      return error.status === undefined
+        ? "The update was rejected before sending"
+        : "Pleo rejected the update"
+    case "Unauthorized":
+      return unauthorized[error.reason][0]
+    case "Infrastructure": {
+      const end = error.reason === "Timeout" ? "timed out" : "failed"
+      return error.phase === undefined
+        ? happened[error.reason]
+        : `The update ${end} waiting for ${waitedFor[error.phase]}`
+    }
+  }
+}
 
 /** The first sentence of a message, without its period. */
 const whatHappened = (error: InstallationError): string => {
-  const { issues, status } = error
-  switch (error._tag) {
-    case "BadRequest":
-      return status === undefined
-        ? `The update was rejected before sending${formatIssues(issues)}`
-        : `Pleo rejected the update (status ${status})`
-    case "Unauthorized":
-      return `${unauthorized[error.reason][0]}${status === undefined ? formatIssues(issues) : ` (status ${status})`}`
-    case "Infrastructure": {
-      const { code, phase, proxyStatus, reason } = error
-      const facts = [
-        status === undefined ? [] : `status ${status}`,
-        proxyStatus === undefined ? [] : `the proxy responded with status ${proxyStatus}`,
-        code ?? []
-      ].flat()
-      const details = facts.length === 0 ? "" : ` (${facts.join(", ")})`
-      const end = reason === "Timeout" ? "timed out" : "failed"
-      const what =
-        phase === undefined ? happened[reason] : `The update ${end} waiting for ${waitedFor[phase]}`
-      return `${what}${details}${formatIssues(issues)}`
-    }
-  }
+  const { detail, issues, server, status, tenant } = error
+  const { code, proxyStatus } = error._tag === "Infrastructure" ? error : {}
+  const facts = [
+    status === undefined ? [] : `status ${status}`,
+    proxyStatus === undefined ? [] : `the proxy responded with status ${proxyStatus}`,
+    code ?? [],
+    server === undefined ? [] : `server ${server}`,
+    tenant === undefined ? [] : `tenant ${quoteStart(tenant)}`
+  ].flat()
+  const details = facts.length === 0 ? "" : ` (${facts.join(", ")})`
+  const reason = detail === undefined ? "" : `: ${detail}`
+  return oneLine(`${headlineOf(error)}${details}${formatIssues(issues)}${reason}`)
 }
 
 /**
@@ -353,7 +393,7 @@ export const explain = (error: InstallationError): string => {
   const { body, mayHaveBeenApplied, requestId, retried } = error
   const reason = "reason" in error ? ` (${error.reason})` : ""
   const retryAfter = error._tag === "Infrastructure" ? error.retryAfter : undefined
-  const waits = retryAfter === undefined ? "" : ` Pleo asked to wait ${Duration.format(retryAfter)}.`
+  const waits = retryAfter === undefined ? "" : ` Wait ${Duration.format(retryAfter)} before the next one.`
   const evidence = [
     requestId === undefined ? [] : [`request id ${quoteStart(requestId)}`],
     body === undefined ? [] : [`body ${quoteStart(body)}`]

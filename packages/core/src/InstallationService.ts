@@ -10,6 +10,8 @@ import type { CreateInstallation } from "./CreateInstallation.ts"
 import type { Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
 import type { Introspection } from "./Introspection.ts"
+import type { MetadataLike } from "./internal/metadataLike.ts"
+import type { Metadata } from "./Metadata.ts"
 import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
@@ -101,10 +103,10 @@ export const create = (
  * @since 0.1.0
  * @category accessors
  */
-export const update = (
-  request: UpdateInstallation
+export const update = <M = Metadata>(
+  request: Omit<UpdateInstallation, "metadata"> & { readonly metadata?: (M & MetadataLike<M>) | undefined }
 ): Effect.Effect<Installation, InstallationError, InstallationService> =>
-  Effect.flatMap(InstallationService, (service) => service.update(request))
+  Effect.flatMap(InstallationService, (service) => service.update(request as UpdateInstallation))
 
 /**
  * Activates the installation.

@@ -42,16 +42,22 @@ export interface Metadata {
  */
 const maxDepth = 128
 
-interface Problem {
-  readonly path: ReadonlyArray<PropertyKey>
+/** The first part of a value that is invalid. */
+class Problem {
   readonly expected: string
+  readonly path: ReadonlyArray<PropertyKey>
+
+  constructor(expected: string, path: ReadonlyArray<PropertyKey> = []) {
+    this.expected = expected
+    this.path = path
+  }
+
+  under(key: PropertyKey): Problem {
+    return new Problem(this.expected, [key, ...this.path])
+  }
 }
 
-const expected = (expected: string): Problem => ({ path: [], expected })
-
-const under = (key: PropertyKey, { expected, path }: Problem): Problem => ({ path: [key, ...path], expected })
-
-const isPlainObject = (value: object): value is Readonly<Record<string, unknown>> => {
+const isPlainObject = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }
@@ -68,59 +74,80 @@ const isAmong = (value: object, ancestors: Ancestors | undefined): boolean => {
   return false
 }
 
-/** The first part of a value that is not JSON, or `undefined`. */
-const validateValue = (value: unknown, ancestors: Ancestors | undefined): Problem | undefined => {
+/**
+ * A value if it is JSON. On its way out it is a copy, which reads each property once: a getter, a proxy or a `toJSON` could
+ * give the writer of JSON something else than what was validated.
+ */
+const validate = (value: unknown, isOut: boolean, parent?: Ancestors): unknown => {
   switch (typeof value) {
     case "string":
     case "boolean":
-      return undefined
+      return value
     case "number":
-      return Number.isFinite(value) ? undefined : expected("a finite number")
+      if (!Number.isFinite(value)) return new Problem("a finite number")
+      return isOut && Math.abs(value) > Number.MAX_SAFE_INTEGER
+        ? new Problem("a number up to 2^53 - 1: send a larger one as a string")
+        : value
     case "object":
-      return value === null ? undefined : validateObject(value, ancestors)
+      return value === null ? value : validateObject(value, isOut, parent)
     default:
-      return expected("a JSON value")
+      return new Problem("a JSON value")
   }
 }
 
-const validateObject = (value: object, parent: Ancestors | undefined): Problem | undefined => {
+const validateObject = (value: object, isOut: boolean, parent: Ancestors | undefined): unknown => {
   const depth = parent === undefined ? 1 : parent.depth + 1
-  if (isAmong(value, parent)) return expected("a value without circular references")
-  if (depth > maxDepth) return expected(`at most ${maxDepth} levels of nesting`)
+  if (isAmong(value, parent)) return new Problem("a value without circular references")
+  if (depth > maxDepth) return new Problem(`at most ${maxDepth} levels of nesting`)
+  const isArray = Array.isArray(value)
+  if (!isArray && !isPlainObject(value)) return new Problem("a plain object")
+  if (isOut && "toJSON" in value && typeof value.toJSON === "function")
+    return new Problem("a value without toJSON")
   const ancestors = { value, depth, parent }
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) {
-      const problem = validateValue(value[index], ancestors)
-      if (problem !== undefined) return under(index, problem)
+  if (isArray) {
+    const copy: Array<unknown> = []
+    for (let index = 0, { length } = value; index < length; index++) {
+      const item = validate(value[index], isOut, ancestors)
+      if (item instanceof Problem) return item.under(index)
+      if (isOut) copy.push(item)
     }
-    return undefined
+    return isOut ? copy : value
   }
-  if (!isPlainObject(value)) return expected("a plain object")
-  for (const key of Reflect.ownKeys(value)) {
-    if (typeof key === "symbol") return under(key, expected("string keys only"))
-    const problem = validateValue(value[key], ancestors)
-    if (problem !== undefined) return under(key, problem)
+  const [symbol] = Object.getOwnPropertySymbols(value)
+  if (symbol !== undefined) return new Problem("string keys only", [symbol])
+  const copy: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) {
+    const property = validate((value as Record<string, unknown>)[key], isOut, ancestors)
+    if (property instanceof Problem) return property.under(key)
+    if (!isOut) continue
+    if (key === "__proto__") Object.defineProperty(copy, key, { value: property, enumerable: true })
+    else copy[key] = property
   }
-  return undefined
+  return isOut ? copy : value
 }
 
-const parse = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
-  const problem =
+const parse = (isOut: boolean) => () => (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
+  const result =
     typeof input === "object" && input !== null && !Array.isArray(input)
-      ? validateObject(input, undefined)
-      : expected("a JSON object")
-  if (problem === undefined) return ParseResult.succeed(input as Metadata)
+      ? validateObject(input, isOut, undefined)
+      : new Problem("a JSON object")
+  if (!(result instanceof Problem)) return ParseResult.succeed(result as Metadata)
   const issue = new ParseResult.Type(
-    AST.annotations(ast, { [AST.TitleAnnotationId]: problem.expected }),
+    AST.annotations(ast, { [AST.TitleAnnotationId]: result.expected }),
     input
   )
-  const [head, ...tail] = problem.path
+  const [head, ...tail] = result.path
   return ParseResult.fail(head === undefined ? issue : new ParseResult.Pointer([head, ...tail], input, issue))
 }
 
+const withSafeNumbers = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value), (_, each) =>
+    typeof each === "number" && Math.abs(each) > Number.MAX_SAFE_INTEGER ? 1 / each : each
+  )
+
 /**
  * A JSON object, nested at most 128 levels deep. Values that JSON cannot hold, such as `NaN` or a class instance, are
- * rejected with their path.
+ * rejected with their path; so are numbers beyond 2^53 in a request, while `onDrift` reports those in a response.
  *
  * @example
  * ```ts
@@ -131,11 +158,11 @@ const parse = (input: unknown, _: AST.ParseOptions, ast: AST.Declaration) => {
  */
 export const Metadata: Schema.Schema<Metadata> = Schema.declare(
   [],
-  { decode: () => parse, encode: () => parse },
+  { decode: parse(false), encode: parse(true) },
   {
     title: "a JSON object",
     jsonSchema: { type: "object", additionalProperties: {} },
-    arbitrary: () => (fc) => fc.dictionary(fc.string(), fc.jsonValue()) as never,
+    arbitrary: () => (fc) => fc.dictionary(fc.string(), fc.jsonValue().map(withSafeNumbers)) as never,
     pretty: () => () => "<metadata>"
   }
 )

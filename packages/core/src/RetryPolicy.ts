@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import { Infrastructure, isInstallationError } from "./InstallationError.ts"
+import { isInstallationError } from "./InstallationError.ts"
 import { type History, nextHistory, noHistory, withHistory } from "./internal/call/history.ts"
 import { withScope } from "./internal/call/scope.ts"
 import { monotonic } from "./internal/http/deadline.ts"
@@ -58,7 +58,9 @@ export const isRetryable = (error: unknown): boolean => isInstallationError(erro
 
 /** Milliseconds. */
 const askedToWait = (error: unknown): number =>
-  error instanceof Infrastructure && error.retryAfter !== undefined ? Duration.toMillis(error.retryAfter) : 0
+  isInstallationError(error) && error._tag === "Infrastructure" && error.retryAfter !== undefined
+    ? Duration.toMillis(error.retryAfter)
+    : 0
 
 const mayRetry = (resolved: Resolved, error: unknown): boolean =>
   isRetryable(error) && askedToWait(error) <= resolved.maxDelay
@@ -66,7 +68,7 @@ const mayRetry = (resolved: Resolved, error: unknown): boolean =>
 /** Milliseconds to wait after `retries` retries. */
 const nextDelay = (resolved: Resolved, retries: number, error: unknown): Effect.Effect<number> =>
   Effect.map(Random.next, (random) => {
-    const throttled = error instanceof Infrastructure && error.reason === "RateLimited"
+    const throttled = isInstallationError(error) && "reason" in error && error.reason === "RateLimited"
     const bound = Math.min(resolved.maxDelay, resolved.baseDelay * (throttled ? 2 : 1) * 2 ** retries)
     return Math.max(Math.round(random * bound), askedToWait(error))
   })

@@ -34,7 +34,7 @@ export interface Response {
   readonly status: number
   /** With lowercase names. */
   readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
-  /** May be truncated unless the status is 2xx. */
+  /** Decoded, if it had a content coding. May be truncated unless the status is 2xx. */
   readonly body: Uint8Array
 }
 

@@ -6,11 +6,12 @@
  */
 import * as Schema from "effect/Schema"
 import { InstallationErrorCode, InstallationStatus } from "./Installation.ts"
+import type { MetadataLike } from "./internal/metadataLike.ts"
 import { Metadata } from "./Metadata.ts"
 
 /**
  * The contract's `UpdateInstallationRequest`; a plain object will do. The contract does not say whether Pleo keeps or
- * clears fields that are left out.
+ * clears fields that are left out. For metadata whose type is an `interface`, use a constructor.
  *
  * @example
  * ```ts
@@ -27,13 +28,20 @@ export const UpdateInstallation = Schema.Struct({
 
 export interface UpdateInstallation extends Schema.Schema.Type<typeof UpdateInstallation> {}
 
-const withMetadata = (request: UpdateInstallation, metadata: Metadata | undefined): UpdateInstallation =>
-  metadata === undefined ? request : { ...request, metadata }
+const make = (
+  status: InstallationStatus,
+  errorCode: InstallationErrorCode | undefined,
+  metadata: unknown
+): UpdateInstallation => ({
+  status,
+  ...(errorCode && { errorCode }),
+  ...(metadata !== undefined && { metadata: metadata as Metadata })
+})
 
 const withStatus =
   (status: Exclude<InstallationStatus, "ERROR">) =>
-  (metadata?: Metadata): UpdateInstallation =>
-    withMetadata({ status }, metadata)
+  <M = Metadata>(metadata?: M & MetadataLike<M>): UpdateInstallation =>
+    make(status, undefined, metadata)
 
 /**
  * Reports the installation as active.
@@ -84,14 +92,17 @@ export const authorized = withStatus("AUTHORIZED")
 export const pendingIntegration = withStatus("PENDING_INTEGRATION")
 
 /**
- * Reports that the installation does not work, and why.
+ * Reports that the installation does not work, and why. The contract allows an error without a code.
  *
  * @example
  * ```ts
  * UpdateInstallation.error("AUTH_ERROR", { detail: "The password has changed" })
+ * UpdateInstallation.error()
  * ```
  * @since 0.1.0
  * @category constructors
  */
-export const error = (errorCode: InstallationErrorCode, metadata?: Metadata): UpdateInstallation =>
-  withMetadata({ status: "ERROR", errorCode }, metadata)
+export const error = <M = Metadata>(
+  errorCode?: InstallationErrorCode,
+  metadata?: M & MetadataLike<M>
+): UpdateInstallation => make("ERROR", errorCode, metadata)

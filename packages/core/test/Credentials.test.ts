@@ -170,61 +170,105 @@ describe("Credentials", () => {
       })
     )
 
-    it.effect.each<{
-      readonly name: string
-      readonly variables: Readonly<Record<string, string>>
-      readonly named: ReadonlyArray<string>
-      readonly missing: boolean
-    }>([
-      { name: "neither", variables: {}, named: ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY"], missing: true },
-      {
-        name: "both",
-        variables: { PLEO_ACCESS_TOKEN: canary, PLEO_API_KEY: canary },
-        named: ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY"],
-        missing: false
-      },
-      {
-        name: "an empty token",
-        variables: { PLEO_ACCESS_TOKEN: "" },
-        named: ["PLEO_ACCESS_TOKEN"],
-        missing: false
-      },
-      { name: "an empty key", variables: { PLEO_API_KEY: "" }, named: ["PLEO_API_KEY"], missing: false },
-      {
-        name: "a token with a line break",
-        variables: { PLEO_ACCESS_TOKEN: `${canary}\n` },
-        named: ["PLEO_ACCESS_TOKEN"],
-        missing: false
-      },
-      {
-        name: "a token with é",
-        variables: { PLEO_ACCESS_TOKEN: `${canary}é` },
-        named: ["PLEO_ACCESS_TOKEN"],
-        missing: false
-      },
-      {
-        name: "a key with a colon",
-        variables: { PLEO_API_KEY: `${canary}:x` },
-        named: ["PLEO_API_KEY"],
-        missing: false
-      },
-      {
-        name: "a key with a space",
-        variables: { PLEO_API_KEY: `${canary} x` },
-        named: ["PLEO_API_KEY"],
-        missing: false
-      }
-    ])(
-      "$name is a ConfigError that names the variable and shows no secret",
-      ({ missing, named, variables }) =>
+    const messages: ReadonlyArray<readonly [string, Readonly<Record<string, string>>, string]> = [
+      [
+        "neither",
+        {},
+        '(Missing data at PLEO_ACCESS_TOKEN: "Set PLEO_ACCESS_TOKEN to an access token, or PLEO_API_KEY to an API key")'
+      ],
+      [
+        "both",
+        { PLEO_ACCESS_TOKEN: canary, PLEO_API_KEY: canary },
+        '(Invalid data at PLEO_ACCESS_TOKEN: "PLEO_API_KEY is set too: unset one of them")'
+      ],
+      [
+        "a blank token",
+        { PLEO_ACCESS_TOKEN: " ", PLEO_API_KEY: "" },
+        '(Invalid data at PLEO_ACCESS_TOKEN: "is blank")'
+      ],
+      [
+        "a token with a line break",
+        { PLEO_ACCESS_TOKEN: `${canary}\n` },
+        '(Invalid data at PLEO_ACCESS_TOKEN: "ends with a line break")'
+      ],
+      [
+        "a key with a line break of Windows",
+        { PLEO_API_KEY: `${canary}\r\n` },
+        '(Invalid data at PLEO_API_KEY: "ends with a line break")'
+      ],
+      [
+        "a token with é",
+        { PLEO_ACCESS_TOKEN: `${canary}é` },
+        '(Invalid data at PLEO_ACCESS_TOKEN: "expected visible ASCII without spaces")'
+      ],
+      [
+        "a key with a space",
+        { PLEO_API_KEY: `${canary} x` },
+        '(Invalid data at PLEO_API_KEY: "expected visible ASCII without spaces")'
+      ],
+      [
+        "a key with a colon",
+        { PLEO_API_KEY: `${canary}:x` },
+        '(Invalid data at PLEO_API_KEY: "has a colon")'
+      ],
+      ...["PLEO_CLIENT_ID", "PLEO_CLIENT_SECRET", "PLEO_TENANT", "PLEO_TOKEN_ENDPOINT"].map(
+        (name) =>
+          [
+            `a key and ${name}`,
+            { PLEO_API_KEY: canary, [name]: canary },
+            `(Invalid data at ${name}: "belongs to OAuth.config, not to PLEO_ACCESS_TOKEN or PLEO_API_KEY: unset it, or pass OAuth.config as credentials")`
+          ] as const
+      )
+    ]
+
+    it.effect.each(messages)(
+      "%s is a ConfigError that says what to set, and shows no secret",
+      ([, variables, message]) =>
         Effect.gen(function* () {
           const exit = yield* Effect.exit(load(variables))
           expect(leaks(exit, canary)).toEqual([])
           const error = yield* Effect.flip(load(variables))
           expect(ConfigError.isConfigError(error)).toBe(true)
-          expect(ConfigError.isMissingDataOnly(error)).toBe(missing)
-          for (const name of named) expect(String(error)).toContain(name)
+          expect(String(error)).toBe(message)
         })
+    )
+
+    it.effect.each(messages.filter(([name]) => !/line break|blank/.test(name)))(
+      "%s names the variable as a nested config provider does",
+      ([, variables, message]) =>
+        Effect.gen(function* () {
+          const nested = Object.entries(variables).map(([name, value]) => [`APP.${name}`, value] as const)
+          const error = yield* Effect.flip(
+            Effect.withConfigProvider(
+              Credentials.config,
+              ConfigProvider.nested(ConfigProvider.fromMap(new Map(nested)), "APP")
+            )
+          )
+          expect(String(error)).toBe(message.replace(" data at ", " data at APP."))
+        })
+    )
+
+    it.effect.each<readonly [Readonly<Record<string, string>>, string]>([
+      [{ PLEO_ACCESS_TOKEN: "", PLEO_API_KEY: "key" }, `Basic ${base64("key:")}`],
+      [{ PLEO_ACCESS_TOKEN: "token", PLEO_API_KEY: "", PLEO_CLIENT_ID: "", PLEO_TENANT: "" }, "Bearer token"]
+    ])("an empty variable is unset: %j", ([variables, expected]) =>
+      Effect.gen(function* () {
+        const credentials = yield* load(variables)
+        expect(yield* header(Effect.succeed(credentials))).toBe(expected)
+      })
+    )
+
+    it.effect("a variable is unset if both of two config providers lack it", () =>
+      Effect.gen(function* () {
+        const empty = ConfigProvider.fromMap(new Map())
+        const error = yield* Effect.flip(
+          Effect.withConfigProvider(
+            Credentials.config,
+            ConfigProvider.orElse(empty, () => empty)
+          )
+        )
+        expect(String(error)).toBe(messages[0]?.[2])
+      })
     )
   })
 
@@ -309,6 +353,21 @@ describe("Credentials", () => {
         )
         expect(error).toBe("no such tenant")
         expect(requests).toEqual([])
+      })
+    )
+
+    it.effect("is required around each update of a layer that has Credentials.perCall", () =>
+      Effect.gen(function* () {
+        const { client, requests } = answering(() => installation())
+        const perCall = { credentials: Credentials.perCall }
+        const error = yield* Effect.flip(send(client, perCall))
+        expect(error).toMatchObject({ _tag: "BadRequest", isRetryable: false, mayHaveBeenApplied: false })
+        expect(error.message).toContain(
+          "no credential: this layer expects Credentials.use around each update"
+        )
+        expect(requests).toEqual([])
+        yield* Credentials.use(send(client, perCall), bearer("acme"))
+        expect(requests.map(authorizationOf)).toEqual(["Bearer acme"])
       })
     )
 

@@ -2,16 +2,20 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
+import * as Credentials from "../src/Credentials.ts"
 import * as FetchInstallationService from "../src/FetchInstallationService.ts"
 import { update } from "../src/InstallationService.ts"
+import * as OAuth from "../src/OAuth.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
+import * as TokenStore from "../src/TokenStore.ts"
 import { exampleResponse } from "./support/contract.ts"
 import { activated, bearer } from "./support/http.ts"
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 /** Runs an update while the platform's `fetch` is this one. */
-const over = <A, E>(fetch: Fetch, self: Effect.Effect<A, E>) =>
+const over = <A, E, R>(fetch: Fetch, self: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => vi.spyOn(globalThis, "fetch").mockImplementation(fetch as typeof globalThis.fetch)),
     () => self,
@@ -169,6 +173,88 @@ describe("FetchInstallationService", () => {
         reason: "Transport",
         mayHaveBeenApplied: true
       })
+    })
+  )
+
+  // The errors of fetch in Bun 1.1 and 1.4, and in Deno 2.4 and 2.9, for a refused connection, an unknown host, and TLS.
+  const connecting = [
+    Object.assign(new Error("Unable to connect."), { code: "ConnectionRefused" }),
+    Object.assign(new Error("Was there a typo in the url or port?"), { code: "FailedToOpenSocket" }),
+    Object.assign(new TypeError("Unable to connect."), { code: "ECONNREFUSED" }),
+    Object.assign(new TypeError("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND", syscall: "getaddrinfo" }),
+    Object.assign(new TypeError("The TLS handshake failed."), { code: "EPROTO" }),
+    Object.assign(new TypeError("self signed certificate"), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
+    ...[
+      "tcp connect error: Connection refused (os error 111)",
+      "dns error: failed to lookup address information: Name or service not known",
+      "invalid peer certificate: UnknownIssuer",
+      "tls handshake eof"
+    ].flatMap((detail) => {
+      const message = `error sending request for url (https://external.pleo.io/): client error (Connect): ${detail}`
+      return [new TypeError(message), new TypeError("fetch failed", { cause: new Error(message) })]
+    })
+  ]
+  const sending = [
+    Object.assign(new Error("The socket connection was closed."), { code: "ConnectionClosed" }),
+    Object.assign(new TypeError("The socket connection was closed."), { code: "ECONNRESET" }),
+    new TypeError("fetch failed", {
+      cause: new Error(
+        "error sending request from 127.0.0.1:2 for https://external.pleo.io/ (127.0.0.1:1): client error (SendRequest): connection closed before message completed"
+      )
+    }),
+    new TypeError("Failed to fetch")
+  ]
+
+  it.effect("counts an update as not applied if Bun or Deno could not connect", () =>
+    Effect.gen(function* () {
+      for (const cause of connecting)
+        expect(yield* Effect.flip(over(() => Promise.reject(cause), updateWith()))).toMatchObject({
+          reason: "Transport",
+          phase: "Connection",
+          mayHaveBeenApplied: false
+        })
+      for (const cause of sending)
+        expect(yield* Effect.flip(over(() => Promise.reject(cause), updateWith()))).toMatchObject({
+          reason: "Transport",
+          mayHaveBeenApplied: true
+        })
+    })
+  )
+
+  it.scoped("keeps a refresh token if Bun or Deno could not connect, and gives it up otherwise", () =>
+    Effect.gen(function* () {
+      const app = { clientId: "client", tokenEndpoint: "https://auth.pleo.io/oauth/token" }
+      const refresh = (tenant: string, cause: unknown) =>
+        Effect.zipRight(
+          OAuth.storeTokens(
+            { ...app, tenant },
+            {
+              accessToken: Redacted.make("access-1"),
+              refreshToken: Redacted.make("refresh-1"),
+              expiresIn: 0
+            }
+          ),
+          Effect.flip(
+            over(() => Promise.reject(cause), Credentials.use(update(activated), OAuth.tenant(tenant)))
+          )
+        )
+      const [kept, given] = yield* Effect.all([
+        Effect.forEach(connecting, (cause, index) => refresh(`kept ${index}`, cause)),
+        Effect.forEach(sending, (cause, index) => refresh(`given up ${index}`, cause))
+      ]).pipe(
+        Effect.provide(
+          FetchInstallationService.layer({
+            credentials: OAuth.credentials({ ...app, clientSecret: Redacted.make("secret") })
+          })
+        ),
+        Effect.provide(TokenStore.layerMemory)
+      )
+      expect(new Set(kept.map((error) => "reason" in error && error.reason))).toEqual(
+        new Set(["TokenEndpoint"])
+      )
+      expect(new Set(given.map((error) => "reason" in error && error.reason))).toEqual(
+        new Set(["ReauthorizationRequired"])
+      )
     })
   )
 

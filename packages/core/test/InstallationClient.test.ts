@@ -5,6 +5,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import { RequestError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -19,6 +20,7 @@ import * as InstallationClient from "../src/InstallationClient.ts"
 import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
 import { update } from "../src/InstallationService.ts"
 import { fromInvalidBody } from "../src/internal/http/failure.ts"
+import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { exampleResponse, exampleWithout, requiredInResponse } from "./support/contract.ts"
 import {
   activated,
@@ -87,6 +89,7 @@ describe("InstallationClient", () => {
         const body = '{"status":"ACTIVATED","metadata":{"name":"Größe"}}'
         expect({ ...requests[0]?.headers }).toEqual({
           accept: "application/json",
+          "accept-encoding": "identity",
           authorization: "Bearer token",
           "content-type": "application/json;charset=UTF-8",
           "content-length": String(utf8Length(body))
@@ -630,6 +633,110 @@ describe("InstallationClient", () => {
     )
   })
 
+  describe("the message of an error", () => {
+    const messageOf = (body: string, type?: string, status = 400) =>
+      Effect.map(
+        failureOf(() => new Response(body, { status, headers: { "content-type": type ?? "" } })),
+        ({ message }) => message
+      )
+
+    it.effect("names the server, whether or not there was a response", () =>
+      Effect.gen(function* () {
+        const unreachable = answering((request) =>
+          Effect.fail(new RequestError({ request, reason: "Transport", cause: { code: "ECONNREFUSED" } }))
+        )
+        const unsent = yield* Effect.flip(send(unreachable.client, { server: "http://127.0.0.1:9" }))
+        expect(unsent).toMatchObject({ server: "127.0.0.1:9" })
+        expect(unsent).not.toHaveProperty("tenant")
+        expect(unsent.message).toContain("(ECONNREFUSED, server 127.0.0.1:9).")
+        expect(yield* messageOf("")).toContain("(status 400, server external.pleo.io).")
+        const { client } = answering(() => installation())
+        const refused = yield* Effect.flip(send(client, { request: {} as never }))
+        expect(refused.message).toContain("server external.pleo.io")
+      })
+    )
+
+    it.effect.each([
+      ["a text", "no such app\nat line 1", "text/plain; charset=utf-8", "no such app"],
+      ["a text after empty lines", "\r\n no such app.\r\n", "text/plain", "no such app"],
+      ["JSON of any type", '{"message":"no such app"}', "text/html", "no such app"],
+      ["a JSON string", '"no such app"', "application/json", "no such app"],
+      ["RFC 9457", '{"title":"Bad","detail":"no such app"}', "application/problem+json", "no such app"],
+      [
+        "an OAuth error",
+        '{"error":"x","error_description":"no such app"}',
+        "application/json",
+        "no such app"
+      ],
+      ["an error", '{"error":"no such app"}', "application/json", "no such app"],
+      ["an error in an object", '{"error":{"code":1,"message":"no such app"}}', "text/plain", "no such app"],
+      ["the first of errors", '{"errors":[{"detail":"no such app"},{}]}', "text/plain", "no such app"],
+      ["the first error text", '{"errors":["no such app","x"]}', "text/plain", "no such app"]
+    ] as const)("has the reason in %s", ([, body, type, reason]) =>
+      Effect.gen(function* () {
+        expect(yield* messageOf(body, type)).toContain(
+          `(status 400, server external.pleo.io): ${reason}. Nothing`
+        )
+      })
+    )
+
+    it.effect.each([
+      ["HTML", "<html>no such app</html>", "text/html"],
+      ["markup of any type", " <!doctype html>no such app", "text/plain"],
+      ["another type", "no such app", "application/octet-stream"],
+      ["JSON without a reason", '{"code":"no such app"}', "application/json"],
+      ["broken JSON", '{"message":"no such app', "application/json"],
+      ["nothing but white space", " \u0000\n", "text/plain"]
+    ] as const)("has no reason of %s", ([, body, type]) =>
+      Effect.gen(function* () {
+        expect(yield* messageOf(body, type)).toContain("server external.pleo.io). Nothing")
+      })
+    )
+
+    it.effect("stays one line, without control characters, of 200 characters of the reason", () =>
+      Effect.gen(function* () {
+        const message = `a\u001b[31m\u0085b ${"😀".repeat(300)}\u2028c`
+        const shown = yield* messageOf(JSON.stringify({ message }), "application/json")
+        expect(shown).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}]/u)
+        expect(shown.match(/😀/gu)).toHaveLength(191)
+      })
+    )
+
+    it.effect("holds neither the credential nor the strings of the metadata", () =>
+      Effect.gen(function* () {
+        const note = 'the customer\'s "note"'
+        for (const message of [
+          `${canary} and ${note}`,
+          `${note.toUpperCase()}${encodeURIComponent(canary)}`
+        ]) {
+          const { client } = answering(() => new Response(JSON.stringify({ message }), { status: 400 }))
+          const request = { status: "ACTIVATED", metadata: { note, loud: note.toUpperCase() } } as const
+          const error = yield* Effect.flip(send(client, { credentials: bearer(canary), request }))
+          expect(error.message).toContain(": <redacted>")
+          expect(leaks(error, canary, note, note.toUpperCase())).toEqual([])
+        }
+      })
+    )
+
+    it.effect("is shown by Effect with the span of the caller, and without a frame of the library", () =>
+      Effect.gen(function* () {
+        const { client } = answering(() => new Response("", { status: 400 }))
+        for (const request of [activated, {} as never]) {
+          const cause = yield* send(client, { request }).pipe(
+            RetryPolicy.retry(),
+            Effect.withSpan("report"),
+            Effect.sandbox,
+            Effect.flip
+          )
+          expect(Cause.pretty(cause).split("\n")).toEqual([
+            expect.stringMatching(/^BadRequest: .*external\.pleo\.io/),
+            expect.stringMatching(/^ {4}at report \(.*InstallationClient\.test\.ts:\d+:\d+\)$/)
+          ])
+        }
+      })
+    )
+  })
+
   describe("an excerpt of the body", () => {
     const excerptOf = (body: string, credentials = bearer(canary)) =>
       Effect.map(
@@ -1025,6 +1132,8 @@ describe("InstallationClient", () => {
       "error.type",
       "http.request.method",
       "http.response.status_code",
+      "http.route",
+      "pleo.installation.status",
       "server.address",
       "server.port",
       "url.full"
@@ -1048,10 +1157,13 @@ describe("InstallationClient", () => {
           { kind: "internal", name: "InstallationService.update" },
           { kind: "client", name: "PUT /v1/installations/me" }
         ])
-        expect(spans[0]?.attributes.size).toBe(0)
+        expect(Object.fromEntries(spans[0]?.attributes ?? [])).toEqual({
+          "pleo.installation.status": "ACTIVATED"
+        })
         expect(Object.fromEntries(spans[1]?.attributes ?? [])).toEqual({
           "http.request.method": "PUT",
           "http.response.status_code": 200,
+          "http.route": "/v1/installations/me",
           "server.address": "external.pleo.io",
           "server.port": 443,
           "url.full": "https://external.pleo.io/v1/installations/me"
@@ -1085,7 +1197,7 @@ describe("InstallationClient", () => {
     it.effect("an update that is refused before it is sent is a span without a request", () =>
       Effect.gen(function* () {
         const { client } = answering(() => installation())
-        const { spans } = yield* spansOf(client, { request: {} as never })
+        const { spans } = yield* spansOf(client, { request: { status: canary } as never })
         expect(spans).toHaveLength(1)
         expect(Object.fromEntries(spans[0]?.attributes ?? [])).toEqual({ "error.type": "BadRequest" })
       })

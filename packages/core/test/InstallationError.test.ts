@@ -1,3 +1,4 @@
+import * as HttpApiError from "@effect/platform/HttpApiError"
 import { describe, expect, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -52,6 +53,7 @@ const rows: ReadonlyArray<Row> = [
   [new Unauthorized({ reason: "Unauthenticated" }), final, notApplied],
   [new Unauthorized({ reason: "Unauthenticated", status: 401 }), final, notApplied],
   [new Unauthorized({ reason: "Forbidden", status: 403 }), final, notApplied],
+  [new Unauthorized({ reason: "NotConnected" }), final, notApplied],
   [new Unauthorized({ reason: "ReauthorizationRequired" }), final, notApplied],
 
   [new Infrastructure({ reason: "Transport" }), retryable, maybeApplied],
@@ -205,6 +207,19 @@ describe("InstallationError", () => {
       ).toContain("1m 30s")
     })
 
+    it("names the server, the customer in quotes, and the reason in the response", () => {
+      const facts = { server: "127.0.0.1:9", tenant: 'A\u2028"cme\n', detail: "no such app" }
+      for (const error of [
+        new BadRequest({ status: 400, ...facts }),
+        new Unauthorized({ reason: "Forbidden", status: 400, ...facts }),
+        new Infrastructure({ reason: "ServerError", status: 400, ...facts })
+      ]) {
+        const named = '(status 400, server 127.0.0.1:9, tenant "A \\"cme\\n"): no such app.'
+        expect(error.message).toContain(named)
+        expect(explain(error).split("\n")[0]).toContain(named)
+      }
+    })
+
     it("says what was waited for, and how a proxy answered", () => {
       const messageOf = (facts: Partial<Infrastructure>) =>
         new Infrastructure({ reason: "Timeout", ...facts }).message
@@ -221,7 +236,7 @@ describe("InstallationError", () => {
         ...unauthorizedReasons.map((reason) => new Unauthorized({ reason }).message),
         ...infrastructureReasons.map((reason) => new Infrastructure({ reason }).message)
       ])
-      expect(messages.size).toBe(1 + 3 + 9)
+      expect(messages.size).toBe(1 + 4 + 9)
     })
   })
 
@@ -249,7 +264,7 @@ describe("InstallationError", () => {
       })
       expect(explain(error).split("\n")).toEqual([
         "What happened: Infrastructure (ServerError). Pleo could not process the update (status 503).",
-        "Attempts: 3, with waits of 1s 500ms in total. Pleo asked to wait 30s.",
+        "Attempts: 3, with waits of 1s 500ms in total. Wait 30s before the next one.",
         "Applied: possibly. Sending the same update again is safe, unless a newer one was sent since.",
         "What to do: nothing for now; if it persists, ask Pleo's support.",
         `Response: request id "req-7", body "over\\nloaded ${"x".repeat(188)}" and more.`
@@ -272,9 +287,79 @@ describe("InstallationError", () => {
 
   it.prop("toJSON has the fields, the message and the two flags", [anyError], ([error]) => {
     const { _tag, isRetryable, mayHaveBeenApplied, message } = error
-    expect(error.toJSON()).toEqual({ ...error, _tag, isRetryable, mayHaveBeenApplied, message })
+    const { retried, retryAfter, ...others } = { retryAfter: undefined, ...error }
+    expect(error.toJSON()).toEqual({
+      ...others,
+      _tag,
+      isRetryable,
+      mayHaveBeenApplied,
+      message,
+      ...(retryAfter && { retryAfterMillis: Duration.toMillis(retryAfter) }),
+      ...(retried && {
+        retried: {
+          attempts: retried.attempts,
+          waitedMillis: Duration.toMillis(retried.waited),
+          mayHaveBeenApplied: retried.mayHaveBeenApplied
+        }
+      })
+    })
     expect(Object.keys(error)).toContain("_tag")
     expect(error.toJSON()).not.toHaveProperty("stack")
+  })
+
+  it("its JSON begins with the tag, the reason and the message, and has numbers for durations", () => {
+    const error = new Infrastructure({
+      reason: "RateLimited",
+      status: 429,
+      retryAfter: Duration.seconds(2),
+      retried: { attempts: 2, waited: Duration.millis(1500), mayHaveBeenApplied: false }
+    })
+    expect(JSON.stringify(error)).toBe(
+      `{"_tag":"Infrastructure","reason":"RateLimited","message":${JSON.stringify(error.message)},"isRetryable":true,` +
+        '"mayHaveBeenApplied":false,"status":429,"retryAfterMillis":2000,' +
+        '"retried":{"attempts":2,"waitedMillis":1500,"mayHaveBeenApplied":false}}'
+    )
+    expect(JSON.stringify(new BadRequest({}))).toMatch(/^\{"_tag":"BadRequest","message":/)
+  })
+
+  it("an undefined field is an absent one, in JSON and in equality", () => {
+    const status: number | undefined = undefined
+    const pairs: ReadonlyArray<readonly [InstallationError, InstallationError]> = [
+      [new BadRequest({ status, issues: undefined }), new BadRequest({})],
+      [
+        new Unauthorized({ reason: "Forbidden", status, body: undefined }),
+        new Unauthorized({ reason: "Forbidden" })
+      ],
+      [
+        new Infrastructure({
+          reason: "Timeout",
+          status,
+          code: undefined,
+          phase: undefined,
+          retryAfter: undefined
+        }),
+        new Infrastructure({ reason: "Timeout" })
+      ]
+    ]
+    for (const [one, other] of pairs) {
+      expect(Equal.equals(one, other)).toBe(true)
+      expect(JSON.stringify(one)).toBe(JSON.stringify(other))
+    }
+  })
+
+  it.prop("has no stack but its message, and leaves the stacks of others alone", [anyError], ([error]) => {
+    expect(error.stack).toBe(`${error._tag}: ${error.message}`)
+    expect(new Error("another").stack).toContain("InstallationError.test.ts")
+  })
+
+  it("can be made where Error is frozen", () => {
+    const { limit } = { limit: Error.stackTraceLimit }
+    Object.defineProperty(Error, "stackTraceLimit", { value: limit, writable: false, configurable: true })
+    try {
+      expect(new BadRequest({ status: 400 }).status).toBe(400)
+    } finally {
+      Object.defineProperty(Error, "stackTraceLimit", { value: limit, writable: true, configurable: true })
+    }
   })
 
   it("is equal to another with the same fields", () => {
@@ -288,7 +373,18 @@ describe("InstallationError", () => {
 
   it("isInstallationError knows the three and nothing else", () => {
     for (const [error] of rows) expect(isInstallationError(error)).toBe(true)
-    for (const other of [new Error("x"), { _tag: "BadRequest" }, "BadRequest", null, undefined]) {
+    const others = [
+      new Error("x"),
+      { _tag: "BadRequest" },
+      rows.map(([error]) => error.toJSON())[0],
+      // The platform's errors have the same tags.
+      new HttpApiError.BadRequest(),
+      new HttpApiError.Unauthorized(),
+      "BadRequest",
+      null,
+      undefined
+    ]
+    for (const other of others) {
       expect(isInstallationError(other)).toBe(false)
     }
   })

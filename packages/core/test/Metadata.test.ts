@@ -19,9 +19,9 @@ describe.each(directions)("Metadata on its way %s", (_, convert) => {
   const flawOf = (value: unknown) =>
     fromParseIssue(Either.getOrThrow(Either.flip(convert(value))).issue).map(({ path }) => path)[0]
 
-  it.prop("any JSON object is handed on as the same object", [jsonObject], ([metadata]) => {
+  it.prop("any JSON object is handed on as it is", [jsonObject], ([metadata]) => {
     const before = JSON.stringify(metadata)
-    expect(Either.getOrThrow(convert(metadata))).toBe(metadata)
+    expect(JSON.stringify(Either.getOrThrow(convert(metadata)))).toBe(before)
     expect(JSON.stringify(metadata)).toBe(before)
   })
 
@@ -42,13 +42,13 @@ describe.each(directions)("Metadata on its way %s", (_, convert) => {
 
   it("an object without a prototype is a JSON object", () => {
     const metadata = Object.assign(Object.create(null), { key: "value" })
-    expect(Either.getOrThrow(convert(metadata))).toBe(metadata)
+    expect(Either.getOrThrow(convert(metadata))).toEqual({ key: "value" })
   })
 
   it("the same object may appear twice, as long as it does not enclose itself", () => {
     const shared = { key: "value" }
     const metadata = { first: shared, second: [shared, shared] }
-    expect(Either.getOrThrow(convert(metadata))).toBe(metadata)
+    expect(Either.getOrThrow(convert(metadata))).toEqual(metadata)
   })
 
   it.each([null, undefined, [], ["a"], "text", 1, true, new Date(0), new Map(), () => ({})])(
@@ -79,7 +79,7 @@ describe.each(directions)("Metadata on its way %s", (_, convert) => {
 
   it(`${maxDepth} levels are kept`, () => {
     const metadata = nested(maxDepth)
-    expect(Either.getOrThrow(convert(metadata))).toBe(metadata)
+    expect(Either.getOrThrow(convert(metadata))).toEqual(metadata)
   })
 
   it.each([maxDepth + 1, 200_000])("%i levels are refused where they become too many", (levels) => {

@@ -13,6 +13,8 @@ import * as RetryPolicy from "../src/RetryPolicy.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, authorizationOf, bodyOf } from "./support/http.ts"
 import { privateSize } from "./support/inspect.ts"
+import { leaks } from "./support/probes.ts"
+import { recordingTracer } from "./support/tracer.ts"
 
 /** Two customers of one layer, of whom the other's tokens are good for a day. */
 const two = (...[expiresIn, options]: Parameters<typeof FakeOAuth.setUp>) =>
@@ -96,6 +98,7 @@ describe("a customer who is idle", () => {
       const sessions = new Sessions({
         clientId: FakeOAuth.clientId,
         clientSecret: Redacted.make(FakeOAuth.clientSecret),
+        clientAuthentication: "client_secret_post",
         tokenEndpoint: new URL("https://auth.test/token"),
         store: new FakeOAuth.Shelf().store,
         timeout: 1000
@@ -185,6 +188,103 @@ describe("the order of updates", () => {
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(older)).toMatchObject({ _tag: "Infrastructure", reason: "Superseded" })
       expect(noted).toEqual(["older with 1", "newer with 1", "newer with 2"])
+    })
+  )
+})
+
+describe("the name of a customer", () => {
+  const acme = Effect.gen(function* () {
+    const customer = yield* two(0)
+    yield* FakeOAuth.storeTokens(customer.shelf.store, customer.server.authorize("acme"), 0)
+    const update = customer.update(activated)
+    return { ...customer, ofAcme: Credentials.use(update, OAuth.tenant("acme")) }
+  })
+
+  it.scoped("is in errors of the API and of the token endpoint, with the server of each", () =>
+    Effect.gen(function* () {
+      const { ofAcme, server } = yield* acme
+      const description =
+        "client-of-the-tests or canary-of-the-client-secret is unknown, refresh-canary-3 is not"
+      const body = JSON.stringify({ error: "invalid_client", error_description: description })
+      server.tokenFaults.push(FakeOAuth.unsent, FakeOAuth.status(401, body), FakeOAuth.status(503, "", {}))
+      server.updateFaults.push(FakeOAuth.status(400, '{"message":"no such app"}'))
+      const unsent = yield* Effect.flip(ofAcme)
+      expect(unsent).toMatchObject({ server: "auth.pleo.io", tenant: "acme" })
+      expect(unsent.message).toContain('(ECONNREFUSED, server auth.pleo.io, tenant "acme").')
+      const unknown = yield* Effect.flip(ofAcme)
+      expect(unknown.message).toMatch(
+        /server auth\.pleo\.io, tenant "acme"\) .*: client-of-the-tests or <redacted> is unknown, <redacted> is not\./
+      )
+      expect(yield* Effect.flip(ofAcme)).toMatchObject({
+        status: 503,
+        server: "auth.pleo.io",
+        tenant: "acme"
+      })
+      const rejected = yield* Effect.flip(ofAcme)
+      expect(rejected.message).toContain(
+        '(status 400, server external.pleo.io, tenant "acme"): no such app. Nothing'
+      )
+    })
+  )
+
+  it.scoped("is in the error of a token store, which names no server", () =>
+    Effect.gen(function* () {
+      const { ofAcme, server, shelf } = yield* acme
+      shelf.isDown = true
+      const reading = yield* Effect.flip(ofAcme)
+      const writing = yield* Effect.flip(FakeOAuth.storeTokens(shelf.store, server.authorize("acme")))
+      for (const error of [reading, writing]) {
+        expect(error).toMatchObject({ reason: "TokenStore", tenant: "acme" })
+        expect(error).not.toHaveProperty("server")
+        expect(error.message).toContain('(ENOSPC, tenant "acme").')
+      }
+    })
+  )
+
+  it.scoped(
+    "is in errors before sending: of an invalid request, and of waiting for a token or for a turn",
+    () =>
+      Effect.gen(function* () {
+        const { ofAcme, server, update } = yield* acme
+        const invalid = Credentials.use(update({} as never), OAuth.tenant("acme"))
+        expect((yield* Effect.flip(invalid)).message).toContain('tenant "acme"')
+        server.tokenFaults.push(FakeOAuth.hang)
+        const fibers = [
+          yield* Effect.fork(RetryPolicy.timeout("1 second")(ofAcme)),
+          yield* Effect.fork(RetryPolicy.timeout("1 second")(ofAcme))
+        ]
+        yield* TestClock.adjust("1 second")
+        const errors = yield* Effect.forEach(fibers, (fiber) => Effect.flip(Fiber.join(fiber)))
+        expect(errors).toMatchObject([
+          { phase: "AccessToken", server: "auth.pleo.io", tenant: "acme" },
+          { phase: "Queue", server: "external.pleo.io", tenant: "acme" }
+        ])
+      })
+  )
+
+  it.scoped("is in the span of the update, with the status that was asked for", () =>
+    Effect.gen(function* () {
+      const { ofAcme } = yield* acme
+      const { spans, tracer } = recordingTracer()
+      yield* Effect.withTracer(ofAcme, tracer)
+      expect(
+        spans.map(({ attributes, name }) => [
+          name,
+          attributes.get("pleo.tenant"),
+          attributes.get("pleo.installation.status"),
+          attributes.get("http.route")
+        ])
+      ).toEqual([
+        ["InstallationService.update", "acme", "ACTIVATED", undefined],
+        ["POST /oauth/token", undefined, undefined, "/oauth/token"],
+        ["PUT /v1/installations/me", undefined, undefined, "/v1/installations/me"]
+      ])
+      expect(
+        leaks(
+          spans.map(({ attributes }) => [...attributes]),
+          "canary"
+        )
+      ).toEqual([])
     })
   )
 })

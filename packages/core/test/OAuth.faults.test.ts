@@ -207,6 +207,7 @@ describe("a token that Pleo refuses", () => {
       const shelf = new FakeOAuth.Shelf()
       yield* FakeOAuth.storeTokens(shelf.store, server.authorize())
       const credentials = yield* OAuth.credentials({
+        tenant: "default",
         clientId: FakeOAuth.clientId,
         clientSecret: Redacted.make(FakeOAuth.clientSecret)
       }).pipe(Effect.provideService(TokenStore, shelf.store))

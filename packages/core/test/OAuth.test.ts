@@ -12,7 +12,7 @@ import * as OAuth from "../src/OAuth.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import { fromStrings, type StoredString, TokenStore } from "../src/TokenStore.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
-import { activated, bodyOf } from "./support/http.ts"
+import { activated, authorizationOf, bodyOf } from "./support/http.ts"
 import { Leaky, leaks, probes } from "./support/probes.ts"
 import { recordingTracer } from "./support/tracer.ts"
 
@@ -155,7 +155,7 @@ describe("OAuth.credentials", () => {
         `the status ${status}${body === "" ? "" : `, ${body}`}`,
         FakeOAuth.status(status, body, headers),
         { status, isRetryable },
-        `status ${status})`
+        `status ${status}, server auth.pleo.io, tenant "default")`
       )
 
     const unsent = (code: string, cause: object = {}): Case =>
@@ -191,7 +191,7 @@ describe("OAuth.credentials", () => {
           "429 with Retry-After",
           FakeOAuth.status(429, "", { "retry-after": "7" }),
           { status: 429, isRetryable: true, retryAfter: Duration.seconds(7) },
-          "status 429)"
+          'status 429, server auth.pleo.io, tenant "default")'
         ),
         says: "Try again after 7s."
       },
@@ -199,7 +199,12 @@ describe("OAuth.credentials", () => {
       ofStatus(429, true, '{"error":"access_denied"}'),
       ofStatus(408, true, '{"error":"request_timeout"}'),
       ...["temporarily_unavailable", "server_error", "slow_down"].map((code) =>
-        unavailable(`400 with ${code}`, FakeOAuth.oauthError(code), { code, isRetryable: true }, `${code})`)
+        unavailable(
+          `400 with ${code}`,
+          FakeOAuth.oauthError(code),
+          { code, isRetryable: true },
+          `${code}, server auth.pleo.io`
+        )
       ),
       ...[520, 524, 530].map((status) =>
         lost(`the status ${status} of a gateway`, FakeOAuth.status(status, "<html></html>"))
@@ -225,13 +230,13 @@ describe("OAuth.credentials", () => {
         "a failure to connect to each of several addresses",
         broken(ofAddresses(timedOut, unreachable)),
         { code: "ETIMEDOUT", isRetryable: true },
-        "ETIMEDOUT)"
+        "ETIMEDOUT, server auth.pleo.io"
       ),
       unavailable(
         "the same, inside of another error",
         broken(new Error("fetch failed", { cause: ofAddresses(timedOut, unreachable) })),
         { code: "ETIMEDOUT", isRetryable: true },
-        "ETIMEDOUT)"
+        "ETIMEDOUT, server auth.pleo.io"
       ),
       lost(
         "failures of which one was not to connect",
@@ -246,7 +251,7 @@ describe("OAuth.credentials", () => {
         "a certificate that is refused",
         broken({ code: "CERT_HAS_EXPIRED" }),
         { code: "CERT_HAS_EXPIRED", isRetryable: false },
-        "CERT_HAS_EXPIRED)"
+        "CERT_HAS_EXPIRED, server auth.pleo.io"
       ),
       lost("a connection that is reset", FakeOAuth.lost),
       lost("ETIMEDOUT while reading", broken({ code: "ETIMEDOUT", syscall: "read" })),
@@ -334,8 +339,78 @@ describe("OAuth.credentials", () => {
           ["client_secret", FakeOAuth.clientSecret]
         ])
         expect(request?.headers["content-type"]).toBe("application/x-www-form-urlencoded")
+        expect(request?.headers["accept-encoding"]).toBe("identity")
         expect(request?.headers).not.toHaveProperty("authorization")
       })
+    )
+
+    it.scoped(
+      "has the client's id and secret in the Authorization header alone, each encoded as in a form",
+      () =>
+        Effect.gen(function* () {
+          const { server, update } = yield* FakeOAuth.setUp(0, {
+            clientId: FakeOAuth.clientId,
+            clientSecret: Redacted.make("a b+c:d%&\u00fc\u20ac"),
+            clientAuthentication: "client_secret_basic"
+          })
+          yield* update(activated)
+          const [request] = server.tokenRequests
+          expect([...new URLSearchParams(bodyOf(request))]).toEqual([
+            ["grant_type", "refresh_token"],
+            ["refresh_token", "refresh-canary-1"]
+          ])
+          const [scheme, encoded = ""] = authorizationOf(request)?.split(" ") ?? []
+          expect(scheme).toBe("Basic")
+          expect(atob(encoded)).toBe(`${FakeOAuth.clientId}:a+b%2Bc%3Ad%25%26%C3%BC%E2%82%AC`)
+        })
+    )
+
+    it.scoped.each(["client_secret_post", "client_secret_basic"] as const)(
+      "that is refused with invalid_client names the option clientAuthentication: %s",
+      (clientAuthentication) =>
+        Effect.gen(function* () {
+          const { server, update } = yield* FakeOAuth.setUp(0, { clientAuthentication })
+          server.tokenFaults.push(FakeOAuth.oauthError("invalid_client", 401))
+          expect((yield* Effect.flip(update(activated))).message).toContain(
+            `check the client secret, and the option clientAuthentication, which is ${clientAuthentication}`
+          )
+        })
+    )
+
+    // A code that a response could have in the place of an error code.
+    const secretLikeACode = "canary_of_the_secret"
+
+    it.scoped.each([
+      ...[400, 401, 403, 429, 500, 503].map((status) => [status, "client_secret_basic"] as const),
+      [400, "client_secret_post"] as const
+    ])(
+      "quotes the secret in no error, in whatever form a response quotes it: %i, %s",
+      ([status, clientAuthentication]) =>
+        Effect.gen(function* () {
+          const secrets = [
+            secretLikeACode,
+            btoa(`${FakeOAuth.clientId}:${secretLikeACode}`).replace(/=+$/, ""),
+            "refresh-canary"
+          ]
+          for (const prefix of ["", "x_"]) {
+            const { server, update } = yield* FakeOAuth.setUp(0, {
+              clientAuthentication,
+              clientSecret: Redacted.make(secretLikeACode)
+            })
+            server.tokenFaults.push((_, request) =>
+              Effect.succeed(
+                new Response(
+                  JSON.stringify({
+                    error: prefix + secretLikeACode,
+                    error_description: `${authorizationOf(request)} ${bodyOf(request)}`
+                  }),
+                  { status, headers: { "x-request-id": String(authorizationOf(request)) } }
+                )
+              )
+            )
+            expect(leaks(yield* Effect.flip(update(activated)), ...secrets)).toEqual([])
+          }
+        })
     )
 
     it.scoped("whose answer has no refresh token goes on with the one that was sent", () =>
@@ -523,9 +598,14 @@ describe("OAuth.credentials", () => {
     it.scoped.each([429, 503])("is left alone until then, and updates are told at once: %i", (status) =>
       Effect.gen(function* () {
         const { refusal, server, shelf, update } = yield* asked(status)
-        yield* TestClock.adjust("29999 millis")
+        yield* TestClock.adjust("28 seconds")
         for (let time = 0; time < 3; time++)
-          expect(yield* Effect.flip(update(activated))).toMatchObject(refusal)
+          expect(yield* Effect.flip(update(activated))).toMatchObject({
+            ...refusal,
+            retryAfter: Duration.seconds(2)
+          })
+        yield* TestClock.adjust("1999 millis")
+        yield* Effect.flip(update(activated))
         expect(server.tokenRequests).toHaveLength(1)
         expect(shelf.only._tag).toBe("Active")
         yield* TestClock.adjust("1 millis")
@@ -599,14 +679,45 @@ describe("OAuth.credentials", () => {
       })
     )
 
-    it.scoped("without tokens of the customer fails, and sends nothing", () =>
+    const notConnected = { _tag: "Unauthorized", reason: "NotConnected", isRetryable: false }
+
+    it.scoped.each<readonly [string, string]>([
+      ["Acme ", '"Acme "'],
+      ["Acme\n\u00a0\u200b\u202e/%2F", String.raw`"Acme\n\u{a0}\u{200b}\u{202e}/%2F"`],
+      ["A".repeat(201), `"${"A".repeat(200)}" and more`]
+    ])("without tokens of the customer %j names it in quotes, and sends nothing", ([tenant, quoted]) =>
       Effect.gen(function* () {
-        const server = new FakeOAuth.Server()
-        const update = yield* FakeOAuth.startProcess(server, new FakeOAuth.Shelf().store)
-        const error = yield* Effect.flip(update(activated))
-        expect(error).toMatchObject(reauthorize)
-        expect(error.message).toContain("no tokens are stored")
+        const { server, update } = yield* FakeOAuth.setUp()
+        const error = yield* Effect.flip(Credentials.use(update(activated), OAuth.tenant(tenant)))
+        expect(error).toMatchObject({ ...notConnected, mayHaveBeenApplied: false })
+        expect(error.message).toBe(
+          `The customer is not connected (no tokens are stored for tenant ${quoted}, client ID ` +
+            `"${FakeOAuth.clientId}", and token endpoint https://auth.pleo.io/oauth/token). Nothing was applied. ` +
+            "Check the tenant's name, or connect the customer."
+        )
         expect([server.updates, server.tokenRequests]).toEqual([[], []])
+      })
+    )
+
+    it.scoped.each<Partial<OAuth.Options>>([{ clientId: "another" }, { tokenEndpoint: "staging" }])(
+      "with tokens of another app or endpoint has none of this one: %j",
+      (options) =>
+        Effect.gen(function* () {
+          const { server, update } = yield* FakeOAuth.setUp("1 hour", options)
+          expect(yield* Effect.flip(update(activated))).toMatchObject(notConnected)
+          expect([server.updates, server.tokenRequests]).toEqual([[], []])
+        })
+    )
+
+    it.scoped("whose tokens were deleted is not connected, and its old token is not used on", () =>
+      Effect.gen(function* () {
+        const { server, shelf, update } = yield* FakeOAuth.setUp("1 hour")
+        yield* update(activated)
+        shelf.stored.clear()
+        server.updateFaults.push(FakeOAuth.status(401))
+        for (let time = 0; time < 2; time++)
+          expect(yield* Effect.flip(update(activated))).toMatchObject(notConnected)
+        expect(server.updates).toEqual(["access-canary-1 200", "access-canary-1 401"])
       })
     )
   })
@@ -729,6 +840,7 @@ describe("OAuth.credentials", () => {
       ["tokenEndpoint", { tokenEndpoint: "https://user:password@auth.pleo.io/oauth/token" }],
       ["tokenEndpoint", { tokenEndpoint: "https://auth.pleo.io/oauth/token?a=b" }],
       ["tokenEndpoint", { tokenEndpoint: "nowhere" }],
+      ["clientAuthentication", JSON.parse('{"clientAuthentication":"client_secret_jwt"}')],
       ["timeout", { timeout: 0 }],
       ["timeout", { timeout: Number.POSITIVE_INFINITY }]
     ])("that cannot be used are refused by name: %s, %j", ([name, changes]) =>
@@ -749,7 +861,7 @@ describe("OAuth.credentials", () => {
       Effect.gen(function* () {
         const error: InstallationError = yield* Effect.flip(
           Effect.provideService(
-            OAuth.storeTokens({ clientId: "id" }, { ...tokens, ...changes }),
+            OAuth.storeTokens({ clientId: "id", tenant: "acme" }, { ...tokens, ...changes }),
             TokenStore,
             store
           )

@@ -18,6 +18,7 @@ import * as InstallationClient from "../src/InstallationClient.ts"
 import { Infrastructure, type InstallationError } from "../src/InstallationError.ts"
 import { type InstallationService, update } from "../src/InstallationService.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
+import { exampleResponse } from "./support/contract.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated, answering, bearer, bodyOf, installation } from "./support/http.ts"
 import { type RecordedSpan, recordingTracer } from "./support/tracer.ts"
@@ -464,6 +465,29 @@ describe("drift", () => {
       )
       expect(Object.keys(metrics).filter((name) => name.startsWith("pleo.installation.drift"))).toEqual([])
       expect(told).toEqual([])
+    })
+  )
+
+  it.effect("reports where metadata holds a number that JavaScript rounds, and keeps the update", () =>
+    Effect.gen(function* () {
+      const told: Array<SchemaDrift> = []
+      const numbers =
+        '{"exact":9007199254740991,"id":653247040368672768,"list":[{"id":-9007199254740993}],"text":"653247040368672768"}'
+      const body = JSON.stringify({ ...exampleResponse, metadata: {} }).replace("{}", numbers)
+      const { exit, metrics } = yield* observe(
+        update(activated).pipe(
+          through(
+            inTurn(() => new Response(body)),
+            (drift) => Effect.sync(() => told.push(drift))
+          )
+        )
+      )
+      expect(exit._tag).toBe("Success")
+      expect(told).toEqual([
+        { kind: "number", name: "metadata.id" },
+        { kind: "number", name: "metadata.list.0.id" }
+      ])
+      expect(metrics).toMatchObject({ "pleo.installation.drift kind=number": 2 })
     })
   )
 

@@ -95,6 +95,22 @@ describe("updates with one credential", () => {
     })
   )
 
+  it.effect("go on when the fiber of an earlier one is lost, once its deadline has passed", () =>
+    Effect.gen(function* () {
+      const { sent, update } = yield* serving({ lost: [Effect.never] })
+      // Its timers never fire, as those of a canceled request of a worker.
+      const clock: Clock.Clock = Object.create(yield* Effect.clock, { sleep: { value: () => Effect.never } })
+      yield* Effect.fork(update("lost").pipe(RetryPolicy.timeout("1 second"), Effect.withClock(clock)))
+      yield* settle
+      const waiting = yield* Effect.fork(outcome(update("waiting").pipe(RetryPolicy.timeout("5 seconds"))))
+      const next = yield* Effect.fork(outcome(update("next")))
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Fiber.join(waiting)).toBe("Timeout")
+      expect(yield* Fiber.join(next)).toBe("success")
+      expect(sent()).toEqual(["lost", "next"])
+    })
+  )
+
   it.effect("do not wait for updates with another credential", () =>
     Effect.gen(function* () {
       const { requests, sent, update } = yield* serving({ stuck: [Effect.never] })
@@ -559,7 +575,9 @@ describe("inside one RetryPolicy.retry, several updates of one installation are 
   it.effect("two at once, of which the older was sent before: the newer is not taken for overtaken", () =>
     Effect.gen(function* () {
       const { sent, update } = yield* serving({ a: [status(503)] })
-      const both = Effect.all([update("a"), update("b")], { concurrency: 2 })
+      // Their exits, since the failure of the one would interrupt the other.
+      const exits = Effect.all([Effect.exit(update("a")), Effect.exit(update("b"))], { concurrency: 2 })
+      const both = Effect.flatMap(exits, ([a, b]) => Effect.zipRight(a, b))
       const fiber = yield* Effect.fork(outcome(both.pipe(RetryPolicy.retry())))
       yield* TestClock.adjust("1 minute")
       expect(yield* Fiber.join(fiber)).toBe("success")

@@ -27,7 +27,7 @@ const unavailable = new Infrastructure({ reason: "ServerError", status: 503 })
 const rateLimited = (retryAfter: Duration.DurationInput) =>
   new Infrastructure({ reason: "RateLimited", status: 429, retryAfter: Duration.decode(retryAfter) })
 
-const timedOut = new Infrastructure({ reason: "Timeout" })
+const timedOut = new Infrastructure({ reason: "Timeout", server: "external.pleo.io" })
 
 /** How a policy fails with the error of its last attempt. */
 const failedAfter = (
@@ -159,6 +159,7 @@ describe("RetryPolicy", () => {
       new BadRequest({ status: 400 }),
       new Unauthorized({ reason: "Unauthenticated", status: 401 }),
       new Unauthorized({ reason: "Forbidden", status: 403 }),
+      new Unauthorized({ reason: "NotConnected" }),
       new Unauthorized({ reason: "ReauthorizationRequired" }),
       new Infrastructure({ reason: "ServerError", status: 501 }),
       new Infrastructure({ reason: "InvalidResponse", status: 200 }),

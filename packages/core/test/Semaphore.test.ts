@@ -25,8 +25,8 @@ const gated = (semaphore: Semaphore) => {
 }
 
 describe("semaphore", () => {
-  it("drains in a time that grows with the number of waiters, and no faster", () => {
-    const drain = (count: number): number => {
+  it("drains in a time that grows with the number of waiters, and no faster", async () => {
+    const drain = async (count: number): Promise<number> => {
       const semaphore = new Semaphore(1)
       semaphore.acquire(() => {})
       let held = 0
@@ -36,11 +36,16 @@ describe("semaphore", () => {
         })
       const start = performance.now()
       for (let index = 0; index < count; index++) semaphore.release()
+      // The last of them was called before.
+      await undefined
       expect(held).toBe(count)
       return (performance.now() - start) / count
     }
-    drain(10_000)
-    expect(drain(200_000) / drain(10_000)).toBeLessThan(10)
+    // The fastest of several, since a collection of garbage takes longer than to drain.
+    const fastest = async (count: number) =>
+      Math.min(await drain(count), await drain(count), await drain(count), await drain(count))
+    await drain(5_000)
+    expect((await fastest(100_000)) / (await fastest(5_000))).toBeLessThan(10)
   })
 
   it.effect("let so many through at once, and the others first come, first served", () =>
@@ -88,6 +93,20 @@ describe("semaphore", () => {
       second = (yield* run("second")).fiber
       yield* run("third")
       yield* Deferred.succeed(gate, undefined)
+      yield* settled
+      expect(begun).toEqual(["third"])
+    })
+  )
+
+  it.effect("a waiter interrupted between its turn and its start passes the permit on", () =>
+    Effect.gen(function* () {
+      const semaphore = new Semaphore(1)
+      const { begun, run } = gated(semaphore)
+      semaphore.acquire(() => {})
+      const second = (yield* run("second")).fiber
+      yield* run("third")
+      semaphore.release()
+      second.unsafeInterruptAsFork(FiberId.none)
       yield* settled
       expect(begun).toEqual(["third"])
     })

@@ -51,6 +51,7 @@ describe("an update over a transport", () => {
           headers: {
             authorization: "Bearer token",
             accept: "application/json",
+            "accept-encoding": "identity",
             "content-type": "application/json;charset=UTF-8"
           },
           body: '{"status":"ACTIVATED"}',

@@ -1,13 +1,22 @@
+import * as HttpClient from "@effect/platform/HttpClient"
 import { describe, expect, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Data from "effect/Data"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as InstallationClient from "../src/InstallationClient.ts"
 import type { BadRequest } from "../src/InstallationError.ts"
+import { update } from "../src/InstallationService.ts"
 import * as Codec from "../src/internal/contract/codec.ts"
 import { updateInstallation } from "../src/internal/contract/operations.ts"
 import * as UpdateInstallation from "../src/UpdateInstallation.ts"
 import { errorCodes, exampleRequest, statuses } from "./support/contract.ts"
-import { answering, installation, send } from "./support/http.ts"
+import { answering, bearer, bodyOf, installation, send } from "./support/http.ts"
 import { cyclic, hostileKeys, jsonObject, nested, notJson } from "./support/json.ts"
 import { leaks } from "./support/probes.ts"
 
@@ -28,7 +37,73 @@ const utf8Length = (text: string) => new TextEncoder().encode(text).length
 
 const withMetadata = (metadata: unknown) => ({ status: "ACTIVATED", metadata })
 
+interface Line {
+  readonly account: string
+  readonly rate: number | null
+}
+
+interface Mapping {
+  readonly lines: ReadonlyArray<Line>
+  readonly first: Line
+  readonly note?: string
+}
+
+const line: Line = { account: "4000", rate: null }
+
+const mapping: Mapping = { lines: [line], first: line }
+
+describe("the type of metadata", () => {
+  it.effect("may be an interface", () =>
+    Effect.gen(function* () {
+      const { client, requests } = answering(() => installation())
+      yield* update({ status: "ACTIVATED", metadata: mapping }).pipe(
+        Effect.provide(InstallationClient.layer({ credentials: bearer("token") })),
+        Effect.provideService(HttpClient.HttpClient, client)
+      )
+      const expected = { status: "ACTIVATED", metadata: mapping }
+      expect(JSON.parse(bodyOf(requests[0]))).toEqual(expected)
+      expect(UpdateInstallation.activated(mapping)).toEqual(expected)
+      expect(UpdateInstallation.error("AUTH_ERROR", mapping).metadata).toBe(mapping)
+    })
+  )
+
+  it("has only what JSON has", () => {
+    const { activated } = UpdateInstallation
+    // @ts-expect-error
+    activated({ at: new Date(0) })
+    // @ts-expect-error
+    activated({ note: undefined })
+    // @ts-expect-error
+    activated({ lines: [{ run: () => line }] })
+    // @ts-expect-error
+    activated({ amount: 1n })
+    // @ts-expect-error
+    activated({ lines: new Map([["4000", line]]) })
+    // @ts-expect-error
+    activated([line])
+    // @ts-expect-error
+    activated("text")
+    // @ts-expect-error
+    activated(null)
+    // @ts-expect-error
+    update({ status: "ACTIVATED", metadata: { first: line, at: new Date(0) } })
+    // @ts-expect-error
+    update({ status: "ACTIVATED", metadata: {}, other: 1 })
+    expect(activated(undefined)).toEqual({ status: "ACTIVATED" })
+  })
+})
+
 describe("UpdateInstallation", () => {
+  it("has an error with a code or without one, as the contract", () => {
+    expect(sent(UpdateInstallation.error())).toEqual({ status: "ERROR" })
+    expect(UpdateInstallation.error()).not.toHaveProperty("errorCode")
+    expect(sent(UpdateInstallation.error(undefined, { why: "x" }))).toEqual({
+      status: "ERROR",
+      metadata: { why: "x" }
+    })
+    expect(sent(UpdateInstallation.error("AUTH_ERROR"))).toEqual({ status: "ERROR", errorCode: "AUTH_ERROR" })
+  })
+
   it("sends the contract's example: ACTIVATED together with an errorCode", () => {
     expect(exampleRequest).toEqual({
       status: "ACTIVATED",
@@ -190,6 +265,72 @@ describe("UpdateInstallation", () => {
       expect(pathsOf(withMetadata(nested(levels)))?.map((path) => path.length)).toEqual([maxDepth + 1])
     })
 
+    const hidden = (value: object) => Object.defineProperty(value, "toJSON", { value: () => "other" })
+
+    class Amounts extends Array<number> {
+      toJSON() {
+        return "other"
+      }
+    }
+
+    it.each<readonly [string, unknown]>([
+      ["an array with toJSON", Object.assign([1], { toJSON: () => "other" })],
+      ["an array with a hidden toJSON", hidden([1])],
+      ["an array of a class with toJSON", Amounts.of(1)],
+      ["an object with a hidden toJSON", hidden({ a: 1 })],
+      ["an object of a prototype with toJSON", Object.create({ toJSON: () => "other" })],
+      ["a Redacted", Redacted.make("canary")],
+      ["an Option", Option.some(1)],
+      ["a Duration", Duration.seconds(1)],
+      ["a DateTime", DateTime.unsafeMake(0)],
+      ["a Chunk", Chunk.of(1)],
+      ["a Data.struct", Data.struct({ a: 1 })],
+      ["a boxed number", Object(1)],
+      ["an invalid Date", new Date(Number.NaN)]
+    ])("%s is refused, and its path named", (_, value) => {
+      expect(pathsOf(withMetadata({ list: [0, { value }] }))).toEqual([["metadata", "list", 1, "value"]])
+    })
+
+    it.each([Object.prototype, Array.prototype])(
+      "nothing is sent through a toJSON that a library has added to %o",
+      (prototype) => {
+        Object.defineProperty(prototype, "toJSON", { configurable: true, value: () => "other" })
+        try {
+          const bare = Object.assign(Object.create(null), { a: 1 })
+          expect(Either.isLeft(encodeUpdate(withMetadata({ list: [1] })))).toBe(true)
+          expect(Either.isLeft(encodeUpdate(withMetadata(bare)))).toBe(prototype === Object.prototype)
+          expect(Either.isLeft(encodeUpdate({ status: "ACTIVATED" }))).toBe(prototype === Object.prototype)
+        } finally {
+          Reflect.deleteProperty(prototype, "toJSON")
+        }
+      }
+    )
+
+    it("a property that JSON.stringify leaves out is not sent either", () => {
+      const metadata = Object.defineProperty({ shown: 1 }, "hidden", { value: 2 })
+      expect(sent(withMetadata(metadata))).toEqual(withMetadata({ shown: 1 }))
+    })
+
+    it.each([
+      // biome-ignore lint/correctness/noPrecisionLoss: this is about such numbers
+      653247040368672768,
+      Number.MAX_SAFE_INTEGER + 1,
+      Number.MIN_SAFE_INTEGER - 1,
+      1e300
+    ])("%d, which JavaScript may have rounded, is refused, and its path named", (id) => {
+      expect(refusal(withMetadata({ order: { id } })).issues).toEqual([
+        {
+          path: ["metadata", "order", "id"],
+          message: "expected a number up to 2^53 - 1: send a larger one as a string"
+        }
+      ])
+    })
+
+    it("the largest safe integers and fractions are sent exactly", () => {
+      const metadata = { max: Number.MAX_SAFE_INTEGER, min: Number.MIN_SAFE_INTEGER, small: 1e-7 }
+      expect(sent(withMetadata(metadata))).toEqual(withMetadata(metadata))
+    })
+
     it("the refusal says what was expected there", () => {
       expect(refusal(withMetadata({ rate: Number.NaN })).issues).toEqual([
         { path: ["metadata", "rate"], message: "expected a finite number" }
@@ -297,15 +438,19 @@ describe("UpdateInstallation", () => {
       expect(pathsOf(revoked())).toEqual([[]])
     })
 
-    it("a value that is JSON only the first time it is looked at is refused", () => {
+    it("a value that changes each time it is read is sent as it was validated", () => {
       const values: Array<unknown> = ["text", 1n, 1n, 1n]
       const metadata = {
         get key(): unknown {
           return values.shift()
         }
       }
-      expect(pathsOf(withMetadata(metadata))).toEqual([[]])
-      expect(values.length).toBeLessThan(3)
+      expect(sent(withMetadata(metadata))).toEqual(withMetadata({ key: "text" }))
+      expect(values).toHaveLength(3)
+      let reads = 0
+      const list = new Proxy([1, 2], { get: (_, key) => (key === "length" ? 2 : `read ${++reads}`) })
+      const { metadata: read } = sent(withMetadata({ list })) as { metadata: unknown }
+      expect(read).toEqual({ list: [expect.stringMatching(/^read \d$/), expect.stringMatching(/^read \d$/)] })
     })
 
     it("a getter that throws is a refusal, not a defect, and its error is not quoted", () => {

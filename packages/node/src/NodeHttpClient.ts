@@ -6,6 +6,7 @@
  * @module
  */
 
+import { AsyncResource } from "node:async_hooks"
 import { Readable } from "node:stream"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -120,10 +121,12 @@ const execute = (
       const endBody = () => {
         if (body instanceof Readable) body.destroy()
       }
-      const cancel = pool.request(options, (result) => {
+      // A socket calls back in the async context of the request that opened it.
+      const onResult = AsyncResource.bind((result: ResponseHandler.Result) => {
         if (Either.isLeft(result)) endBody()
         resume(toResult(request, result))
       })
+      const cancel = pool.request(options, onResult)
       return Effect.sync(() => {
         cancel()
         endBody()
@@ -134,8 +137,8 @@ const execute = (
 }
 
 /**
- * A client with its own sockets, closed with the scope. It always checks certificates, follows no redirect, and does not
- * decompress. A success larger than `maxResponseSize` fails with the code `UND_ERR_RES_EXCEEDED_MAX_SIZE`.
+ * A client with its own sockets, closed with the scope. It always checks certificates, follows no redirect, and decodes
+ * gzip, deflate and Brotli. A success larger than `maxResponseSize` fails with the code `UND_ERR_RES_EXCEEDED_MAX_SIZE`.
  *
  * @example
  * ```ts

@@ -99,7 +99,7 @@ const tokenEndpoints: ReadonlyArray<RawServer.Handler> = [
 const holding = (server: RawServer.RawServer, expiresIn: Duration.DurationInput) =>
   Effect.gen(function* () {
     const context = yield* Layer.build(TokenStore.layerMemory)
-    const grant = { clientId: "app", tokenEndpoint: `${server.url}/oauth/token` }
+    const grant = { tenant: "acme", clientId: "app", tokenEndpoint: `${server.url}/oauth/token` }
     yield* OAuth.storeTokens(grant, {
       accessToken: Redacted.make(token),
       refreshToken: Redacted.make(refreshToken),
@@ -115,7 +115,11 @@ const invalidString = TokenStore.fromStrings({
 
 /** Updates with OAuth tokens that fail in every way. */
 const grantedUpdates = Effect.gen(function* () {
-  const granted = (grant: OAuth.Grant, store: TokenStore.TokenStore["Type"], server: string) =>
+  const granted = (
+    grant: Omit<OAuth.Options, "clientSecret">,
+    store: TokenStore.TokenStore["Type"],
+    server: string
+  ) =>
     Effect.map(
       Layer.build(
         Layer.provide(

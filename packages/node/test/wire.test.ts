@@ -30,7 +30,7 @@ const receivedOf = (...requests: ReadonlyArray<UpdateInstallation>) =>
 const requestLine = "PUT /v1/installations/me HTTP/1.1"
 
 describe("the request on the wire", () => {
-  it.scopedLive("is one request line, six headers and the JSON, and not a byte besides", () =>
+  it.scopedLive("is one request line, seven headers and the JSON, and not a byte besides", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.make(RawServer.send(RawServer.updated))
       const { update } = yield* service(server.url)
@@ -45,6 +45,7 @@ describe("the request on the wire", () => {
       const [firstLine, ...headers] = head.split("\r\n")
       expect(firstLine).toBe(requestLine)
       expect(headers.toSorted()).toEqual([
+        "accept-encoding: identity",
         "accept: application/json",
         "authorization: Bearer token-of-the-layer",
         "connection: keep-alive",
@@ -101,6 +102,7 @@ describe("the request on the wire", () => {
       ])
       expect(request?.headers.map(([name]) => name.toLowerCase()).toSorted()).toEqual([
         "accept",
+        "accept-encoding",
         "authorization",
         "connection",
         "content-length",

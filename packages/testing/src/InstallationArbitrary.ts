@@ -210,10 +210,12 @@ const unauthorized: FastCheck.Arbitrary<Unauthorized> = FastCheck.oneof(
   ),
   issuesAt(credentialPath).map((issues) => new Unauthorized({ reason: "Unauthenticated", issues })),
   responded(FastCheck.constant(403)).map((fields) => new Unauthorized({ reason: "Forbidden", ...fields })),
+  FastCheck.constant(
+    'no tokens are stored for tenant "acme", client ID "my-app", and token endpoint https://auth.pleo.io/oauth/token'
+  ).map((message) => new Unauthorized({ reason: "NotConnected", issues: [{ path: [], message }] })),
   FastCheck.constantFrom(
-    "no tokens are stored",
-    "the refresh token was sent and no answer came",
-    "the authorisation server refused the refresh token"
+    "the refresh token was sent, but no response arrived",
+    "the authorization server rejected the refresh token"
   ).map((message) => new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] }))
 )
 

@@ -140,10 +140,8 @@ const customerOf = (credentials: Credentials | undefined) => {
     clientId: "test-client",
     scopes: []
   })
-  // `OAuth.credentials` has a default tenant of this name, too.
-  if (credentials === undefined) return { owner: ownerOf("tenant default", "OAUTH2"), named: {}, secrets: [] }
-  const variant = credentials[TypeId]
-  if (variant._tag === "Fixed") {
+  const variant = credentials?.[TypeId]
+  if (variant?._tag === "Fixed") {
     const { secrets } = variant
     const authMethod = secrets.scheme === "Basic" ? "API_KEY" : "OAUTH2"
     return {
@@ -152,8 +150,10 @@ const customerOf = (credentials: Credentials | undefined) => {
       secrets: formsOf(secrets)
     }
   }
-  const { tenant } = variant
-  return { owner: ownerOf(`tenant ${tenant}`, "OAUTH2"), named: { tenant }, secrets: [] }
+  const tenant = variant?._tag === "App" || variant?._tag === "Tenant" ? variant.tenant : undefined
+  return tenant === undefined
+    ? { owner: ownerOf("none", "OAUTH2"), named: {}, secrets: [] }
+    : { owner: ownerOf(`tenant ${tenant}`, "OAUTH2"), named: { tenant }, secrets: [] }
 }
 
 const resetConnection = Effect.suspend(() =>

@@ -56,8 +56,8 @@ export class Sandbox extends Context.Tag("@effect-pleo/testing/Sandbox")<
     /** Its address, such as `http://127.0.0.1:49152`: a server for `InstallationClient`. */
     readonly url: string
     /**
-     * The variables that configure an application for it: `PLEO_SERVER`, `PLEO_API_KEY`, and for `OAuth.config` also
-     * `PLEO_CLIENT_ID`, `PLEO_CLIENT_SECRET` and `PLEO_TOKEN_ENDPOINT`.
+     * The variables that configure an application for it: `PLEO_SERVER` and `PLEO_API_KEY` or, with a `clientId`, those
+     * of `OAuth.config`.
      */
     readonly environment: Readonly<Record<string, string>>
     /** Adds faults after those that are left. A request meets the oldest one that is for it. */
@@ -103,7 +103,7 @@ export interface Options {
   readonly port?: number | undefined
   /** How each installation begins. Default: `AUTHORIZED`, without metadata. */
   readonly installation?: Partial<Installation> | undefined
-  /** The client that the token endpoint expects. Default: any. */
+  /** The client that the token endpoint expects, and that `environment` is for. Default: any, and an API key. */
   readonly clientId?: string | undefined
   readonly clientSecret?: string | Redacted.Redacted | undefined
 }
@@ -111,7 +111,7 @@ export interface Options {
 const plain = (secret: string | Redacted.Redacted): string =>
   Redacted.isRedacted(secret) ? Redacted.value(secret) : secret
 
-const sandbox = ({ clientId = "sandbox-client", clientSecret = "sandbox-secret" }: Options) =>
+const sandbox = ({ clientId, clientSecret = "sandbox-secret" }: Options) =>
   Effect.gen(function* () {
     const { authorization, marketplace } = yield* State.SandboxState
     const { address } = yield* HttpServer.HttpServer
@@ -120,10 +120,13 @@ const sandbox = ({ clientId = "sandbox-client", clientSecret = "sandbox-secret" 
       url,
       environment: {
         PLEO_SERVER: url,
-        PLEO_API_KEY: "sandbox-key",
-        PLEO_CLIENT_ID: clientId,
-        PLEO_CLIENT_SECRET: plain(clientSecret),
-        PLEO_TOKEN_ENDPOINT: `${url}${tokenPath}`
+        ...(clientId === undefined
+          ? { PLEO_API_KEY: "sandbox-key" }
+          : {
+              PLEO_CLIENT_ID: clientId,
+              PLEO_CLIENT_SECRET: plain(clientSecret),
+              PLEO_TOKEN_ENDPOINT: `${url}${tokenPath}`
+            })
       },
       inject: (...faults) => Effect.sync(() => marketplace.inject(faults.map((fault) => fault[TypeId]))),
       authorize: authorization.authorize,

@@ -307,6 +307,32 @@ describe("the client", () => {
     })
   )
 
+  const basic = (id: string, secret: string) =>
+    `Basic ${btoa([id, secret].map((text) => new URLSearchParams({ "": text }).toString().slice(1)).join(":"))}`
+
+  it.scopedLive("may authenticate by HTTP Basic, with id and secret encoded as in a form", () =>
+    Effect.gen(function* () {
+      const secret = "a b+c:d%&\u20ac"
+      const sandbox = yield* makeSandbox({ clientId, clientSecret: secret })
+      const { refresh } = pairOf(yield* sandbox.authorize())
+      const send = (authorization: string, others: Readonly<Record<string, string>> = {}) =>
+        request(sandbox.url + tokenPath, {
+          ...form({ grant_type: "refresh_token", refresh_token: refresh, ...others }),
+          headers: { authorization }
+        })
+      for (const header of [basic(clientId, "another"), basic("another", secret), "Basic", "Bearer token"])
+        expect(yield* send(header)).toMatchObject(refused("invalid_client", 401))
+      const both = { client_id: clientId, client_secret: secret }
+      expect(yield* send(basic(clientId, secret), both)).toMatchObject(refused("invalid_request"))
+      expect(yield* send(basic(clientId, secret), { client_id: "another" })).toMatchObject(
+        refused("invalid_request")
+      )
+      expect((yield* send(basic(clientId, secret))).status).toBe(200)
+      expect(yield* outcomes(sandbox)).toEqual([...Array(6).fill("refused"), "rotated"])
+      expect(JSON.stringify(yield* sandbox.requests)).not.toContain(basic(clientId, secret).slice(6))
+    })
+  )
+
   it.scopedLive("that the sandbox expects gives way to the one that a grant names", () =>
     Effect.gen(function* () {
       const sandbox = yield* makeSandbox({ clientId, clientSecret })

@@ -82,7 +82,7 @@ describe("layerTest", () => {
     }).pipe(outside({ PLEO_SERVER: "production" }))
   )
 
-  const withOAuth = (options?: Sandbox.Options) =>
+  const withOAuth = (options: Sandbox.Options) =>
     Sandbox.layerTest(
       NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
         Layer.provideMerge(TokenStore.layerMemory)
@@ -90,16 +90,17 @@ describe("layerTest", () => {
       options
     )
 
-  it.effect.each([undefined, { clientId: "my-app", clientSecret: "my-secret" }])(
-    "configures OAuth too, and tokens expire by the TestClock: %j",
+  it.effect.each([{ clientId: "my-app" }, { clientId: "my-app", clientSecret: "my-secret" }])(
+    "configures OAuth for a client, and tokens expire by the TestClock: %j",
     (options) =>
       Effect.gen(function* () {
         const sandbox = yield* Sandbox.Sandbox
         const tokens = yield* sandbox.authorize({ expiresIn: "1 hour" })
-        yield* OAuth.storeTokens(yield* OAuth.grantConfig, tokens)
-        yield* activate
+        yield* OAuth.storeTokens({ ...(yield* OAuth.grantConfig), tenant: "acme" }, tokens)
+        const activateAcme = Credentials.use(activate, OAuth.tenant("acme"))
+        yield* activateAcme
         yield* TestClock.adjust("2 hours")
-        yield* activate
+        yield* activateAcme
         expect(yield* statuses).toEqual(["PUT 200", "POST 200", "PUT 200"])
       }).pipe(Effect.provide(withOAuth(options)))
   )

@@ -1,8 +1,8 @@
-// The advice and the quotes of `InstallationError.explain`.
+// The advice and the quotes of error messages.
 interface Facts {
   readonly _tag: "BadRequest" | "Unauthorized" | "Infrastructure"
   readonly reason?: keyof typeof advice
-  readonly status?: number
+  readonly status?: number | undefined
   readonly isRetryable: boolean
 }
 
@@ -10,6 +10,7 @@ interface Facts {
 const advice = {
   Unauthenticated: ["replace the credential; with OAuth, check the client ID and secret, and PLEO_SERVER"],
   Forbidden: ["check the app's permissions in Pleo, and that the installation still exists"],
+  NotConnected: ["check the tenant's name, or connect the customer: OAuth.storeTokens"],
   ReauthorizationRequired: ["ask the customer to authorize the app again, and store the new tokens"],
   Transport: [
     "check the network, DNS, and proxies between this program and Pleo; later updates may succeed",
@@ -41,7 +42,14 @@ export const adviceFor = ({ isRetryable, reason, status }: Facts): string => {
     : "compare the request with Pleo's documentation; the response below may say more"
 }
 
+/** Replaces line separators and control characters. JSON does not escape all of them. */
+export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
+
+/** Quotes a text on one line, with all but visible characters and plain spaces escaped. */
 export const quoteStart = (text: string): string => {
-  const quoted = JSON.stringify(text.slice(0, 200)).replace(/[\u2028\u2029]/g, " ")
+  const quoted = JSON.stringify(text.slice(0, 200)).replace(
+    /(?! )[\p{C}\p{Z}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`
+  )
   return text.length > 200 ? `${quoted} and more` : quoted
 }

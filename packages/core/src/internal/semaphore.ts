@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import { bind } from "./asyncContext.ts"
 import { LinkedList, type Node } from "./linkedList.ts"
 
 /** A request for a permit that is still waiting. */
@@ -7,54 +8,53 @@ export type Waiter = Node<() => void>
 /** A fair semaphore. Effect's own wakes all waiters each time. */
 export class Semaphore {
   readonly #waiting = new LinkedList<() => void>()
-  #free: number
-  #isGranting = false
+  readonly #limits: { readonly permits: number }
+  #held = 0
 
-  constructor(permits: number) {
-    this.#free = permits
+  /** `permits` of `limits` is at least 1, and may change before a release. */
+  constructor(limits: number | { readonly permits: number }) {
+    this.#limits = typeof limits === "number" ? { permits: limits } : limits
   }
 
-  /** Calls `begin` with a permit: now, or later if it returns a waiter. `release` must follow once. */
+  /**
+   * Calls `begin` with a permit: now, or later in the same async context if it returns a waiter. `release` must follow
+   * once.
+   */
   acquire(begin: () => void): Waiter | undefined {
-    if (this.#free === 0 || this.#isGranting) return this.#waiting.append(begin)
-    this.#free -= 1
+    if (this.#held >= this.#limits.permits) return this.#waiting.append(bind<void>(begin))
+    this.#held += 1
     begin()
     return undefined
   }
 
-  /** Cancels a request. `false` if it already has its permit. */
+  /** Cancels a request. `false` if it already has its permit, although `begin` may still have to be called. */
   cancel(waiter: Waiter): boolean {
     return this.#waiting.remove(waiter)
   }
 
-  // A holder that releases immediately does so inside this loop, which needs no stack for ten thousand in a row.
   release(): void {
-    this.#free += 1
-    if (this.#isGranting) return
-    this.#isGranting = true
-    try {
-      for (let next = this.#waiting.first; next !== undefined && this.#free > 0; next = this.#waiting.first) {
-        this.#waiting.remove(next)
-        this.#free -= 1
-        next.value()
-      }
-    } finally {
-      this.#isGranting = false
+    this.#held -= 1
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      if (this.#held >= this.#limits.permits) return
+      this.#waiting.remove(next)
+      this.#held += 1
+      next.value()
     }
   }
 }
 
 const acquired = (semaphore: Semaphore): Effect.Effect<void> =>
   Effect.async((resume) => {
-    let isGranted = false
+    let state: "waiting" | "granted" | "abandoned" = "waiting"
     const waiter = semaphore.acquire(() => {
-      isGranted = true
+      if (state === "abandoned") return semaphore.release()
+      state = "granted"
       resume(Effect.void)
     })
-    // A fiber interrupted after it gets the permit passes it on.
     return Effect.sync(() => {
-      if (isGranted) semaphore.release()
-      else if (waiter !== undefined) semaphore.cancel(waiter)
+      // A fiber interrupted after it gets the permit passes it on.
+      if (state === "granted") semaphore.release()
+      else if (waiter !== undefined && !semaphore.cancel(waiter)) state = "abandoned"
     })
   })
 

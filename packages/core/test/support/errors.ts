@@ -12,6 +12,7 @@ import {
 const unauthorized: Record<Unauthorized["reason"], true> = {
   Unauthenticated: true,
   Forbidden: true,
+  NotConnected: true,
   ReauthorizationRequired: true
 }
 
@@ -36,7 +37,10 @@ export const infrastructureReasons = Object.keys(infrastructure) as ReadonlyArra
 const optional = <A>(schema: Schema.Schema<A>) => Schema.optionalWith(schema, { exact: true })
 
 const answerFields = {
+  server: optional(Schema.String),
+  tenant: optional(Schema.String),
   status: optional(Schema.Number),
+  detail: optional(Schema.String),
   body: optional(Schema.String),
   requestId: optional(Schema.String),
   issues: optional(

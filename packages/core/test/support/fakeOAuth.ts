@@ -250,7 +250,12 @@ const startService = (
   options: Partial<OAuth.Options> = {}
 ): Effect.Effect<InstallationService["Type"], never, Scope.Scope> =>
   InstallationClient.layer({
-    credentials: OAuth.credentials({ clientId, clientSecret: Redacted.make(clientSecret), ...options })
+    credentials: OAuth.credentials({
+      clientId,
+      clientSecret: Redacted.make(clientSecret),
+      tenant: "default",
+      ...options
+    })
   }).pipe(
     Layer.provide(
       Layer.merge(Layer.succeed(TokenStore, store), Layer.succeed(HttpClient.HttpClient, server.client))

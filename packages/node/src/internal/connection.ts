@@ -1,12 +1,14 @@
+import type { Socket } from "node:net"
 import type { Client as ClientType, Dispatcher } from "undici"
 import { ConnectionError } from "./connectionError.ts"
-import type { Abandon, Dial } from "./dial.ts"
+import { type Abandon, type Dial, whenClosed } from "./dial.ts"
 import { Client } from "./undici.ts"
 
 /** At most one socket to an origin, opened on demand, and at most once per request. */
 export class Connection {
   readonly #client: ClientType
   #abandon: Abandon | undefined
+  #socket: Socket | undefined
   #hasDialed = false
 
   constructor(origin: string, limits: ClientType.Options, dial: Dial) {
@@ -21,6 +23,7 @@ export class Connection {
         this.#hasDialed = true
         this.#abandon = dial(target, (...result) => {
           this.#abandon = undefined
+          this.#socket = result[1] ?? undefined
           callback(...result)
         })
       }
@@ -32,19 +35,11 @@ export class Connection {
     this.#client.dispatch(request, handler)
   }
 
-  /** Waits for requests in flight. */
-  close(): Promise<void> {
-    return this.#client.close()
-  }
-
   /** Aborts requests in flight. undici itself does not close a socket that is still connecting. */
   destroy(onClosed: () => void): void {
-    const abandon = this.#abandon
-    if (abandon === undefined) {
-      this.#client.destroy(onClosed)
-    } else {
-      void this.#client.destroy()
-      abandon(onClosed)
-    }
+    void this.#client.destroy()
+    if (this.#abandon !== undefined) this.#abandon(onClosed)
+    else if (this.#socket !== undefined) whenClosed(this.#socket, onClosed)
+    else onClosed()
   }
 }

@@ -1,6 +1,7 @@
 import { Semaphore } from "@effect-pleo/core/internal/semaphore"
 import type { Dispatcher } from "undici"
 import type { Connection } from "./connection.ts"
+import { isFaked } from "./nextTurn.ts"
 import { ResponseHandler, type Result, unsent } from "./responseHandler.ts"
 import { errors } from "./undici.ts"
 
@@ -18,6 +19,7 @@ export class ConnectionPool {
   readonly #all = new Set<Connection>()
   readonly #idle: Array<Connection> = []
   #isClosed = false
+  #onDestroyed = () => {}
 
   constructor(connections: number, maxResponseSize: number, connect: () => Connection) {
     this.#maxResponseSize = maxResponseSize
@@ -48,7 +50,7 @@ export class ConnectionPool {
         return onResult(unsent(error as Error))
       }
       handler = new ResponseHandler(this.#maxResponseSize, (result, isReusable) => {
-        if (isReusable && !isFresh) this.#keep(connection)
+        if (isReusable && !isFresh && !this.#isClosed && !isFaked()) this.#keep(connection)
         else this.#discard(connection)
         // The other idle connections may have ended for the same cause: a retry opens a new one.
         if (wasIdle && handler?.hasResponse === false) this.#discardIdle()
@@ -67,19 +69,12 @@ export class ConnectionPool {
   /** Makes room for another connection. */
   #closeIdle(onClosed: () => void): void {
     const idle = this.#idle.pop()
-    if (idle === undefined) {
-      onClosed()
-    } else {
-      this.#all.delete(idle)
-      idle.destroy(onClosed)
-    }
+    if (idle === undefined) onClosed()
+    else this.#destroy(idle, onClosed)
   }
 
   #discardIdle(): void {
-    for (const connection of this.#idle.splice(0)) {
-      this.#all.delete(connection)
-      connection.destroy(() => {})
-    }
+    for (const connection of this.#idle.splice(0)) this.#destroy(connection)
   }
 
   #take(): Connection {
@@ -99,14 +94,27 @@ export class ConnectionPool {
 
   /** Closes a connection, with its requests in flight. Another may be opened once it is closed. */
   #discard(connection: Connection): void {
-    this.#all.delete(connection)
-    connection.destroy(() => this.#semaphore.release())
+    this.#destroy(connection, () => this.#semaphore.release())
+  }
+
+  #destroy(connection: Connection, onClosed?: () => void): void {
+    connection.destroy(() => {
+      this.#all.delete(connection)
+      onClosed?.()
+      this.#onDestroyed()
+    })
   }
 
   /** Waits for requests in flight. Requests that wait for a connection fail. */
-  close(): Promise<unknown> {
+  close(): Promise<void> {
     this.#isClosed = true
-    return Promise.all(Array.from(this.#all, (connection) => connection.close()))
+    this.#discardIdle()
+    return new Promise((resolve) => {
+      this.#onDestroyed = () => {
+        if (this.#all.size === 0) resolve()
+      }
+      this.#onDestroyed()
+    })
   }
 
   destroy(): Promise<unknown> {

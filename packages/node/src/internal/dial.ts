@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { buildConnector as BuildConnector } from "undici"
+import { nextTurn } from "./nextTurn.ts"
 import { buildConnector, errors } from "./undici.ts"
 
 /** Cancels connecting. `onClosed` is called when the socket is closed. */
@@ -16,7 +17,7 @@ export const makeConnector = (timeout: number) =>
 /** Runs a turn of the event loop later, so that the peer sees the close before the next connection. */
 export const whenClosed = (socket: Socket, onClosed: () => void): void => {
   if (socket.closed) onClosed()
-  else socket.once("close", () => setImmediate(onClosed))
+  else socket.once("close", () => nextTurn(onClosed))
 }
 
 /** Dials without a proxy. */

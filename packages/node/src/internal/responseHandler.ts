@@ -3,6 +3,8 @@ import * as Either from "effect/Either"
 import type { Dispatcher } from "undici"
 import { BodyBuffer } from "./bodyBuffer.ts"
 import { ConnectionError } from "./connectionError.ts"
+import { decode } from "./contentCoding.ts"
+import { nextTurn } from "./nextTurn.ts"
 import { errors } from "./undici.ts"
 
 interface Unsent extends Extract<Transport.Failure, { readonly _tag: "Unsent" }> {
@@ -34,6 +36,9 @@ type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResp
 
 /** The bytes kept of a response that is not 2xx. */
 const maxErrorBodySize = 64 * 1024
+
+/** The largest body that those bytes are decoded to. */
+const maxDecodedErrorSize = 1024 * 1024
 
 /** Collects the response to one request, as a handler of undici. Settles once. */
 export class ResponseHandler implements Dispatcher.DispatchHandler {
@@ -77,7 +82,7 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     // An immediate next request then waits for a turn of the event loop, in which undici sees whether the socket has
     // received more than this response.
-    setImmediate(() => this.#succeed(true))
+    nextTurn(() => this.#succeed(true))
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, cause: Error): void {
@@ -100,7 +105,12 @@ export class ResponseHandler implements Dispatcher.DispatchHandler {
   }
 
   #succeed(isReusable: boolean): void {
-    this.#end(Either.right(this.#response), isReusable)
+    if (this.#isSettled) return
+    const response = this.#response
+    const limit = this.#isSuccess ? this.#maxResponseSize : maxDecodedErrorSize
+    const decoded = response.headers["content-encoding"] === undefined ? response : decode(response, limit)
+    if (decoded === undefined && this.#isSuccess) this.#fail(new errors.ResponseExceededMaxSizeError())
+    else this.#end(Either.right(decoded ?? { ...response, body: Buffer.alloc(0) }), isReusable)
   }
 
   #fail(cause: Error): void {

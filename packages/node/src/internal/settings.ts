@@ -16,7 +16,7 @@ export interface Options {
   readonly connectTimeout?: Duration.DurationInput | undefined
   /** How long an idle socket stays open: finite, and above 0. Default: 4 seconds. */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
-  /** The largest body of a 2xx response, in bytes. Default: 1 MiB. */
+  /** The largest body of a 2xx response, in bytes, also once decoded. Default: 1 MiB. */
   readonly maxResponseSize?: number | undefined
   /** A proxy to tunnel through (HTTP CONNECT), with its user and password. Default: none; `HTTPS_PROXY` is ignored. */
   readonly proxy?: URL | undefined

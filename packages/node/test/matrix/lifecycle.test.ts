@@ -78,6 +78,7 @@ describe("the end of the process", () => {
         const store = Context.get(yield* Layer.build(FileTokenStore.layer(directory)), TokenStore)
         const { refreshes, sandbox, update, updates } = yield* OAuth.setUp({ store, storedFor: 0 })
         const child = yield* Child.start({
+          PLEO_TENANT: OAuth.tenant,
           PLEO_CLIENT_ID: OAuth.clientId,
           PLEO_CLIENT_SECRET: Redacted.value(OAuth.clientSecret),
           PLEO_SERVER: sandbox.url,

@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import type * as NodeHttpClient from "../../src/NodeHttpClient.ts"
 import * as NodeInstallationService from "../../src/NodeInstallationService.ts"
 
+export const tenant = "customer"
 export const clientId = "client-of-the-tests"
 export const clientSecret = Redacted.make("canary-of-the-client-secret")
 
@@ -62,6 +63,7 @@ export const open = (
   sockets: NodeHttpClient.Options = {}
 ): Client => {
   const credentials = OAuth.credentials({
+    tenant,
     clientId,
     clientSecret,
     tokenEndpoint: tokenEndpointOf(server),
@@ -80,7 +82,7 @@ export const open = (
 /** Stores the tokens of a customer's consent. */
 export const storeTokens = (server: string, store: Store, tokens: OAuth.Tokens) =>
   Effect.provideService(
-    OAuth.storeTokens({ clientId, tokenEndpoint: tokenEndpointOf(server) }, tokens),
+    OAuth.storeTokens({ tenant, clientId, tokenEndpoint: tokenEndpointOf(server) }, tokens),
     TokenStore.TokenStore,
     store
   )

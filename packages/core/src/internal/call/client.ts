@@ -9,7 +9,7 @@ import type { InstallationService } from "../../InstallationService.ts"
 import * as Codec from "../contract/codec.ts"
 import { Drift } from "../contract/drift.ts"
 import type { Operation, OperationOf } from "../contract/operations.ts"
-import { accept, contentType } from "../contract/operations.ts"
+import { accept, acceptEncoding, contentType } from "../contract/operations.ts"
 import {
   authorizationOf,
   type Credentials,
@@ -18,9 +18,9 @@ import {
   type Session,
   type SessionCall
 } from "../credentials/credentials.ts"
-import { resolveCredentials } from "../credentials/resolve.ts"
+import { resolveCredentials, tenantOf } from "../credentials/resolve.ts"
 import * as Deadline from "../http/deadline.ts"
-import { fromFailure } from "../http/failure.ts"
+import { fromFailure, locate } from "../http/failure.ts"
 import * as Redact from "../http/redact.ts"
 import { interpret } from "../http/response.ts"
 import type { Attempt, Send, Sender } from "../http/sender.ts"
@@ -32,8 +32,10 @@ import * as Methods from "./methods.ts"
 import { type Update, UpdateQueue, type Waiting } from "./queue.ts"
 import { type CallContext, deadlineOf } from "./scope.ts"
 
-const timedOut = (phase?: Infrastructure["phase"]) =>
-  new Infrastructure({ reason: "Timeout", ...(phase === undefined ? {} : { phase }) })
+const timedOut = (phase?: Infrastructure["phase"]) => new Infrastructure({ reason: "Timeout", phase })
+
+/** Milliseconds after its deadline in which an attempt certainly ends, if its fiber runs at all. */
+const grace = 1000
 
 /** One attempt at an update, in its place in the queue. */
 export class Call implements Attempt, SessionCall, Waiting {
@@ -67,6 +69,15 @@ export class Call implements Attempt, SessionCall, Waiting {
     return this.#update.mayHaveBeenApplied
   }
 
+  /**
+   * Whether the fiber will never continue: Cloudflare Workers drops the timers and promises of a canceled request. An
+   * attempt that is still ending is not lost.
+   */
+  get isLost(): boolean {
+    const { at, clock } = this.deadline
+    return this.#windingUp === undefined && Deadline.hasPassed({ at: at + grace, clock })
+  }
+
   /** Continues with `begin` in its turn. Interrupted before that, it sends nothing. */
   inTurn<A>(begin: () => Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
     const { queue } = this.#update
@@ -82,16 +93,22 @@ export class Call implements Attempt, SessionCall, Waiting {
       return () => {}
     })
     return Effect.flatMap(
-      Effect.mapError(turn, () => timedOut("Queue")),
+      Effect.mapError(turn, () => {
+        queue.leaveLost()
+        return timedOut("Queue")
+      }),
       go
     )
   }
 
-  /** Waits for a token before sending. */
-  token<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
+  /** Waits for a token of `server` before sending. */
+  token<A>(self: Effect.Effect<A, InstallationError>, server: string): Effect.Effect<A, InstallationError> {
     this.isSent = false
     const { span } = this.observer
-    return this.#until(span === undefined ? self : Effect.withParentSpan(self, span), "AccessToken")
+    return Effect.mapError(
+      this.#until(span === undefined ? self : Effect.withParentSpan(self, span), "AccessToken"),
+      (error) => locate(error, server)
+    )
   }
 
   /** Sends. From here, an interrupted update may be applied. */
@@ -140,6 +157,12 @@ export class Updates {
   readonly #ordered = new Map<string, UpdateQueue>()
   readonly #concurrent = new Map<string, UpdateQueue>()
   readonly #budgets = new RetryBudgets()
+  readonly #server: string | undefined
+
+  /** `server` is named in errors. */
+  constructor(server?: string) {
+    this.#server = server
+  }
 
   #queueOf(installation: string, isConcurrent: boolean): UpdateQueue {
     const queues = isConcurrent ? this.#concurrent : this.#ordered
@@ -157,7 +180,8 @@ export class Updates {
     operation: Operation,
     isConcurrent: boolean,
     observe: () => Observer.Observer,
-    send: (call: Call) => Effect.Effect<A, InstallationError>
+    send: (call: Call) => Effect.Effect<A, InstallationError>,
+    tenant?: string
   ): Effect.Effect<A, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
       // Synchronous, so that the number and the place in the queue agree.
@@ -170,10 +194,15 @@ export class Updates {
       const begin = () => (scope === undefined ? make() : scope.begin(queue, operation, make))
       const call = new Call(queue, deadlineOf(context), begin)
       return Effect.matchCauseEffect(restore(Effect.suspend(() => call.inTurn(() => send(call)))), {
-        onFailure: (cause) => {
-          if (cause._tag === "Fail") scope?.failed(cause.error, () => this.#budgets.withdraw(installation))
-          return call.end(Exit.failCause(cause))
-        },
+        onFailure: (cause) =>
+          cause._tag === "Fail"
+            ? // A new failure, so that it has the caller's span.
+              Effect.catchAllCause(Effect.fail(locate(cause.error, this.#server, tenant)), (cause) => {
+                if (cause._tag === "Fail")
+                  scope?.failed(cause.error, () => this.#budgets.withdraw(installation))
+                return call.end(Exit.failCause(cause))
+              })
+            : call.end(Exit.failCause(cause)),
         onSuccess: (value) => call.end(Exit.succeed(value))
       })
     })
@@ -215,8 +244,9 @@ type Called<A> = Effect.Effect<A, InstallationError>
 
 /** An `InstallationService` over a sender. */
 export const make = (sender: Sender, settings: Settings): InstallationService["Type"] => {
+  const server = new URL(settings.baseUrl).host
   const drift = new Drift(settings.onDrift)
-  const updates = new Updates()
+  const updates = new Updates(server)
   const operations = new Map<Operation, Prepared<unknown>>()
 
   /** Prepares an operation when it is first called. */
@@ -247,13 +277,14 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
   ): Called<A> => {
     const { observer } = call
     call.span = observer.sent(endpoint)
-    const authorization = authorizationOf(secrets)
     const body = operation.request === undefined ? undefined : encoded
     const request = {
-      headers:
-        body === undefined
-          ? { authorization, accept }
-          : { authorization, accept, "content-type": contentType },
+      headers: {
+        authorization: authorizationOf(secrets),
+        accept,
+        "accept-encoding": acceptEncoding,
+        ...(body === undefined ? {} : { "content-type": contentType })
+      },
       body,
       freshConnection: !operation.isIdempotent
     }
@@ -286,11 +317,13 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
     { isConcurrent = false, send, settle }: Methods.Variation<A, Attempted>
   ): Called<A> => {
     const prepared = prepare(operation)
-    const observe = () => new Observer.UpdateObserver(context.fiber, context.clock, prepared.spanName)
+    const tenant = tenantOf(settings.credentials, context.credentials)
+    const observe = () =>
+      new Observer.UpdateObserver(context.fiber, context.clock, prepared.spanName, value, tenant)
     const refuse = (error: InstallationError): Called<A> => {
-      const exit = Exit.fail(error)
-      observe().end(exit)
-      return exit
+      const located = locate(error, server, tenant)
+      observe().end(Exit.fail(located))
+      return Effect.fail(located)
     }
     const encoded = prepared.codec.encode(value)
     if (Either.isLeft(encoded)) return refuse(encoded.left)
@@ -299,16 +332,17 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
     if ("_tag" in credential) return refuse(credential)
     const isSession = "identity" in credential
     const identity = isSession ? credential.identity : authorizationOf(credential)
-    return updates.attempt(context, identity, operation, isConcurrent, observe, (call) => {
+    const attempt = (call: Call): Called<A> => {
       const sendWith = (secrets: Secrets, session?: Session) =>
         send === undefined
           ? request(prepared, context, call, secrets, body)
           : send({ call, isAmbiguous: call.isAmbiguous, secrets, session }, body)
-      const attempt = isSession
+      const sent = isSession
         ? credential.attempt(call, sender, (secrets) => sendWith(secrets, credential))
         : sendWith(credential)
-      return settle === undefined ? attempt : settle(call, attempt)
-    })
+      return settle === undefined ? sent : settle(call, sent)
+    }
+    return updates.attempt(context, identity, operation, isConcurrent, observe, attempt, tenant)
   }
 
   return Methods.make<Attempted>({

@@ -1,5 +1,6 @@
 import * as Duration from "effect/Duration"
 import { isInstallationError } from "../../InstallationError.ts"
+import { withFields } from "../http/failure.ts"
 
 /** The attempts before the current one. */
 export interface History {
@@ -30,6 +31,5 @@ export const withHistory = <E>(error: E, history: History): E => {
   if (history.retries === 0 || !isInstallationError(error)) return error
   const { attempts, mayHaveBeenApplied, waited } = nextHistory(history, error, 0)
   const retried = { attempts, waited: Duration.millis(waited), mayHaveBeenApplied }
-  const Same = error.constructor as new (fields: object) => typeof error
-  return new Same({ ...error, retried })
+  return withFields(error, { retried })
 }

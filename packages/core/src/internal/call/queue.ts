@@ -61,6 +61,7 @@ export class Update {
 /** An attempt's place in the queue. */
 export interface Waiting {
   onTurn: () => void
+  readonly isLost: boolean
 }
 
 /**
@@ -99,6 +100,12 @@ export class UpdateQueue {
     if (!this.#attempts.remove(place)) return
     if (hadTurn) this.#attempts.first?.value.onTurn()
     this.#endIfEmpty()
+  }
+
+  /** Removes the first attempts if they are lost. */
+  leaveLost(): void {
+    for (let first = this.#attempts.first; first?.value.isLost === true; first = this.#attempts.first)
+      this.leave(first)
   }
 
   isSuperseded({ number, operation }: Update): boolean {

@@ -24,7 +24,8 @@ interface Held {
 
 /**
  * Shared by a policy and the clients inside it: deadlines, and the update that an attempt continues. A nested scope
- * consults its parent too.
+ * consults its parent too. The policy and a client may come from two copies of this library, which read no private
+ * field of each other's scopes.
  */
 export class Scope {
   readonly #parent: Scope | undefined
@@ -44,10 +45,8 @@ export class Scope {
   }
 
   /** The innermost open scope: a fiber forked in a scope may outlive it. */
-  static current(context: Context.Context<never>): Scope | undefined {
-    let scope = Context.get(context, Current)
-    while (scope !== undefined && !scope.#isOpen) scope = scope.#parent
-    return scope
+  get innermostOpen(): Scope | undefined {
+    return this.#isOpen ? this : this.#parent?.innermostOpen
   }
 
   /** The deadlines of all attempts, and of the current one. */
@@ -143,7 +142,7 @@ export const withCallContext = <A, E, R>(
       fiber,
       clock: Context.get(fiber.currentDefaultServices, Clock.Clock),
       credentials: Context.get(services, Chosen),
-      scope: Scope.current(services)
+      scope: Context.get(services, Current)?.innermostOpen
     })
   })
 

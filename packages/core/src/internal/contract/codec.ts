@@ -40,6 +40,9 @@ const encodeBody = (encode: Encode, value: unknown): Either.Either<string, BadRe
   try {
     const encoded = encode(value)
     if (Either.isLeft(encoded)) return Either.left(refuse(toIssues(encoded.left)))
+    // A library may have added it to Object.prototype.
+    if ("toJSON" in encoded.right)
+      return Either.left(refuse([{ path: [], message: "expected a value without toJSON" }]))
     const body = JSON.stringify(encoded.right)
     return isTooLarge(encoded.right.metadata, body)
       ? Either.left(refuse([{ path: ["metadata"], message: "expected at most 256 KiB of JSON" }]))

@@ -5,6 +5,7 @@ import {
   InstallationStatus,
   type SchemaDrift
 } from "../../Installation.ts"
+import type { Json, Metadata } from "../../Metadata.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
 import * as metrics from "../telemetry/metrics.ts"
 
@@ -17,6 +18,16 @@ const kinds = new MetricLabels.Cache()
 
 const maxLength = 128
 const maxReported = 64
+
+/** Adds the numbers beyond 2^53. JSON.parse has rounded them: their digits are lost. */
+const addRounded = (value: Json, path: string, found: Array<SchemaDrift>): void => {
+  if (typeof value === "number") {
+    if (Math.abs(value) > Number.MAX_SAFE_INTEGER && found.length < maxReported)
+      found.push({ kind: "number", name: path })
+  } else if (typeof value === "object") {
+    for (const key in value) addRounded((value as Metadata)[key] ?? null, `${path}.${key}`, found)
+  }
+}
 
 type OnDrift = (drift: SchemaDrift) => Effect.Effect<void>
 
@@ -39,13 +50,14 @@ export class Drift {
   ): Effect.Effect<void> | undefined {
     // The other responses have no open fields that anybody acts on.
     if (operation.response !== Installation) return undefined
-    const { errorCode, status } = value as Installation
+    const { errorCode, metadata, status } = value as Installation
     const found: Array<SchemaDrift> = []
     if (!statuses.has(status)) found.push({ kind: "status", name: status })
     if (errorCode !== undefined && !errorCodes.has(errorCode))
       found.push({ kind: "errorCode", name: errorCode })
     for (const name in body as object)
       if (!fields.has(name) && found.length < maxReported) found.push({ kind: "field", name })
+    addRounded(metadata, "metadata", found)
     for (const { kind } of found)
       MetricLabels.update(
         metrics.drift,

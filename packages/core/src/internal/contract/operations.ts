@@ -106,3 +106,6 @@ export const contentType = "application/json;charset=UTF-8"
 
 /** Without the charset, which has no meaning in `Accept` (RFC 9110). */
 export const accept = "application/json"
+
+/** None, except for Deno: its `fetch` decodes only codings that a request accepts, and some servers always use one. */
+export const acceptEncoding = "Deno" in globalThis ? "gzip, br" : "identity"

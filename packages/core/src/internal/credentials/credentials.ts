@@ -1,7 +1,7 @@
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { InstallationError } from "../../InstallationError.ts"
+import type { BadRequest, InstallationError } from "../../InstallationError.ts"
 import type { Deadline } from "../http/deadline.ts"
 import type { Sender } from "../http/sender.ts"
 
@@ -34,8 +34,11 @@ export const formsOf = (secrets: Secrets): ReadonlyArray<string> => [
 /** An attempt that may have to wait for tokens. */
 export interface SessionCall {
   readonly deadline: Deadline
-  /** Waits before sending, until the deadline at the latest. */
-  readonly token: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
+  /** Waits for a token of `server` before sending, until the deadline at the latest. */
+  readonly token: <A>(
+    self: Effect.Effect<A, InstallationError>,
+    server: string
+  ) => Effect.Effect<A, InstallationError>
 }
 
 /** The tokens of one customer, refreshed as they expire. */
@@ -56,19 +59,31 @@ export type Variant =
   | { readonly _tag: "Fixed"; readonly secrets: Secrets }
   | {
       readonly _tag: "App"
-      readonly tenant: string
-      readonly sessionOf: (tenant: string, clock: Clock.Clock) => Session
+      /** Of updates without `Credentials.use`. If absent, they are refused. */
+      readonly tenant: string | undefined
+      readonly sessionOf: (tenant: string | undefined, clock: Clock.Clock) => Session | BadRequest
     }
   /** A customer of the app whose credentials the layer has. */
   | { readonly _tag: "Tenant"; readonly tenant: string }
+  | { readonly _tag: "PerCall"; readonly refuse: () => BadRequest }
 
 export const make = (variant: Variant): Credentials => ({ [TypeId]: variant })
+
+/** Why a text is not a secret or a name, or `undefined`. */
+export const validateText = (text: string): string | undefined => {
+  if (text.trim() === "") return text === "" ? "is empty" : "is blank"
+  // As a file with a secret does.
+  return /[\r\n]$/.test(text) ? "ends with a line break" : undefined
+}
 
 // Visible ASCII (RFC 9110 section 5.5). Other characters could be altered in transit, or split the header.
 const visibleAscii = /^[\x21-\x7e]+$/
 
 /** Why a secret is invalid in a header, or `undefined`. */
-export const validateSecret = (secret: string): string | undefined => {
-  if (secret === "") return "is empty"
-  return visibleAscii.test(secret) ? undefined : "cannot be sent in a header: expected visible ASCII"
-}
+export const validateSecret = (secret: string): string | undefined =>
+  validateText(secret) ?? (visibleAscii.test(secret) ? undefined : "expected visible ASCII without spaces")
+
+/** Why an API key is invalid as a user name in a header, or `undefined`. */
+export const validateApiKey = (key: string): string | undefined =>
+  // RFC 7617 section 2: the user name ends at the first colon.
+  validateSecret(key) ?? (key.includes(":") ? "has a colon" : undefined)

@@ -1,5 +1,5 @@
 import type * as Clock from "effect/Clock"
-import { Unauthorized } from "../../InstallationError.ts"
+import { BadRequest } from "../../InstallationError.ts"
 import { type Credentials, type Secrets, type Session, TypeId } from "./credentials.ts"
 
 /** The credential of a call, or else of its layer. */
@@ -7,7 +7,7 @@ export const resolveCredentials = (
   layer: Credentials,
   chosen: Credentials | undefined,
   clock: Clock.Clock
-): Secrets | Session | Unauthorized => {
+): Secrets | Session | BadRequest => {
   const own = layer[TypeId]
   const variant = chosen === undefined ? own : chosen[TypeId]
   switch (variant._tag) {
@@ -18,9 +18,14 @@ export const resolveCredentials = (
     case "Tenant":
       return own._tag === "App"
         ? own.sessionOf(variant.tenant, clock)
-        : new Unauthorized({
-            reason: "Unauthenticated",
-            issues: [{ path: ["tenant"], message: "the layer has no OAuth credentials" }]
-          })
+        : new BadRequest({ issues: [{ path: ["tenant"], message: "the layer has no OAuth credentials" }] })
+    case "PerCall":
+      return variant.refuse()
   }
+}
+
+/** The caller's name for the customer of a call, if it has one. */
+export const tenantOf = (layer: Credentials, chosen: Credentials | undefined): string | undefined => {
+  const variant = (chosen ?? layer)[TypeId]
+  return "tenant" in variant ? variant.tenant : undefined
 }

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import { bind } from "../asyncContext.ts"
 
 /** Milliseconds on a monotonic clock. */
 export const monotonic = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
@@ -58,12 +59,16 @@ export interface TimedOut {
   readonly fiber?: Fiber.RuntimeFiber<unknown, unknown>
 }
 
-/** Waits for a callback until a deadline. `register` begins, and returns how to cancel. */
+/**
+ * Waits for a callback until a deadline, and continues in the async context of the waiting fiber. `register` begins, and
+ * returns how to cancel.
+ */
 export const callback = <A, E>(
   deadline: Deadline,
   register: (resume: (end: Effect.Effect<A, E>) => void) => () => void
 ): Effect.Effect<A, E | TimedOut> =>
-  Effect.async((resume) => {
+  Effect.async((callback) => {
+    const resume = bind(callback)
     let cancel = () => {}
     const stop = start(deadline, () => {
       cancel()

@@ -1,4 +1,5 @@
 // The one place where a failed transport, or a response that is not an installation, becomes a domain error.
+import * as Either from "effect/Either"
 import {
   BadRequest,
   Infrastructure,
@@ -7,6 +8,8 @@ import {
   Unauthorized
 } from "../../InstallationError.ts"
 import type * as Transport from "../../Transport.ts"
+import { oneLine } from "../advice.ts"
+import * as Json from "./json.ts"
 import { retryAfterOf } from "./retryAfter.ts"
 
 interface ErrorLike {
@@ -47,7 +50,10 @@ const isNotHttp = ({ code, name }: ErrorLike): boolean =>
 const isEndOfChunks = (error: ErrorLike): boolean =>
   isNotHttp(error) && /EOF/.test(`${error.code} ${error.message}`)
 
-const header = (headers: Transport.Response["headers"] | undefined, name: string): string | undefined => {
+export const header = (
+  headers: Transport.Response["headers"] | undefined,
+  name: string
+): string | undefined => {
   const value = headers?.[name]
   return typeof value === "object" ? value.join(", ") : value
 }
@@ -74,15 +80,21 @@ const isOfConnecting = ({ errors, syscall }: ErrorLike): boolean =>
   syscall === "connect" ||
   (Array.isArray(errors) && errors.length > 0 && errors.every((error) => error?.syscall === "connect"))
 
-// The syscalls of Node.js and codes of undici for failures before a request is written.
+// The codes of Node.js, undici and Bun for failures before a request is written.
 const unsentCode =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EPROTO|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED)$|CERT|^ERR_(TLS|SSL)_(?!.*BAD_RECORD_MAC)|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH/
+  /^(ECONNREFUSED|ConnectionRefused|FailedToOpenSocket|ENOTFOUND|EAI_AGAIN|EPROTO|UND_ERR_CONNECT_TIMEOUT|UND_ERR_CLOSED)$|CERT|^ERR_(TLS|SSL)_(?!.*BAD_RECORD_MAC)|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH/
+
+// Deno's errors have no code.
+const unsentMessage = /^error sending request for .* client error \(Connect\)/
+
+const matches = (pattern: RegExp, text: unknown) => typeof text === "string" && pattern.test(text)
 
 /** Classifies the failure of any client by its codes. */
 export const fromCause = (cause: unknown, headers?: Transport.Response["headers"]): Transport.Failure => {
   const chain = causes(cause)
   const isUnsent = chain.some(
-    (error) => isOfConnecting(error) || (isCode(error.code) && unsentCode.test(error.code))
+    (error) =>
+      isOfConnecting(error) || matches(unsentCode, error.code) || matches(unsentMessage, error.message)
   )
   if (!isUnsent) return { _tag: "Broken", cause, headers }
   // The failure of this library's own client.
@@ -95,15 +107,13 @@ export const fromFailure = (failure: Transport.Failure): BadRequest | Infrastruc
     return new BadRequest({ issues: [{ path: [], message: "the request could not be written" }] })
   const chain = causes(failure.cause)
   const code = chain.map(({ code }) => code).find(isCode)
-  const facts = code === undefined ? {} : { code }
   if (failure._tag === "Broken")
-    return new Infrastructure({ reason: reasonOf(failure.headers, chain, code), ...facts })
-  const { proxyStatus } = failure
+    return new Infrastructure({ reason: reasonOf(failure.headers, chain, code), code })
   return new Infrastructure({
     reason: "Transport",
     phase: "Connection",
-    ...facts,
-    ...(proxyStatus === undefined ? {} : { proxyStatus })
+    code,
+    proxyStatus: failure.proxyStatus
   })
 }
 
@@ -120,18 +130,48 @@ const excerpt = (text: string): string =>
 /** Redacts the request's secrets from a response. */
 type Redact = (text: string) => string
 
-/** The status, excerpt, and request ID of a response. */
+// In any encoding: JSON in UTF-16 has a byte order mark, and zeros between its characters.
+const looksLikeJson = (body: string): boolean => /^[\s\0\ufeff\ufffd]*["[{]/.test(body)
+
+const isText = (text: unknown): text is string => typeof text === "string" && text.trim() !== ""
+
+// The last two may hold another object with the others.
+const reasonMembers = ["message", "error_description", "detail", "title", "error", "errors"]
+
+/** The first string among the usual members of a JSON value. */
+const reasonInJson = (json: unknown, levels = 2): string | undefined => {
+  if (isText(json)) return json
+  if (typeof json !== "object" || json === null || levels === 0) return undefined
+  const values = reasonMembers.map((name): unknown => (json as Readonly<Record<string, unknown>>)[name])
+  const nested = values.slice(-2).map((value) => (Array.isArray(value) ? value[0] : value))
+  return values.find(isText) ?? nested.map((value) => reasonInJson(value, levels - 1)).find(isText)
+}
+
+/** The reason in a response, if its body is JSON or a text without markup: its first line, at most 200 characters. */
+export const detailOf = (response: Transport.Response, body: string, redact: Redact): string | undefined => {
+  const type = header(response.headers, "content-type") ?? "text/plain"
+  const reason = looksLikeJson(body)
+    ? reasonInJson(Either.getOrUndefined(Json.parse(body)))
+    : /^text\/plain\b/i.test(type) && !/^\s*</.test(body)
+      ? body
+      : undefined
+  if (reason === undefined) return undefined
+  // A dot ends at a line separator.
+  const [line = ""] = /^.{1,200}/u.exec(redact(reason).trim()) ?? []
+  const detail = oneLine(line).replace(/[\s.]+$/, "")
+  return detail === "" ? undefined : detail
+}
+
+/** The status, reason, excerpt, and request ID of a response. */
 const responseFacts = (response: Transport.Response, body: string, redact: Redact) => {
   const requestId = header(response.headers, "x-request-id")
   return {
     status: response.status,
-    ...(body === "" ? {} : { body: excerpt(redact(body)) }),
-    ...(requestId === undefined ? {} : { requestId: redact(requestId).slice(0, 128) })
+    detail: detailOf(response, body, redact),
+    body: body === "" ? undefined : excerpt(redact(body)),
+    requestId: requestId === undefined ? undefined : redact(requestId).slice(0, 128)
   }
 }
-
-// In any encoding: JSON in UTF-16 has a byte order mark, and zeros between its characters.
-const looksLikeJson = (body: string): boolean => /^[\s\0\ufeff\ufffd]*["[{]/.test(body)
 
 /** A 2xx response that is not an installation. JSON is not quoted: it may contain a customer's metadata. */
 export const fromInvalidBody = (
@@ -161,11 +201,10 @@ export const fromStatus = (
   if (status === 401) return new Unauthorized({ reason: "Unauthenticated", ...facts })
   if (status === 403) return new Unauthorized({ reason: "Forbidden", ...facts })
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) return new BadRequest(facts)
-  const retryAfter = retryAfterOf(response, now)
   return new Infrastructure({
     reason: infrastructureReason(status),
     ...facts,
-    ...(retryAfter === undefined ? {} : { retryAfter })
+    retryAfter: retryAfterOf(response, now)
   })
 }
 
@@ -176,3 +215,18 @@ const infrastructureReason = (status: number) => {
   if ((status >= 300 && status < 400) || status === 0) return "Redirect"
   return status < 300 ? "InvalidResponse" : "ServerError"
 }
+
+/** The same error with other fields. */
+export const withFields = <E extends InstallationError>(error: E, fields: object): E => {
+  const Same = error.constructor as new (fields: object) => E
+  return new Same({ ...error, ...fields })
+}
+
+/** Names the server and the customer in an error that does not name them yet. A token store is no server. */
+export const locate = <E extends InstallationError>(error: E, server?: string, tenant?: string): E =>
+  server === undefined && tenant === undefined
+    ? error
+    : withFields(error, {
+        server: error.server ?? ("reason" in error && error.reason === "TokenStore" ? undefined : server),
+        tenant: error.tenant ?? tenant
+      })

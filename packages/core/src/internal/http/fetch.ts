@@ -7,7 +7,14 @@ import { isSuccess } from "./response.ts"
 const maxErrorBodySize = 64 * 1024
 
 /** The headers that this library reads. */
-const headerNames = ["content-length", "transfer-encoding", "date", "retry-after", "x-request-id"]
+const headerNames = [
+  "content-encoding",
+  "content-length",
+  "transfer-encoding",
+  "date",
+  "retry-after",
+  "x-request-id"
+]
 
 // undici's code for a response that is too large.
 const tooLarge = { code: "UND_ERR_RES_EXCEEDED_MAX_SIZE" }

@@ -11,11 +11,13 @@ import * as Schedule from "effect/Schedule"
 import type { Authorization } from "../../Authorization.ts"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
 import type { Stored, TokenStore, TokenStoreError } from "../../TokenStore.ts"
+import { quoteStart } from "../advice.ts"
 import type { Secrets } from "../credentials/credentials.ts"
 import * as Deadline from "../http/deadline.ts"
 import { monotonic } from "../http/deadline.ts"
 import type { Sender } from "../http/sender.ts"
 import { log } from "../telemetry/quietly.ts"
+import type { Breaker } from "./breaker.ts"
 import * as TokenEndpoint from "./tokenEndpoint.ts"
 
 type Tokens = Extract<Authorization, { readonly _tag: "Active" }>["tokens"]
@@ -59,14 +61,22 @@ const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens
 const reauthorize = (message: string) =>
   new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] })
 
+const notConnected = ({ clientId, tokenEndpoint }: TokenEndpoint.App, key: string) => {
+  // The tenant ends the key.
+  const tenant = decodeURIComponent(key.slice(key.lastIndexOf("/") + 1))
+  const message =
+    `no tokens are stored for tenant ${quoteStart(tenant)}, client ID ${quoteStart(clientId)}, ` +
+    `and token endpoint ${tokenEndpoint.href}`
+  return new Unauthorized({ reason: "NotConnected", issues: [{ path: [], message }] })
+}
+
 const ended = {
   Lost: "the refresh token was sent, but no response arrived",
   Refused: "the authorization server rejected the refresh token",
   Deleted: "the installation was deleted"
 } as const
 
-const unavailable = (code: string | undefined) =>
-  new Infrastructure({ reason: "TokenStore", ...(code === undefined ? {} : { code }) })
+const unavailable = (code: string | undefined) => new Infrastructure({ reason: "TokenStore", code })
 
 const within = <A, E>(timeout: number, self: Effect.Effect<A, E>): Effect.Effect<A, E | Deadline.TimedOut> =>
   Effect.clockWith((clock) => Deadline.effect({ clock, at: monotonic(clock) + timeout }, self))
@@ -154,22 +164,27 @@ export interface Leases {
   readonly known: Map<string, Tokens>
   /** Leases that may not have been stored, and under which nothing was sent, with the generation they would replace. */
   readonly unclear: Map<string, number>
-  /** The token endpoint's request to wait, and when it ends. */
-  pause?: { readonly error: InstallationError; readonly until: number } | undefined
 }
 
 export interface Shared {
   readonly settings: Settings
-  /** Limits concurrent exchanges. */
-  readonly withPermit: <A>(self: Effect.Effect<A, InstallationError>) => Effect.Effect<A, InstallationError>
+  readonly breaker: Breaker
+  /** Limits concurrent exchanges, and refuses those that the breaker refuses. */
+  readonly withPermit: <A>(
+    hasValidToken: (now: number) => boolean,
+    self: Effect.Effect<A, InstallationError>
+  ) => Effect.Effect<A, InstallationError>
   /** Runs a long effect in the background. */
   readonly background: <A>(self: Effect.Effect<A>) => Effect.Effect<Fiber.Fiber<A>>
 }
 
-const pauseAfter = (error: InstallationError, now: number): Leases["pause"] =>
-  error._tag === "Infrastructure" && error.retryAfter !== undefined
-    ? { error, until: now + Duration.toMillis(error.retryAfter) }
-    : undefined
+const warn = (pause: number) =>
+  log(
+    Effect.logWarning(
+      "The token endpoint did not respond to several refreshes in a row, whose tokens are lost. " +
+        `It is tried again with one token in ${Duration.format(Duration.millis(pause))}, and then more and more rarely.`
+    )
+  )
 
 const load = ({ store, timeout }: Settings, key: string) => soon(() => store.load(key), timeout)
 
@@ -191,7 +206,7 @@ export const isStored = (
 
 /**
  * Tokens other than `stale`: those that another process has stored, or new ones. `onStored` gets stored ones that are due
- * for a refresh. Fails with `ReauthorizationRequired` if the grant has ended.
+ * for a refresh. Fails with `NotConnected` without any, and with `ReauthorizationRequired` if the grant has ended.
  */
 export const refresh = (
   shared: Shared,
@@ -199,7 +214,8 @@ export const refresh = (
   stale: Redacted.Redacted | undefined,
   leases: Leases,
   sender: Sender,
-  onStored: (tokens: CachedTokens) => void
+  onStored: (tokens: CachedTokens) => void,
+  hasValidToken: (now: number) => boolean
 ): Effect.Effect<CachedTokens, InstallationError> => {
   const { settings } = shared
   const { store, timeout } = settings
@@ -288,6 +304,8 @@ export const refresh = (
   const exchangeUnderLease = (expected: number, lease: string, tokens: Tokens) =>
     Effect.gen(function* () {
       const result = yield* TokenEndpoint.exchange(settings, tokens.refreshToken, sender, timeout)
+      const pause = shared.breaker.note(result, monotonic(yield* Effect.clock))
+      if (pause !== undefined) yield* warn(pause)
       switch (result._tag) {
         case "Issued": {
           const issued: Tokens = {
@@ -301,7 +319,6 @@ export const refresh = (
         }
         case "Failed":
           yield* keep(expected, lease, tokens, false)
-          leases.pause = pauseAfter(result.error, monotonic(yield* Effect.clock))
           return yield* Effect.fail(result.error)
         case "Refused":
         case "Lost": {
@@ -332,7 +349,7 @@ export const refresh = (
     const backoff = makeConflictBackoff()
     for (;;) {
       const stored: Option.Option<Stored> = yield* load(settings, key)
-      if (Option.isNone(stored)) return yield* Effect.fail(reauthorize("no tokens are stored"))
+      if (Option.isNone(stored)) return yield* Effect.fail(notConnected(settings, key))
       const { authorization, generation } = stored.value
       const tokens =
         authorization._tag === "Active" ? authorization.tokens : leases.known.get(authorization.lease)
@@ -342,10 +359,11 @@ export const refresh = (
           if (monotonic(clock) < cached.refreshAt) return cached
           onStored(cached)
         }
-        if (leases.pause !== undefined && monotonic(clock) < leases.pause.until)
-          return yield* Effect.fail(leases.pause.error)
         // From the lease on, the refresh goes on to its end also when the layer is closed.
-        const refreshed = yield* shared.withPermit(Effect.uninterruptible(claim(generation, tokens)))
+        const refreshed = yield* shared.withPermit(
+          hasValidToken,
+          Effect.uninterruptible(claim(generation, tokens))
+        )
         if (refreshed !== undefined) return refreshed
         yield* backoff()
       } else if (authorization._tag === "Ended") {

@@ -1,9 +1,7 @@
 import type * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import type { InstallationError } from "../../InstallationError.ts"
 import type * as internal from "../credentials/credentials.ts"
 import { monotonic } from "../http/deadline.ts"
@@ -12,12 +10,14 @@ import type { Node } from "../linkedList.ts"
 import { log } from "../telemetry/quietly.ts"
 import * as Refresh from "./refresh.ts"
 
+export type Refreshed = Exit.Exit<Refresh.CachedTokens, InstallationError>
+
 /** Shared by the sessions of one app. */
 export interface Shared extends Refresh.Shared {
-  /** Refreshes in the background. */
+  /** Refreshes in the background, and calls `onEnd`. */
   readonly refresh: (
     self: Effect.Effect<Refresh.CachedTokens, InstallationError>,
-    result: Deferred.Deferred<Refresh.CachedTokens, InstallationError>
+    onEnd: (exit: Refreshed) => void
   ) => Effect.Effect<void>
   /** Records the use of a session, at a time of `monotonic`. */
   readonly touch: (session: Session, now: number) => void
@@ -34,7 +34,8 @@ const shortestLife = 60_000
 const longestLife = 60 * 60_000
 
 const isEnd = (error: InstallationError): boolean =>
-  error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired"
+  error._tag === "Unauthorized" &&
+  (error.reason === "ReauthorizationRequired" || error.reason === "NotConnected")
 
 const isRejection = (error: InstallationError): boolean =>
   error._tag === "Unauthorized" && error.reason === "Unauthenticated"
@@ -57,7 +58,8 @@ export class Session implements internal.Session {
   #isRejected = false
   /** How many new tokens in a row were rejected without ever being accepted. */
   #rejectedInVain = 0
-  #refresh: Deferred.Deferred<Refresh.CachedTokens, InstallationError> | undefined
+  /** A promise, so that each caller continues in its own async context. */
+  #refresh: Promise<Refreshed> | undefined
 
   constructor(shared: Shared, identity: string, now: number) {
     this.#shared = shared
@@ -81,17 +83,18 @@ export class Session implements internal.Session {
         onFailure: (error) => Effect.sync(() => isAcceptance(error) && this.#accept(secrets)),
         onSuccess: () => Effect.sync(() => this.#accept(secrets))
       })
+    const server = this.#shared.settings.tokenEndpoint.host
     const sendFirst = (secrets: internal.Secrets) =>
       Effect.catchAll(sendWith(secrets), (error) =>
         isRejection(error)
-          ? Effect.flatMap(call.token(this.#replace(secrets, sender)), (others) =>
+          ? Effect.flatMap(call.token(this.#replace(secrets, sender), server), (others) =>
               others === undefined ? Effect.fail(error) : sendWith(others)
             )
           : Effect.fail(error)
       )
     const ready = this.#ready(call.deadline.clock)
     return ready === undefined
-      ? Effect.flatMap(call.token(this.#secrets(sender)), sendFirst)
+      ? Effect.flatMap(call.token(this.#secrets(sender), server), sendFirst)
       : sendFirst(ready)
   }
 
@@ -168,14 +171,26 @@ export class Session implements internal.Session {
   /** Continues when its callers are interrupted. */
   #refreshed(sender: Sender): Effect.Effect<Refresh.CachedTokens, InstallationError> {
     return Effect.uninterruptibleMask((restore) => {
-      const underWay = this.#refresh
-      if (underWay !== undefined) return restore(Deferred.await(underWay))
-      const result = Deferred.unsafeMake<Refresh.CachedTokens, InstallationError>(FiberId.none)
-      this.#refresh = result
+      const end = (refreshed: Promise<Refreshed>) => restore(Effect.flatten(Effect.promise(() => refreshed)))
+      if (this.#refresh !== undefined) return end(this.#refresh)
+      let onEnd = (_: Refreshed) => {}
+      const refreshed = new Promise<Refreshed>((resolve) => {
+        onEnd = resolve
+      })
+      this.#refresh = refreshed
       const shared = this.#shared
       const stale = this.#cached?.secrets.secret
       const onStored = (tokens: Refresh.CachedTokens) => this.#adopt(tokens)
-      const self = Refresh.refresh(shared, this.identity, stale, this.#leases, sender, onStored).pipe(
+      const hasValidToken = (now: number) => this.#useOn(now, 0) !== undefined
+      const self = Refresh.refresh(
+        shared,
+        this.identity,
+        stale,
+        this.#leases,
+        sender,
+        onStored,
+        hasValidToken
+      ).pipe(
         Effect.catchTag("Infrastructure", (error) =>
           Effect.clockWith((clock) => {
             const wait = error.retryAfter === undefined ? 0 : Duration.toMillis(error.retryAfter)
@@ -185,7 +200,7 @@ export class Session implements internal.Session {
         ),
         Effect.onExit((exit) => Effect.sync(() => this.#settle(exit)))
       )
-      return Effect.zipRight(shared.refresh(self, result), restore(Deferred.await(result)))
+      return Effect.zipRight(shared.refresh(self, onEnd), end(refreshed))
     })
   }
 
@@ -204,7 +219,7 @@ export class Session implements internal.Session {
       : { ...cached, refreshAt: Math.min(now + wait, cached.expiresAt) }
   }
 
-  #settle(exit: Exit.Exit<Refresh.CachedTokens, InstallationError>): void {
+  #settle(exit: Refreshed): void {
     this.#refresh = undefined
     if (Exit.isSuccess(exit)) {
       if (exit.value.secrets !== this.#cached?.secrets) this.#isAccepted = false

@@ -1,5 +1,4 @@
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -7,14 +6,12 @@ import { Infrastructure, type InstallationError } from "../../InstallationError.
 import { monotonic } from "../http/deadline.ts"
 import { LinkedList } from "../linkedList.ts"
 import * as Semaphore from "../semaphore.ts"
+import { Breaker } from "./breaker.ts"
 import type { CachedTokens, Settings } from "./refresh.ts"
-import { Session, type Shared } from "./session.ts"
+import { type Refreshed, Session, type Shared } from "./session.ts"
 
 /** Milliseconds without use after which a session is evicted, to be reloaded from the store on demand. */
 const maxIdle = 10 * 60_000
-
-/** Fewer than the sockets of a transport: an exchange that waits for one may time out, and lose its token. */
-const maxRefreshes = 16
 
 // A transport's code for a closed client.
 const closed = () => new Infrastructure({ reason: "TokenEndpoint", code: "UND_ERR_CLOSED" })
@@ -24,7 +21,8 @@ export class Sessions implements Shared {
   readonly settings: Settings
   readonly #sessions = new Map<string, Session>()
   readonly #byLastUse = new LinkedList<Session>()
-  readonly #semaphore = new Semaphore.Semaphore(maxRefreshes)
+  readonly breaker = new Breaker()
+  readonly #semaphore = new Semaphore.Semaphore(this.breaker)
   readonly #refreshing = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   readonly #storing = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   #isClosed = false
@@ -57,19 +55,31 @@ export class Sessions implements Shared {
 
   refresh(
     self: Effect.Effect<CachedTokens, InstallationError>,
-    result: Deferred.Deferred<CachedTokens, InstallationError>
+    onEnd: (exit: Refreshed) => void
   ): Effect.Effect<void> {
-    const done = Effect.flatMap(Effect.exit(Effect.interruptible(self)), (exit) =>
-      Deferred.done(result, Exit.isInterrupted(exit) ? Exit.fail(closed()) : exit)
+    const done = Effect.map(Effect.exit(Effect.interruptible(self)), (exit) =>
+      onEnd(Exit.isInterrupted(exit) ? Exit.fail(closed()) : exit)
     )
     return Effect.asVoid(this.#fork(this.#refreshing, done))
   }
 
   // A session that waits for another process takes no permit: that process may be dead.
-  withPermit<A>(self: Effect.Effect<A, InstallationError>): Effect.Effect<A, InstallationError> {
+  withPermit<A>(
+    hasValidToken: (now: number) => boolean,
+    self: Effect.Effect<A, InstallationError>
+  ): Effect.Effect<A, InstallationError> {
+    const begin = Effect.clockWith((clock) => {
+      const now = monotonic(clock)
+      const error = this.#isClosed ? closed() : this.breaker.begin(now, hasValidToken(now))
+      return error === undefined ? Effect.void : Effect.fail(error)
+    })
     return Semaphore.withPermit(
       this.#semaphore,
-      Effect.suspend(() => (this.#isClosed ? Effect.fail(closed()) : self))
+      Effect.acquireUseRelease(
+        begin,
+        () => self,
+        () => Effect.sync(() => this.breaker.end())
+      )
     )
   }
 

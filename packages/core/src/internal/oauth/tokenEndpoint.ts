@@ -7,10 +7,12 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import { Infrastructure, type InstallationError, Unauthorized } from "../../InstallationError.ts"
 import type * as Transport from "../../Transport.ts"
+import * as operations from "../contract/operations.ts"
 import { validateSecret } from "../credentials/credentials.ts"
 import { monotonic, type TimedOut } from "../http/deadline.ts"
-import { fromFailure } from "../http/failure.ts"
+import { detailOf, fromFailure } from "../http/failure.ts"
 import * as Json from "../http/json.ts"
+import * as Redact from "../http/redact.ts"
 import { retryAfterOf } from "../http/retryAfter.ts"
 import type { Attempt, Sender } from "../http/sender.ts"
 import * as MetricLabels from "../telemetry/metricLabels.ts"
@@ -22,6 +24,7 @@ import * as Span from "../telemetry/span.ts"
 export interface App {
   readonly clientId: string
   readonly clientSecret: Redacted.Redacted
+  readonly clientAuthentication: "client_secret_post" | "client_secret_basic"
   readonly tokenEndpoint: URL
 }
 
@@ -36,13 +39,15 @@ export type Result =
   /** The token was invalid, or is now. */
   | { readonly _tag: "Refused" }
   /** The token was not used, and stays valid. */
-  | { readonly _tag: "Failed"; readonly error: InstallationError }
-  /** The token was sent, and may have been used. */
-  | { readonly _tag: "Lost" }
+  | { readonly _tag: "Failed"; readonly error: InstallationError; readonly hasResponded: boolean }
+  /** The token was sent, and may have been used. `error` is of a gateway. */
+  | { readonly _tag: "Lost"; readonly error?: Infrastructure }
 
 const lost: Result = { _tag: "Lost" }
 
-const failed = (error: InstallationError): Result => ({ _tag: "Failed", error })
+const unsent = (error: InstallationError): Result => ({ _tag: "Failed", error, hasResponded: false })
+
+const failed = (error: InstallationError): Result => ({ _tag: "Failed", error, hasResponded: true })
 
 // RFC 6749 section 5.2 defines the first; servers use the others for a grant that has ended. With the status 401, some
 // servers use `access_denied` for a wrong client secret.
@@ -96,15 +101,16 @@ const fromSuccess = (body: Uint8Array): Result => {
 }
 
 /** A rejection of the app rather than the customer: the client is unknown, or may not refresh. */
-const fromOtherRefusal = (status: number, code: string): Result =>
-  failed(
-    new Unauthorized({
-      reason: "Unauthenticated",
-      issues: [
-        { path: ["clientId"], message: `the authorization server responded with ${code} (status ${status})` }
-      ]
-    })
+const fromOtherRefusal = (app: App, status: number, code: string, detail: string | undefined): Result => {
+  const hint =
+    code === "invalid_client"
+      ? `: check the client secret, and the option clientAuthentication, which is ${app.clientAuthentication}`
+      : ""
+  const message = `the authorization server responded with ${code} (status ${status})${hint}`
+  return failed(
+    new Unauthorized({ reason: "Unauthenticated", detail, issues: [{ path: ["clientId"], message }] })
   )
+}
 
 /** Errors that pass, though some servers write them with the status 400. */
 const transientCodes: ReadonlySet<unknown> = new Set(["temporarily_unavailable", "server_error", "slow_down"])
@@ -114,43 +120,71 @@ const transientCodes: ReadonlySet<unknown> = new Set(["temporarily_unavailable",
 const isOfGateway = (status: number): boolean =>
   status === 502 || status === 504 || (status > 511 && status < 600)
 
-const fromResponse = (response: Transport.Response, now: number): Result => {
+const fromResponse = (app: App, { secrets }: Form, response: Transport.Response, now: number): Result => {
   const { body, status } = response
   if (status >= 200 && status < 300) return fromSuccess(body)
-  if (isOfGateway(status)) return lost
+  const retryAfter = retryAfterOf(response, now)
+  const wait = retryAfter === undefined ? {} : { retryAfter }
+  if (isOfGateway(status))
+    return { _tag: "Lost", error: new Infrastructure({ reason: "TokenEndpoint", status, ...wait }) }
   const { error } = parse(body)
+  const stated = detailOf(response, new TextDecoder().decode(body), Redact.make(secrets, "{}"))
+  const detail = stated === error ? undefined : stated
   const isTransient = transientCodes.has(error)
   if (status >= 400 && status < 500 && status !== 408 && status !== 429 && !isTransient) {
     const isOfApp = status === 401 && error === "access_denied"
     if (endOfGrant.has(error) && !isOfApp) return { _tag: "Refused" }
-    if (typeof error === "string" && /^[a-z_]{1,40}$/.test(error)) return fromOtherRefusal(status, error)
+    if (
+      typeof error === "string" &&
+      /^[a-z_]{1,40}$/.test(error) &&
+      !secrets.some((it) => error.includes(it))
+    )
+      return fromOtherRefusal(app, status, error, detail)
   }
-  const retryAfter = retryAfterOf(response, now)
   return failed(
     new Infrastructure({
       reason: "TokenEndpoint",
+      detail,
       // The code says that it passes, whatever the status says.
       ...(isTransient && status < 500 ? { code: String(error) } : { status }),
-      ...(retryAfter === undefined ? {} : { retryAfter })
+      ...wait
     })
   )
 }
 
 const fromBroken = (failure: Transport.Failure | TimedOut, { isSent }: Attempt): Result => {
   if (failure._tag === "TimedOut")
-    return isSent ? lost : failed(new Infrastructure({ reason: "TokenEndpoint" }))
+    return isSent ? lost : unsent(new Infrastructure({ reason: "TokenEndpoint" }))
   const error = fromFailure(failure)
-  if (error._tag !== "Infrastructure") return failed(error)
+  if (error._tag !== "Infrastructure") return unsent(error)
   const { code, phase, proxyStatus } = error
   return phase === undefined
     ? lost
-    : failed(
-        new Infrastructure({
-          reason: "TokenEndpoint",
-          ...(code === undefined ? {} : { code }),
-          ...(proxyStatus === undefined ? {} : { proxyStatus })
-        })
-      )
+    : unsent(new Infrastructure({ reason: "TokenEndpoint", code, proxyStatus }))
+}
+
+interface Form {
+  readonly body: string
+  readonly authorization: string | undefined
+  /** Every form in which a response could quote what is secret. */
+  readonly secrets: ReadonlyArray<string>
+}
+
+const encode = (value: string): string => new URLSearchParams([["", value]]).toString().slice(1)
+
+/** The form of a refresh, with the client's authentication inside or, for Basic, beside it (RFC 6749 section 2.3.1). */
+const formOf = (app: App, refreshToken: Redacted.Redacted): Form => {
+  const token = Redacted.value(refreshToken)
+  const secret = Redacted.value(app.clientSecret)
+  const basic = btoa(`${encode(app.clientId)}:${encode(secret)}`)
+  const isBasic = app.clientAuthentication === "client_secret_basic"
+  const fields = { grant_type: "refresh_token", refresh_token: token }
+  const client = isBasic ? {} : { client_id: app.clientId, client_secret: secret }
+  return {
+    body: new URLSearchParams({ ...fields, ...client }).toString(),
+    authorization: isBasic ? `Basic ${basic}` : undefined,
+    secrets: [token, secret, encode(secret), basic.replace(/=+$/, "")]
+  }
 }
 
 const results = new MetricLabels.Cache()
@@ -162,13 +196,14 @@ export const exchange = (
   sender: Sender,
   timeout: number
 ): Effect.Effect<Result> => {
-  const body = new URLSearchParams({
-    grant_type: "refresh_token",
-    refresh_token: Redacted.value(refreshToken),
-    client_id: app.clientId,
-    client_secret: Redacted.value(app.clientSecret)
-  }).toString()
-  const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" }
+  const form = formOf(app, refreshToken)
+  const { authorization, body } = form
+  const headers = {
+    accept: operations.accept,
+    "accept-encoding": operations.acceptEncoding,
+    "content-type": "application/x-www-form-urlencoded",
+    ...(authorization === undefined ? {} : { authorization })
+  }
   const { attributes, name } = endpoint("POST", app.tokenEndpoint)
   return Effect.withFiberRuntime((fiber) => {
     const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
@@ -183,7 +218,7 @@ export const exchange = (
         onFailure: (failure) => fromBroken(failure, attempt),
         onSuccess: (response) => {
           Span.setAttribute(span, "http.response.status_code", response.status)
-          return fromResponse(response, clock.unsafeCurrentTimeMillis())
+          return fromResponse(app, form, response, clock.unsafeCurrentTimeMillis())
         }
       }),
       // A transport that throws may have sent the request.

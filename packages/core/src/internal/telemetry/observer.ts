@@ -7,10 +7,11 @@ import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
+import { InstallationStatus } from "../../Installation.ts"
 import { isInstallationError } from "../../InstallationError.ts"
 import * as MetricLabels from "./metricLabels.ts"
 import * as metrics from "./metrics.ts"
-import { log } from "./quietly.ts"
+import { log, quietly } from "./quietly.ts"
 import * as Span from "./span.ts"
 
 /** The attributes of a client's requests (OpenTelemetry's semantic conventions for HTTP). */
@@ -23,6 +24,7 @@ export const endpoint = (method: string, url: URL): Endpoint => ({
   name: `${method} ${url.pathname}`,
   attributes: [
     ["http.request.method", method],
+    ["http.route", url.pathname],
     ["server.address", url.hostname],
     ["server.port", url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port)],
     ["url.full", url.origin + url.pathname]
@@ -36,6 +38,16 @@ interface End {
   /** The reason of the error, if it has one. */
   readonly reason?: string
 }
+
+const statuses: ReadonlyArray<unknown> = InstallationStatus.literals
+
+/** Sets the attributes of an update. Only a status that the contract has: `request` may be anything. */
+const describe = (span: Tracer.Span, request: unknown, tenant: string | undefined): void =>
+  quietly(() => {
+    const status = (request as { readonly status?: unknown }).status
+    if (statuses.includes(status)) span.attribute("pleo.installation.status", status)
+    if (tenant !== undefined) span.attribute("pleo.tenant", tenant)
+  })
 
 const success: End = { outcome: "Success" }
 
@@ -98,12 +110,19 @@ export class UpdateObserver implements Observer {
   #request: Request | undefined
   #hasEnded = false
 
-  constructor(fiber: Span.Fiber, clock: Clock.Clock, spanName: string) {
+  constructor(
+    fiber: Span.Fiber,
+    clock: Clock.Clock,
+    spanName: string,
+    request: unknown,
+    tenant: string | undefined
+  ) {
     this.#fiber = fiber
     this.#clock = clock
     this.#labels = MetricLabels.around(fiber)
     this.#beganAt = clock.unsafeCurrentTimeNanos()
     this.span = Span.begin(fiber, spanName, "internal", [], this.#beganAt)
+    if (this.span !== undefined) describe(this.span, request, tenant)
     this.#isDetailed = this.span !== undefined || logsDebug(fiber)
     MetricLabels.update(metrics.activeUpdates, 1, this.#labels)
   }

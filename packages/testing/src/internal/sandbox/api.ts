@@ -68,8 +68,9 @@ const oauth = HttpApiGroup.make("OAuth").add(
       Schema.Struct({
         grant_type: Schema.Literal("refresh_token"),
         refresh_token: Schema.NonEmptyString,
-        client_id: Schema.NonEmptyString,
-        client_secret: Schema.NonEmptyString
+        /** Absent if the client authenticates by HTTP Basic. */
+        client_id: Schema.optional(Schema.NonEmptyString),
+        client_secret: Schema.optional(Schema.NonEmptyString)
       }).pipe(HttpApiSchema.withEncoding({ kind: "UrlParams" }))
     )
     .addSuccess(

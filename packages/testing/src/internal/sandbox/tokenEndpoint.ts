@@ -74,6 +74,15 @@ const readForm = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<F
     }
   )
 
+const decodeForm = (value: string): string => new URLSearchParams(`=${value}`).get("") ?? ""
+
+// As forms are, the id and the secret are encoded before Base64 (RFC 6749, section 2.3.1).
+const fromBasic = (header: string): { readonly clientId?: string; readonly clientSecret?: string } => {
+  const [, encoded = ""] = /^basic +([\w+/]+=*)$/i.exec(header.trim()) ?? []
+  const [, id = "", secret = ""] = /^([^:&]+):([^:&]+)$/.exec(Buffer.from(encoded, "base64").toString()) ?? []
+  return id === "" || secret === "" ? {} : { clientId: decodeForm(id), clientSecret: decodeForm(secret) }
+}
+
 // Whatever holds a token must not be stored (RFC 6749, section 5.1).
 const doNotStore = HttpApp.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeaders(response, { "cache-control": "no-store", pragma: "no-cache" }))
@@ -89,9 +98,16 @@ export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
         yield* verdict.note("refused")
         const form = yield* readForm(request)
         const grantType = form.get("grant_type")
-        const clientId = form.get("client_id")
-        const clientSecret = form.get("client_secret")
+        const { authorization: header } = request.headers
         const refreshToken = form.get("refresh_token")
+        if (header !== undefined && form.get("client_secret") !== undefined)
+          return yield* fail("invalid_request")
+        const { clientId, clientSecret } =
+          header === undefined
+            ? { clientId: form.get("client_id"), clientSecret: form.get("client_secret") }
+            : fromBasic(header)
+        if (header !== undefined && (form.get("client_id") ?? clientId) !== clientId)
+          return yield* fail("invalid_request")
         if (grantType === undefined) return yield* fail("invalid_request")
         if (grantType !== "refresh_token") return yield* fail("unsupported_grant_type")
         if (clientId === undefined || clientSecret === undefined) return yield* fail("invalid_client")
