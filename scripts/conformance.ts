@@ -1,7 +1,12 @@
 // Holds the client against Prism, an independent server of the contract that validates every request strictly.
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import * as Credentials from "@effect-pleo/core/Credentials"
+import type { InstallationError } from "@effect-pleo/core/InstallationError"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
+import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import { freePort } from "../packages/node/test/support/rawServer.ts"
 
 // The last version that runs on Node.js 20.
@@ -51,9 +56,36 @@ const cases = [
   ]
 ] as const
 
+const operations = {
+  get: InstallationService.get(),
+  "get, of a company": InstallationService.get({ companyId: "123e4567-e89b-12d3-a456-426614174000" }),
+  create: InstallationService.create({ status: "PENDING_INTEGRATION" }),
+  update: InstallationService.update({ status: "ERROR", errorCode: "AUTH_ERROR" }),
+  activate: InstallationService.activate(),
+  delete: InstallationService.delete(),
+  introspect: InstallationService.introspect()
+}
+
+const perform = (
+  operation: Effect.Effect<unknown, InstallationError, InstallationService.InstallationService>
+) =>
+  Effect.match(operation, { onFailure: String, onSuccess: () => "success" }).pipe(
+    Effect.provide(
+      NodeInstallationService.layer({
+        server: server.PLEO_SERVER,
+        credentials: Credentials.bearer(Redacted.make("token"))
+      })
+    )
+  )
+
 const child = await startPrism(port)
 let passed = 0
 try {
+  for (const [name, operation] of Object.entries(operations)) {
+    const outcome = await Effect.runPromise(perform(operation))
+    if (outcome === "success") passed += 1
+    console.log(`${outcome === "success" ? "ok  " : "FAIL"} ${name}: ${outcome}`)
+  }
   for (const [title, environment, request, expected] of cases) {
     const outcome = await update(environment, request)
     if (outcome === expected) passed += 1
@@ -62,5 +94,6 @@ try {
 } finally {
   if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid)
 }
-console.log(`conformance: ${passed}/${cases.length}`)
-process.exitCode = passed === cases.length ? 0 : 1
+const all = Object.keys(operations).length + cases.length
+console.log(`conformance: ${passed}/${all}`)
+process.exitCode = passed === all ? 0 : 1
