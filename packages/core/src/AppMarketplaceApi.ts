@@ -176,10 +176,8 @@ const asInContract = (spec: Record<string, unknown>): Record<string, unknown> =>
  *
  * @example
  * ```ts
- * HttpApiBuilder.group(AppMarketplaceApi.AppMarketplaceApi, "Installations", (handlers) =>
- *   handlers.handle("updateClientInstallation", ({ payload }) =>
- *     Effect.orDie(InstallationService.update(payload))
- *   )
+ * const installation = Effect.flatMap(HttpApiClient.make(AppMarketplaceApi.AppMarketplaceApi), (client) =>
+ *   client.Installations.getClientInstallation({ urlParams: {} })
  * )
  * ```
  * @since 0.1.0

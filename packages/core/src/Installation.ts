@@ -124,6 +124,23 @@ export const Installation = Schema.Struct({
 export interface Installation extends Schema.Schema.Type<typeof Installation> {}
 
 /**
+ * The body of `POST /v1/installations/me`; a plain object will do.
+ *
+ * @example
+ * ```ts
+ * const request: Installation.CreateInstallation = { status: "PENDING_INTEGRATION" }
+ * ```
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CreateInstallation = Schema.Struct({
+  status: Schema.optional(InstallationStatus),
+  metadata: Schema.optional(Metadata)
+}).annotations({ identifier: "CreateInstallationRequest" })
+
+export interface CreateInstallation extends Schema.Schema.Type<typeof CreateInstallation> {}
+
+/**
  * A value or a field in a response that this version does not know or cannot represent. It never fails an update.
  *
  * @since 0.1.0

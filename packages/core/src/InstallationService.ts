@@ -6,26 +6,12 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { CreateInstallation } from "./CreateInstallation.ts"
-import type { Installation } from "./Installation.ts"
+import type { CreateInstallation, Installation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
 import type { Introspection } from "./Introspection.ts"
 import type { MetadataLike } from "./internal/metadataLike.ts"
 import type { Metadata } from "./Metadata.ts"
 import type { UpdateInstallation } from "./UpdateInstallation.ts"
-
-/**
- * How `get` reads.
- *
- * @since 0.1.0
- * @category models
- */
-export interface GetOptions {
-  /** The UUID of a company, for a credential of several companies. */
-  readonly companyId?: string | undefined
-  /** Whether to wait for the writes of the installation that began before. Default: `false`. */
-  readonly inOrder?: boolean | undefined
-}
 
 /**
  * The operations of the installation that the credential belongs to. Each sends one request, without retries or a timeout.
@@ -41,8 +27,14 @@ export interface GetOptions {
 export class InstallationService extends Context.Tag("@effect-pleo/core/InstallationService")<
   InstallationService,
   {
-    /** Gets the installation (`GET /v1/installations/me`). */
-    readonly get: (options?: GetOptions) => Effect.Effect<Installation, InstallationError>
+    /**
+     * Gets the installation (`GET /v1/installations/me`). `companyId` is a UUID, for a credential of several companies.
+     * `inOrder` waits for the writes of the installation that began before.
+     */
+    readonly get: (options?: {
+      readonly companyId?: string | undefined
+      readonly inOrder?: boolean | undefined
+    }) => Effect.Effect<Installation, InstallationError>
     /**
      * Creates the installation (`POST /v1/installations/me`), as an API key requires. After an attempt that may have been
      * applied, the next one in the same `RetryPolicy.retry` gets the installation first, and creates it only if there is
@@ -73,9 +65,10 @@ export class InstallationService extends Context.Tag("@effect-pleo/core/Installa
  * @since 0.1.0
  * @category accessors
  */
-export const get = (
-  options?: GetOptions
-): Effect.Effect<Installation, InstallationError, InstallationService> =>
+export const get = (options?: {
+  readonly companyId?: string | undefined
+  readonly inOrder?: boolean | undefined
+}): Effect.Effect<Installation, InstallationError, InstallationService> =>
   Effect.flatMap(InstallationService, (service) => service.get(options))
 
 /**
@@ -121,22 +114,20 @@ export const update = <M = Metadata>(
 export const activate = (): Effect.Effect<Installation, InstallationError, InstallationService> =>
   Effect.flatMap(InstallationService, (service) => service.activate())
 
+/**
+ * Deletes the installation, and ends the stored grant.
+ *
+ * @example
+ * ```ts
+ * InstallationService.delete().pipe(RetryPolicy.retry())
+ * ```
+ * @since 0.1.0
+ * @category accessors
+ */
 const delete_ = (): Effect.Effect<void, InstallationError, InstallationService> =>
   Effect.flatMap(InstallationService, (service) => service.delete())
 
-export {
-  /**
-   * Deletes the installation, and ends the stored grant.
-   *
-   * @example
-   * ```ts
-   * InstallationService.delete().pipe(RetryPolicy.retry())
-   * ```
-   * @since 0.1.0
-   * @category accessors
-   */
-  delete_ as delete
-}
+export { delete_ as delete }
 
 /**
  * Describes the credential.

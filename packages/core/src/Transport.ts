@@ -6,9 +6,6 @@
  */
 import type * as Either from "effect/Either"
 
-/** The methods of the API. */
-export type Method = "GET" | "POST" | "PUT" | "DELETE"
-
 /**
  * A request. Its method and URL are the arguments of `Transport`.
  *
@@ -70,6 +67,6 @@ export type Failure =
  * @category models
  */
 export type Transport = (
-  method: Method,
+  method: "GET" | "POST" | "PUT" | "DELETE",
   url: URL
 ) => (request: Request, onEnd: (result: Either.Either<Response, Failure>) => void) => () => boolean

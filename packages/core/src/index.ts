@@ -1,6 +1,5 @@
 export * as AppMarketplaceApi from "./AppMarketplaceApi.ts"
 export * as Authorization from "./Authorization.ts"
-export * as CreateInstallation from "./CreateInstallation.ts"
 export * as Credentials from "./Credentials.ts"
 export * as FetchInstallationService from "./FetchInstallationService.ts"
 export * as Installation from "./Installation.ts"

@@ -4,8 +4,7 @@
  * @since 0.1.0
  * @module
  */
-import type { CreateInstallation } from "@effect-pleo/core/CreateInstallation"
-import { Installation } from "@effect-pleo/core/Installation"
+import { type CreateInstallation, Installation } from "@effect-pleo/core/Installation"
 import type { InstallationError } from "@effect-pleo/core/InstallationError"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import {

@@ -1,9 +1,8 @@
 // The operations of the API, for the client, `AppMarketplaceApi`, spans, and drift.
 import * as Schema from "effect/Schema"
-import { CreateInstallation } from "../../CreateInstallation.ts"
-import { Installation } from "../../Installation.ts"
+import { CreateInstallation, Installation } from "../../Installation.ts"
 import { Introspection } from "../../Introspection.ts"
-import type { Method } from "../../Transport.ts"
+import type { Transport } from "../../Transport.ts"
 import { UpdateInstallation } from "../../UpdateInstallation.ts"
 
 export interface Operation {
@@ -11,7 +10,7 @@ export interface Operation {
   readonly summary: string
   /** The method of `InstallationService`. */
   readonly name: "get" | "create" | "update" | "activate" | "delete" | "introspect"
-  readonly method: Method
+  readonly method: Parameters<Transport>[0]
   readonly path: string
   /** Whether it changes nothing. */
   readonly isRead: boolean
