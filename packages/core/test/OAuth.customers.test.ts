@@ -248,17 +248,20 @@ describe("the name of a customer", () => {
         const { ofAcme, server, update } = yield* acme
         const invalid = Credentials.use(update({} as never), OAuth.tenant("acme"))
         expect((yield* Effect.flip(invalid)).message).toContain('tenant "acme"')
-        server.tokenFaults.push(FakeOAuth.hang)
+        server.tokenFaults.push(FakeOAuth.slow("2 seconds"))
         const fibers = [
           yield* Effect.fork(RetryPolicy.timeout("1 second")(ofAcme)),
           yield* Effect.fork(RetryPolicy.timeout("1 second")(ofAcme))
         ]
+        yield* FakeOAuth.settled
         yield* TestClock.adjust("1 second")
         const errors = yield* Effect.forEach(fibers, (fiber) => Effect.flip(Fiber.join(fiber)))
         expect(errors).toMatchObject([
           { phase: "AccessToken", server: "auth.pleo.io", tenant: "acme" },
           { phase: "Queue", server: "external.pleo.io", tenant: "acme" }
         ])
+        // The refresh ends before the layer closes.
+        yield* TestClock.adjust("1 second")
       })
   )
 

@@ -550,7 +550,7 @@ describe("RetryPolicy", () => {
         const fiber = yield* Effect.fork(Effect.ensuring(Effect.void, report))
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(fiber)
-        expect(told).toEqual([timedOut])
+        expect(told).toEqual([new Infrastructure({ reason: "Timeout" })])
       }).pipe(Effect.provide(layerTest()))
     )
 
