@@ -5,9 +5,9 @@
  * @since 0.1.0
  * @module
  */
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import { adviceFor, oneLine, quoteStart } from "./internal/advice.ts"
+import { taggedError } from "./internal/taggedError.ts"
 
 /**
  * An invalid part of a value: where it is (an empty path is the value itself), and what was expected. Never the value.
@@ -44,52 +44,6 @@ interface CommonFields {
   readonly requestId?: string | undefined
   /** What `RetryPolicy.retry` did. Absent after a single attempt. */
   readonly retried?: Retried | undefined
-}
-
-const toJSON = (error: InstallationError): object => {
-  const { _tag, retried, ...facts } = error
-  const { reason, retryAfter, ...others } = { reason: undefined, retryAfter: undefined, ...facts }
-  return {
-    _tag,
-    ...(reason && { reason }),
-    message: error.message,
-    isRetryable: error.isRetryable,
-    mayHaveBeenApplied: error.mayHaveBeenApplied,
-    ...others,
-    ...(retryAfter && { retryAfterMillis: Duration.toMillis(retryAfter) }),
-    ...(retried && {
-      retried: {
-        attempts: retried.attempts,
-        waitedMillis: Duration.toMillis(retried.waited),
-        mayHaveBeenApplied: retried.mayHaveBeenApplied
-      }
-    })
-  }
-}
-
-/** The tag, and the fields that are not undefined. */
-const defined = (_tag: string, fields: object): object => {
-  const result: Record<string, unknown> = { _tag }
-  for (const [key, value] of Object.entries(fields)) if (value !== undefined) result[key] = value
-  return result
-}
-
-/** `Data.TaggedError`, with `toJSON`. An undefined field equals an absent one. */
-const taggedError = <Tag extends string>(tag: Tag): ReturnType<typeof Data.TaggedError<Tag>> => {
-  const Base = Data.TaggedError(tag) as unknown as new (fields: object) => Error
-  class Described extends Base {
-    constructor(fields: object) {
-      // A stack would show only frames of this library and of Effect. Reflect, since a frozen `Error` is no failure.
-      const limit: unknown = Reflect.get(Error, "stackTraceLimit")
-      Reflect.set(Error, "stackTraceLimit", 0)
-      super(defined(tag, fields))
-      Reflect.set(Error, "stackTraceLimit", limit)
-    }
-    toJSON(): unknown {
-      return toJSON(this as unknown as InstallationError)
-    }
-  }
-  return Described as never
 }
 
 const formatKey = (key: string | number): string =>

@@ -317,7 +317,7 @@ describe("InstallationError", () => {
     expect(JSON.stringify(error)).toBe(
       `{"_tag":"Infrastructure","reason":"RateLimited","message":${JSON.stringify(error.message)},"isRetryable":true,` +
         '"mayHaveBeenApplied":false,"status":429,"retryAfterMillis":2000,' +
-        '"retried":{"attempts":2,"waitedMillis":1500,"mayHaveBeenApplied":false}}'
+        '"retried":{"attempts":2,"mayHaveBeenApplied":false,"waitedMillis":1500}}'
     )
     expect(JSON.stringify(new BadRequest({}))).toMatch(/^\{"_tag":"BadRequest","message":/)
   })
