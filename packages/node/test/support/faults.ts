@@ -134,7 +134,9 @@ export const expectFailure = (
   expected: Expected,
   secrets: ReadonlyArray<string> = bearer.secrets
 ): void => {
-  const { retried, ...fields } = failure
+  const { detail, retried, server, ...fields } = failure
+  // The port differs from test to test, and the detail is a part of the body.
+  for (const fact of [server, detail]) if (fact !== undefined) expect(failure.message).toContain(fact)
   const facts = {
     ...fields,
     attempts: retried?.attempts,
