@@ -214,7 +214,7 @@ describe("InstallationError", () => {
         new Unauthorized({ reason: "Forbidden", status: 400, ...facts }),
         new Infrastructure({ reason: "ServerError", status: 400, ...facts })
       ]) {
-        const named = '(status 400, server 127.0.0.1:9, tenant "A \\"cme\\n"): no such app.'
+        const named = '(status 400, server 127.0.0.1:9, tenant "A\\u{2028}\\"cme\\n"): no such app.'
         expect(error.message).toContain(named)
         expect(explain(error).split("\n")[0]).toContain(named)
       }

@@ -691,8 +691,8 @@ describe("OAuth.credentials", () => {
         const error = yield* Effect.flip(Credentials.use(update(activated), OAuth.tenant(tenant)))
         expect(error).toMatchObject({ ...notConnected, mayHaveBeenApplied: false })
         expect(error.message).toBe(
-          `The customer is not connected (no tokens are stored for tenant ${quoted}, client ID ` +
-            `"${FakeOAuth.clientId}", and token endpoint https://auth.pleo.io/oauth/token). Nothing was applied. ` +
+          `The customer is not connected (server auth.pleo.io, tenant ${quoted}) (no tokens are stored under ` +
+            `client ID "${FakeOAuth.clientId}" and token endpoint https://auth.pleo.io/oauth/token). Nothing was applied. ` +
             "Check the tenant's name, or connect the customer."
         )
         expect([server.updates, server.tokenRequests]).toEqual([[], []])

@@ -138,7 +138,11 @@ describe.each<readonly [string, Copy, Copy]>([
       const grant = { clientId: "app", tenant: "acme" }
       const accessToken = Redacted.make("first")
       yield* OAuth.storeTokens(grant, { accessToken, refreshToken: Redacted.make("refresh"), expiresIn: 0 })
-      const credentials = layers.OAuth.credentials({ clientId: "app", clientSecret: Redacted.make("secret") })
+      const credentials = layers.OAuth.credentials({
+        clientId: "app",
+        clientSecret: Redacted.make("secret"),
+        tenant: "acme"
+      })
       yield* update.pipe(
         Credentials.use(OAuth.tenant("acme")),
         Effect.provide(layers.InstallationClient.layer({ credentials })),
@@ -154,7 +158,11 @@ describe.each<readonly [string, Copy, Copy]>([
       const { client, requests } = answering(() => installation())
       const failed = new program.TokenStore.TokenStoreError({ operation: "load", code: "ENOSPC" })
       const store = { load: () => Effect.fail(failed), save: () => Effect.fail(failed) }
-      const credentials = layers.OAuth.credentials({ clientId: "app", clientSecret: Redacted.make("secret") })
+      const credentials = layers.OAuth.credentials({
+        clientId: "app",
+        clientSecret: Redacted.make("secret"),
+        tenant: "acme"
+      })
       const error = yield* update.pipe(
         Effect.provide(layers.InstallationClient.layer({ credentials })),
         Effect.provideService(HttpClient.HttpClient, client),

@@ -211,7 +211,7 @@ const unauthorized: FastCheck.Arbitrary<Unauthorized> = FastCheck.oneof(
   issuesAt(credentialPath).map((issues) => new Unauthorized({ reason: "Unauthenticated", issues })),
   responded(FastCheck.constant(403)).map((fields) => new Unauthorized({ reason: "Forbidden", ...fields })),
   FastCheck.constant(
-    'no tokens are stored for tenant "acme", client ID "my-app", and token endpoint https://auth.pleo.io/oauth/token'
+    'no tokens are stored under client ID "my-app" and token endpoint https://auth.pleo.io/oauth/token'
   ).map((message) => new Unauthorized({ reason: "NotConnected", issues: [{ path: [], message }] })),
   FastCheck.constantFrom(
     "the refresh token was sent, but no response arrived",

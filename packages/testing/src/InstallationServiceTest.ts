@@ -254,6 +254,8 @@ const make = (options: Options): Context.Context<InstallationService | Installat
   const service = makeMethods<Attempt>({
     perform: (operation, context, value, { isConcurrent = false, send, settle }) =>
       Effect.flatMap(codecOf(operation).encode(value), (body) => {
+        const variant = context.credentials?.[TypeId]
+        if (variant?._tag === "PerCall") return Effect.fail(variant.refuse())
         const customer = customerOf(context.credentials)
         return ordered.attempt(
           context,

@@ -61,12 +61,8 @@ const cache = (tokens: Tokens, clock: Clock.Clock, isNew: boolean): CachedTokens
 const reauthorize = (message: string) =>
   new Unauthorized({ reason: "ReauthorizationRequired", issues: [{ path: [], message }] })
 
-const notConnected = ({ clientId, tokenEndpoint }: TokenEndpoint.App, key: string) => {
-  // The tenant ends the key.
-  const tenant = decodeURIComponent(key.slice(key.lastIndexOf("/") + 1))
-  const message =
-    `no tokens are stored for tenant ${quoteStart(tenant)}, client ID ${quoteStart(clientId)}, ` +
-    `and token endpoint ${tokenEndpoint.href}`
+const notConnected = ({ clientId, tokenEndpoint }: TokenEndpoint.App) => {
+  const message = `no tokens are stored under client ID ${quoteStart(clientId)} and token endpoint ${tokenEndpoint.href}`
   return new Unauthorized({ reason: "NotConnected", issues: [{ path: [], message }] })
 }
 
@@ -349,7 +345,7 @@ export const refresh = (
     const backoff = makeConflictBackoff()
     for (;;) {
       const stored: Option.Option<Stored> = yield* load(settings, key)
-      if (Option.isNone(stored)) return yield* Effect.fail(notConnected(settings, key))
+      if (Option.isNone(stored)) return yield* Effect.fail(notConnected(settings))
       const { authorization, generation } = stored.value
       const tokens =
         authorization._tag === "Active" ? authorization.tokens : leases.known.get(authorization.lease)
