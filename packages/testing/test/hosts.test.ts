@@ -1,6 +1,6 @@
 // One vocabulary of faults: in memory, an update ends as that of the real client does over HTTP.
 import { describe, expect, it } from "@effect/vitest"
-import { BadRequest } from "@effect-pleo/core/InstallationError"
+import { BadRequest, type InstallationError } from "@effect-pleo/core/InstallationError"
 import { InstallationService, update } from "@effect-pleo/core/InstallationService"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
@@ -9,9 +9,13 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import * as esbuild from "esbuild"
+import { withFields } from "../../core/src/internal/http/failure.ts"
 import * as Fault from "../src/Fault.ts"
 import { InstallationServiceTest, layerTest } from "../src/InstallationServiceTest.ts"
 import * as Sandbox from "../src/Sandbox.ts"
+
+/** Only over HTTP is there a server to name. */
+const withoutServer = (error: InstallationError) => withFields(error, { server: undefined })
 
 interface Case {
   readonly fault: (options?: Fault.Options) => Fault.Fault
@@ -74,7 +78,10 @@ const endOf = (
     const end = yield* Fiber.join(fiber)
     const { metadata } = yield* update({ status: "ACTIVATED" })
     return {
-      end: Either.match(end, { onLeft: (error) => error.toJSON(), onRight: ({ status }) => status }),
+      end: Either.match(end, {
+        onLeft: (error) => withoutServer(error).toJSON(),
+        onRight: ({ status }) => status
+      }),
       isApplied: "key" in metadata
     }
   })
