@@ -162,10 +162,15 @@ const responsePath = FastCheck.constantFrom(
   ["metadata"]
 )
 
-const quoted = some({
-  body: FastCheck.string({ minLength: 1, maxLength: 200 }),
-  requestId: FastCheck.uuid()
-})
+const quoted = FastCheck.tuple(
+  FastCheck.constantFrom(
+    {},
+    { body: "<html>no such app</html>" },
+    { body: "no such app", detail: "no such app" },
+    { body: '{"message":"no such app"}', detail: "no such app" }
+  ),
+  some({ requestId: FastCheck.uuid() })
+).map(([reason, requestId]) => ({ ...reason, ...requestId }))
 
 /** The fields of an error after a response of this status. */
 const responded = (status: FastCheck.Arbitrary<number>) =>

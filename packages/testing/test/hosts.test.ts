@@ -11,9 +11,13 @@ import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as esbuild from "esbuild"
+import { withFields } from "../../core/src/internal/http/failure.ts"
 import * as Fault from "../src/Fault.ts"
 import { InstallationServiceTest, layerTest } from "../src/InstallationServiceTest.ts"
 import * as Sandbox from "../src/Sandbox.ts"
+
+/** Only over HTTP is there a server to name. */
+const withoutServer = (error: InstallationError) => withFields(error, { server: undefined })
 
 interface Case {
   readonly fault: (options?: Fault.Options) => Fault.Fault
@@ -75,7 +79,10 @@ const endOf = (
     const end = yield* Fiber.join(fiber)
     const { metadata } = yield* InstallationService.update({ status: "ACTIVATED" })
     return {
-      end: Either.match(end, { onLeft: (error) => error.toJSON(), onRight: ({ status }) => status }),
+      end: Either.match(end, {
+        onLeft: (error) => withoutServer(error).toJSON(),
+        onRight: ({ status }) => status
+      }),
       isApplied: "key" in metadata
     }
   })
