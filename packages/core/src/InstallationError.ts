@@ -1,5 +1,5 @@
 /**
- * Errors of an update. Each reports whether a retry could succeed, and whether the update may have been applied. None
+ * Errors of an operation. Each reports whether a retry could succeed, and whether the request may have been applied. None
  * contains a credential or the request.
  *
  * @since 0.1.0
@@ -34,6 +34,8 @@ interface CommonFields {
   readonly server?: string | undefined
   /** Your name for the customer, as in `OAuth.tenant`. Absent with a fixed credential. */
   readonly tenant?: string | undefined
+  /** The method of `InstallationService`, unless it is `update`. */
+  readonly operation?: "get" | "create" | "activate" | "delete" | "introspect" | undefined
   /** The HTTP status of the response. Absent without a response. */
   readonly status?: number | undefined
   /** The reason in the response's body: one line of at most 200 characters, redacted like `body`. */
@@ -56,8 +58,11 @@ const formatIssues = (issues: ReadonlyArray<Issue> | undefined): string =>
     ? ""
     : ` (${issues.map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`)).join("; ")})`
 
-const formatApplied = (isSelfApplied: boolean, retried: Retried | undefined): string => {
-  if (isSelfApplied) return "The update may have been applied."
+const nounOf = ({ operation }: CommonFields): string => (operation === undefined ? "update" : "request")
+
+const formatApplied = (error: CommonFields, isSelfApplied = false): string => {
+  if (isSelfApplied) return `The ${nounOf(error)} may have been applied.`
+  const { retried } = error
   return retried?.mayHaveBeenApplied ? "An earlier attempt may have been applied." : "Nothing was applied."
 }
 
@@ -85,14 +90,14 @@ export class BadRequest extends taggedError("BadRequest")<
     return this.retried?.mayHaveBeenApplied ?? false
   }
   override get message(): string {
-    return `${whatHappened(this)}. ${formatApplied(false, this.retried)} Correct it and send it again.`
+    return `${whatHappened(this)}. ${formatApplied(this)} Correct it and send it again.`
   }
 }
 
 const unauthorized = {
   NotConnected: ["The customer is not connected", "Check the tenant's name, or connect the customer."],
   Unauthenticated: ["The credential was rejected", "Provide another credential."],
-  Forbidden: ["The credential may not update this installation", "Check the app's permissions."],
+  Forbidden: ["The credential does not permit this", "Check the app's permissions."],
   ReauthorizationRequired: [
     "The authorization is no longer valid",
     "Ask the customer to authorize the app again."
@@ -103,7 +108,7 @@ const unauthorized = {
  * The credential was rejected. Nothing was applied, and a retry will not help.
  *
  * - `Unauthenticated`: it is missing, malformed, expired, or unknown (401, or rejected before sending).
- * - `Forbidden`: it does not allow the update (403).
+ * - `Forbidden`: it does not permit the operation (403).
  * - `NotConnected`: no OAuth tokens are stored for this tenant, client ID, and token endpoint.
  * - `ReauthorizationRequired`: the OAuth grant has ended. The customer has to authorize the app again.
  *
@@ -129,7 +134,7 @@ export class Unauthorized extends taggedError("Unauthorized")<
     return this.retried?.mayHaveBeenApplied ?? false
   }
   override get message(): string {
-    return `${whatHappened(this)}. ${formatApplied(false, this.retried)} ${unauthorized[this.reason][1]}`
+    return `${whatHappened(this)}. ${formatApplied(this)} ${unauthorized[this.reason][1]}`
   }
 }
 
@@ -145,7 +150,7 @@ const happened = {
   Transport: "No response from Pleo",
   Timeout: "No complete response from Pleo in time",
   RateLimited: "Too many requests",
-  ServerError: "Pleo could not process the update",
+  ServerError: "Pleo could not process the request",
   InvalidResponse: "Pleo's response is invalid",
   Redirect: "The server sent a redirect, which is not followed",
   Superseded: "A newer update of the same installation came first",
@@ -235,6 +240,7 @@ export class Infrastructure extends taggedError("Infrastructure")<
   }
   /** Whether the last attempt may have been applied. */
   get #isSelfApplied(): boolean {
+    if (this.operation === "get" || this.operation === "introspect") return false
     switch (this.reason) {
       case "Transport":
       case "Timeout":
@@ -254,7 +260,7 @@ export class Infrastructure extends taggedError("Infrastructure")<
     }
   }
   override get message(): string {
-    return `${whatHappened(this)}. ${formatApplied(this.#isSelfApplied, this.retried)} ${this.#whatToDo}`
+    return `${whatHappened(this)}. ${formatApplied(this, this.#isSelfApplied)} ${this.#whatToDo}`
   }
   get #whatToDo(): string {
     if (this.isRetryable)
@@ -273,7 +279,7 @@ export class Infrastructure extends taggedError("Infrastructure")<
 }
 
 /**
- * Any error of an update.
+ * Any error of an operation.
  *
  * @since 0.1.0
  * @category errors
@@ -281,7 +287,7 @@ export class Infrastructure extends taggedError("Infrastructure")<
 export type InstallationError = BadRequest | Unauthorized | Infrastructure
 
 /**
- * Whether a value is an error of an update.
+ * Whether a value is an error of an operation.
  *
  * @example
  * ```ts
@@ -299,18 +305,19 @@ export const isInstallationError = (u: unknown): u is InstallationError =>
   "mayHaveBeenApplied" in u
 
 const headlineOf = (error: InstallationError): string => {
+  const noun = nounOf(error)
   switch (error._tag) {
     case "BadRequest":
       return error.status === undefined
-        ? "The update was rejected before sending"
-        : "Pleo rejected the update"
+        ? `The ${noun} was rejected before sending`
+        : `Pleo rejected the ${noun}`
     case "Unauthorized":
       return unauthorized[error.reason][0]
     case "Infrastructure": {
       const end = error.reason === "Timeout" ? "timed out" : "failed"
       return error.phase === undefined
         ? happened[error.reason]
-        : `The update ${end} waiting for ${waitedFor[error.phase]}`
+        : `The ${noun} ${end} waiting for ${waitedFor[error.phase]}`
     }
   }
 }

@@ -263,7 +263,7 @@ describe("InstallationError", () => {
         retried: { attempts: 3, waited: Duration.millis(1500), mayHaveBeenApplied: true }
       })
       expect(explain(error).split("\n")).toEqual([
-        "What happened: Infrastructure (ServerError). Pleo could not process the update (status 503).",
+        "What happened: Infrastructure (ServerError). Pleo could not process the request (status 503).",
         "Attempts: 3, with waits of 1s 500ms in total. Wait 30s before the next one.",
         "Applied: possibly. Sending the same update again is safe, unless a newer one was sent since.",
         "What to do: nothing for now; if it persists, ask Pleo's support.",

@@ -166,6 +166,19 @@ describe.each(Object.entries(operations))("%s", (name, { call, method, path, rep
     })
   )
 
+  it.effect("names the operation in an error, which says whether it may have been applied", () =>
+    Effect.gen(function* () {
+      const { service } = yield* serving(reset)
+      const error = yield* Effect.flip(call(service))
+      const isRead = name.startsWith("get") || name === "introspect"
+      const operation = name.replace(/,.*/, "")
+      expect(error).toMatchObject({ reason: "Transport", mayHaveBeenApplied: !isRead })
+      expect(error.operation).toBe(operation === "update" ? undefined : operation)
+      const applied = `The ${operation === "update" ? "update" : "request"} may have been applied.`
+      expect(error.message).toContain(isRead ? "Nothing was applied." : applied)
+    })
+  )
+
   it.effect("fails with Timeout at the deadline of an attempt", () =>
     Effect.gen(function* () {
       const { service } = yield* serving(() => Effect.never)

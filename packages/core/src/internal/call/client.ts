@@ -197,11 +197,14 @@ export class Updates {
         onFailure: (cause) =>
           cause._tag === "Fail"
             ? // A new failure, so that it has the caller's span.
-              Effect.catchAllCause(Effect.fail(locate(cause.error, this.#server, tenant)), (cause) => {
-                if (cause._tag === "Fail")
-                  scope?.failed(cause.error, () => this.#budgets.withdraw(installation))
-                return call.end(Exit.failCause(cause))
-              })
+              Effect.catchAllCause(
+                Effect.fail(locate(cause.error, this.#server, tenant, operation.name)),
+                (cause) => {
+                  if (cause._tag === "Fail")
+                    scope?.failed(cause.error, () => this.#budgets.withdraw(installation))
+                  return call.end(Exit.failCause(cause))
+                }
+              )
             : call.end(Exit.failCause(cause)),
         onSuccess: (value) => call.end(Exit.succeed(value))
       })
@@ -321,7 +324,7 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
     const observe = () =>
       new Observer.UpdateObserver(context.fiber, context.clock, prepared.spanName, value, tenant)
     const refuse = (error: InstallationError): Called<A> => {
-      const located = locate(error, server, tenant)
+      const located = locate(error, server, tenant, operation.name)
       observe().end(Exit.fail(located))
       return Effect.fail(located)
     }

@@ -9,6 +9,7 @@ import {
 } from "../../InstallationError.ts"
 import type * as Transport from "../../Transport.ts"
 import { oneLine } from "../advice.ts"
+import type { Operation } from "../contract/operations.ts"
 import * as Json from "./json.ts"
 import { retryAfterOf } from "./retryAfter.ts"
 
@@ -222,11 +223,19 @@ export const withFields = <E extends InstallationError>(error: E, fields: object
   return new Same({ ...error, ...fields })
 }
 
-/** Names the server and the customer in an error that does not name them yet. A token store is no server. */
-export const locate = <E extends InstallationError>(error: E, server?: string, tenant?: string): E =>
-  server === undefined && tenant === undefined
+/** Names the server, the customer, and the operation in an error that does not name them yet. A token store is no server. */
+export const locate = <E extends InstallationError>(
+  error: E,
+  server?: string,
+  tenant?: string,
+  name?: Operation["name"]
+): E => {
+  const operation = name === "update" ? undefined : name
+  return server === undefined && tenant === undefined && operation === undefined
     ? error
     : withFields(error, {
         server: error.server ?? ("reason" in error && error.reason === "TokenStore" ? undefined : server),
-        tenant: error.tenant ?? tenant
+        tenant: error.tenant ?? tenant,
+        operation
       })
+}
