@@ -634,7 +634,7 @@ describe("InstallationClient", () => {
   })
 
   describe("the message of an error", () => {
-    const messageOf = (body: string, type?: string, status = 400) =>
+    const messageOf = (body: string | Uint8Array<ArrayBuffer>, type?: string, status = 400) =>
       Effect.map(
         failureOf(() => new Response(body, { status, headers: { "content-type": type ?? "" } })),
         ({ message }) => message
@@ -686,6 +686,7 @@ describe("InstallationClient", () => {
       ["another type", "no such app", "application/octet-stream"],
       ["JSON without a reason", '{"code":"no such app"}', "application/json"],
       ["broken JSON", '{"message":"no such app', "application/json"],
+      ["bytes that are not UTF-8", new Uint8Array([0x6e, 0x6f, 0xff, 0x21]), "text/plain"],
       ["nothing but white space", " \u0000\n", "text/plain"]
     ] as const)("has no reason of %s", ([, body, type]) =>
       Effect.gen(function* () {

@@ -91,6 +91,7 @@ describe("credentials that cannot be sent", () => {
                 _tag: "Unauthorized",
                 reason: "Unauthenticated",
                 ...refused,
+                server: undefined,
                 issues: [
                   {
                     path: [kind],

@@ -160,7 +160,8 @@ export const detailOf = (response: Transport.Response, body: string, redact: Red
   // A dot ends at a line separator.
   const [line = ""] = /^.{1,200}/u.exec(redact(reason).trim()) ?? []
   const detail = oneLine(line).replace(/[\s.]+$/, "")
-  return detail === "" ? undefined : detail
+  // A replacement character is of another encoding, or of none.
+  return detail === "" || detail.includes("\ufffd") ? undefined : detail
 }
 
 /** The status, reason, excerpt, and request ID of a response. */
