@@ -36,6 +36,14 @@ const atMost = (name: string, value: number, bar: number, unit = ""): Figure => 
 
 const tenth = (value: number): number => Math.round(value * 10) / 10
 
+/** The tests of the fault matrix. */
+const faults = [
+  "packages/node/test/matrix/",
+  "packages/core/test/OAuth.breaker",
+  "packages/core/test/Operations",
+  "packages/core/test/TwoCopies"
+]
+
 const runTests = async (): Promise<ReadonlyArray<Result>> => {
   const results: Array<Result> = []
   const onTestCaseResult = (test: TestCase) => {
@@ -43,7 +51,7 @@ const runTests = async (): Promise<ReadonlyArray<Result>> => {
     results.push({ file: test.module.moduleId, title: test.fullName, passed })
     step(`${passed ? "ok" : "FAIL"} ${test.fullName}`)
   }
-  const filters = ["packages/node/test/matrix/", "packages/node/test/secrets"]
+  const filters = [...faults, "packages/node/test/secrets"]
   const vitest = await startVitest("test", filters, { watch: false, reporters: [{ onTestCaseResult }] })
   await vitest.close()
   clear()
@@ -52,7 +60,7 @@ const runTests = async (): Promise<ReadonlyArray<Result>> => {
 
 const showMatrix = (results: ReadonlyArray<Result>): Figure => {
   console.log("Faults\n")
-  const rows = Array.from({ length: 74 }, (_, index) => index + 1)
+  const rows = Array.from({ length: 89 }, (_, index) => index + 1)
   let passed = 0
   for (const row of rows) {
     const ofRow = results.filter(({ title }) => Number(/(?:^|> )(\d+) /.exec(title)?.[1]) === row)
@@ -148,7 +156,7 @@ const load: ReadonlyArray<readonly [title: string, figures: Effect.Effect<Readon
   ]
 
 const results = await runTests()
-const isFault = ({ file }: Result) => file.includes("/matrix/")
+const isFault = ({ file }: Result) => faults.some((fault) => file.includes(fault))
 const figures = [
   showMatrix(results.filter(isFault)),
   countSecrets(results.filter((result) => !isFault(result)))

@@ -59,7 +59,7 @@ const stalled = (count: number) =>
     return app
   })
 
-describe("a token endpoint that stalls", () => {
+describe("79 a token endpoint that stalls", () => {
   it.scoped("costs three of a hundred customers, and the others keep their refresh tokens", () =>
     Effect.gen(function* () {
       const { lost, respondWith, server, updateAll } = yield* setUp(100)
@@ -222,7 +222,7 @@ describe("a token endpoint that stalls", () => {
   })
 })
 
-describe("a token endpoint that asks for a pause", () => {
+describe("80 a token endpoint that asks for a pause", () => {
   it.scoped.each([429, 503])("is left alone by all customers until then: %i", (status) =>
     Effect.gen(function* () {
       const { respondWith, server, shelf, updateAll, updateOf } = yield* setUp(30)

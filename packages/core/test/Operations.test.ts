@@ -133,7 +133,13 @@ const refusals: ReadonlyArray<readonly [status: number, tag: string, reason?: st
   [502, "Infrastructure", "ServerError"]
 ]
 
-describe.each(Object.entries(operations))("%s", (name, { call, method, path, reply, ...rest }) => {
+/** The rows of the operations in the fault matrix. */
+const rows = ["get", "create", "update", "activate", "delete", "introspect"]
+const numbered = Object.entries(operations).map(
+  ([name, operation]) => [84 + rows.indexOf(name.replace(/,.*/, "")), name, operation] as const
+)
+
+describe.each(numbered)("%i %s", (_, name, { call, method, path, reply, ...rest }) => {
   it.effect("sends one request of the contract", () =>
     Effect.gen(function* () {
       const { requests, service } = yield* serving(reply)
@@ -298,7 +304,7 @@ describe("writes of one installation", () => {
   )
 })
 
-describe("create", () => {
+describe("85 create, ambiguous", () => {
   it.effect("gets the installation after an ambiguous failure, and does not create it again", () =>
     Effect.gen(function* () {
       const { methods, service } = yield* serving(reset, ok)
@@ -347,7 +353,7 @@ describe("create", () => {
   )
 })
 
-describe("delete", () => {
+describe("88 delete, ambiguous", () => {
   it.effect("has succeeded if the installation is gone after an ambiguous failure", () =>
     Effect.gen(function* () {
       const { methods, service } = yield* serving(reset, status(404))

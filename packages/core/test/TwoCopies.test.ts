@@ -44,8 +44,8 @@ it("the two copies share no class", () => {
 })
 
 describe.each<readonly [string, Copy, Copy]>([
-  ["a required layer in an imported program", required, modules],
-  ["an imported layer in a required program", modules, required]
+  ["81 a required layer in an imported program", required, modules],
+  ["81 an imported layer in a required program", modules, required]
 ])("%s", (_, layers, program) => {
   const { Credentials, InstallationError, InstallationService, OAuth, RetryPolicy } = program
   const update = InstallationService.update(activated)

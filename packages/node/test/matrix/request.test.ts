@@ -136,6 +136,19 @@ describe("metadata that cannot be sent", () => {
       message
     )
 
+  for (const [title, value, message] of [
+    ["82 a value with toJSON", new Date(0), "expected a plain object"],
+    ["82 an array with toJSON", Object.assign([1], { toJSON: () => "1" }), "expected a value without toJSON"],
+    ["82 an object with toJSON", { toJSON: () => "1" }, "expected a value without toJSON"],
+    ["83 an integer that JavaScript rounds", 2 ** 53, expect.stringContaining("9007199254740991")]
+  ] as const)
+    refuses(
+      `${title} in metadata is refused before anything is sent, by its path`,
+      withNote({ deep: [0, { value }] }),
+      ["metadata", "deep", 1, "value"],
+      message
+    )
+
   it.scopedLive("59 a lone surrogate is valid UTF-8 on the wire, with an exact length", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.make(ok)

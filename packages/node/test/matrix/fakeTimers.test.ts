@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as Effect from "effect/Effect"
-import { bearer, ok, open, request } from "./support/faults.ts"
-import * as RawServer from "./support/rawServer.ts"
+import { bearer, ok, open, request } from "../support/faults.ts"
+import * as RawServer from "../support/rawServer.ts"
 
 afterEach(() => {
   vi.useRealTimers()
@@ -14,7 +14,7 @@ const byVitest = ["setTimeout", "setInterval", "setImmediate", "Date", "performa
 /** Jest also fakes this one, in the code of packages. */
 const byJest = [...byVitest, "queueMicrotask"] as const
 
-describe("under the fake timers of a test, which never come due", () => {
+describe("76 under the fake timers of a test, which never come due", () => {
   for (const [transport, faked] of [
     ["node", byJest],
     ["NodeHttpClient", byVitest],

@@ -2,7 +2,7 @@ import * as Zlib from "node:zlib"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import * as NodeHttpClient from "../src/NodeHttpClient.ts"
+import * as NodeHttpClient from "../../src/NodeHttpClient.ts"
 import {
   fails,
   incomprehensible,
@@ -12,9 +12,9 @@ import {
   overNodeAndClient,
   serverError,
   succeeds
-} from "./support/faults.ts"
-import * as OAuth from "./support/oauth.ts"
-import * as RawServer from "./support/rawServer.ts"
+} from "../support/faults.ts"
+import * as OAuth from "../support/oauth.ts"
+import * as RawServer from "../support/rawServer.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -30,7 +30,7 @@ const codings: ReadonlyArray<readonly [coding: string, encode: (body: string) =>
 const coded = (coding: string, body: string | Uint8Array, status = 200) =>
   RawServer.send(RawServer.respond(status, { "content-encoding": coding }, body))
 
-describe("the body of a success", () => {
+describe("78 the coded body of a success", () => {
   // fetch decodes it by itself.
   for (const [coding, encode] of codings)
     succeeds(`is decoded from ${coding}`, coded(coding, encode(json)), undefined, {
@@ -84,7 +84,7 @@ describe("the body of a success", () => {
   )
 })
 
-describe("the body of an error", () => {
+describe("78 the coded body of an error", () => {
   const page = "<h1>Maintenance</h1>"
   const unavailable = { ...serverError, status: 503, isRetryable: true } as const
   for (const [coding, encode] of codings)

@@ -9,10 +9,10 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
-import * as NodeInstallationService from "../src/NodeInstallationService.ts"
-import { answer, answerText, as, bearer, ok, open, openNode, request, type Side } from "./support/faults.ts"
-import { clientId, clientSecret } from "./support/oauth.ts"
-import * as RawServer from "./support/rawServer.ts"
+import * as NodeInstallationService from "../../src/NodeInstallationService.ts"
+import { answer, answerText, as, bearer, ok, open, openNode, request, type Side } from "../support/faults.ts"
+import { clientId, clientSecret } from "../support/oauth.ts"
+import * as RawServer from "../support/rawServer.ts"
 
 const storage = new AsyncLocalStorage<string>()
 
@@ -37,7 +37,7 @@ const together = { concurrency: "unbounded" } as const
 
 const over = (transport: Side["transport"], server: string) => open({ transport, credential: bearer }, server)
 
-describe("the async context of a caller", () => {
+describe("75 the async context of a caller", () => {
   for (const transport of ["node", "NodeHttpClient"] as const)
     it.scopedLive(`is kept when a socket of another caller is reused, over ${transport}`, () =>
       Effect.gen(function* () {

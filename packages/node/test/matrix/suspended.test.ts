@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Child from "./support/child.ts"
-import { ok } from "./support/faults.ts"
-import * as RawServer from "./support/rawServer.ts"
+import * as Child from "../support/child.ts"
+import { ok } from "../support/faults.ts"
+import * as RawServer from "../support/rawServer.ts"
 
 const timeout = 1000
 
-describe.concurrent("a process that is suspended while the response arrives", () => {
+describe.concurrent("77 a process that is suspended while the response arrives", () => {
   for (const transport of ["node", "fetch"] as const)
     it.scopedLive(`counts it when it continues after the timeout, over ${transport}`, () =>
       Effect.gen(function* () {
