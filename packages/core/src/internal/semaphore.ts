@@ -7,18 +7,26 @@ export type Waiter = Node<() => void>
 /** A fair semaphore. Effect's own wakes all waiters each time. */
 export class Semaphore {
   readonly #waiting = new LinkedList<() => void>()
-  readonly #limits: { readonly permits: number }
+  readonly #permits: number
   #held = 0
   #isGranting = false
 
-  /** `permits` of `limits` is at least 1, and may change before a release. */
-  constructor(limits: number | { readonly permits: number }) {
-    this.#limits = typeof limits === "number" ? { permits: limits } : limits
+  constructor(permits: number) {
+    this.#permits = permits
+  }
+
+  /** At least 1. Where it varies, a release follows when it grows. */
+  get permits(): number {
+    return this.#permits
+  }
+
+  get held(): number {
+    return this.#held
   }
 
   /** Calls `begin` with a permit: now, or later if it returns a waiter. `release` must follow once. */
   acquire(begin: () => void): Waiter | undefined {
-    if (this.#held >= this.#limits.permits || this.#isGranting) return this.#waiting.append(begin)
+    if (this.#held >= this.permits || this.#isGranting) return this.#waiting.append(begin)
     this.#held += 1
     begin()
     return undefined
@@ -36,7 +44,7 @@ export class Semaphore {
     this.#isGranting = true
     try {
       for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
-        if (this.#held >= this.#limits.permits) return
+        if (this.#held >= this.permits) return
         this.#waiting.remove(next)
         this.#held += 1
         next.value()
