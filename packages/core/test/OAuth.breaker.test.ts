@@ -90,13 +90,17 @@ describe("79 a token endpoint that stalls", () => {
 
   it.scoped("costs no more than the exchanges under way when it begins to", () =>
     Effect.gen(function* () {
-      const { lost, respondWith, server, updateAll } = yield* setUp(100)
+      const { lost, respondWith, server, updateAll, updateOf } = yield* setUp(100)
       respondWith(FakeOAuth.hang)
       server.tokenFaults.fill(FakeOAuth.slow("1 second"), 0, 20)
-      yield* within("1 minute", updateAll)
+      yield* within("30 seconds", updateAll)
       expect(server.mostExchanging).toBe(16)
       expect(lost()).toBe(16)
       expect(server.tokenRequests).toHaveLength(36)
+      // One stall makes one pause, however many tokens it cost.
+      respondWith(FakeOAuth.hang, 0)
+      yield* TestClock.adjust("20 seconds")
+      expect(yield* updateOf("tenant-99")).toMatchObject({ status: "ACTIVATED" })
     })
   )
 
@@ -240,6 +244,44 @@ describe("80 a token endpoint that asks for a pause", () => {
       yield* updateOf("good")
       yield* TestClock.adjust("10 seconds")
       expect((yield* updateAll).every(Either.isRight)).toBe(true)
+    })
+  )
+
+  it.scoped.each([
+    ["after its pause", FakeOAuth.status(429, "", { "retry-after": "40" })],
+    ["after a stall", FakeOAuth.hang]
+  ] as const)("is met by no more than 16 customers at once %s, and serves all", ([, fault]) =>
+    Effect.gen(function* () {
+      const { respondWith, server, tenants, updateOf } = yield* setUp(100)
+      respondWith(fault, 3)
+      yield* within(
+        "10 seconds",
+        Effect.forEach(tenants.slice(0, 3), (tenant) => Effect.either(updateOf(tenant)), { concurrency: 3 })
+      )
+      yield* TestClock.adjust("1 minute")
+      respondWith(FakeOAuth.slow("1 second"))
+      yield* within("1 second", updateOf("tenant-3"))
+      server.mostExchanging = 0
+      const outcomes = yield* within(
+        "1 minute",
+        Effect.forEach(tenants.slice(4), (tenant) => Effect.either(updateOf(tenant)), {
+          concurrency: "unbounded"
+        })
+      )
+      expect(outcomes.every(Either.isRight)).toBe(true)
+      expect(server.mostExchanging).toBe(16)
+    })
+  )
+
+  it.scoped("of no time is not met by all that wait at once", () =>
+    Effect.gen(function* () {
+      const { respondWith, server, updateAll } = yield* setUp(100)
+      const asks = FakeOAuth.status(429, "", { "retry-after": "0" })
+      respondWith(FakeOAuth.slow("1 second"))
+      server.tokenFaults.fill((...request) => Effect.delay(asks(...request), "1 second"), 0, 3)
+      const outcomes = yield* within("1 minute", updateAll)
+      expect(server.mostExchanging).toBe(16)
+      expect(outcomes.filter(Either.isRight)).toHaveLength(97)
     })
   )
 

@@ -8,12 +8,20 @@ export type Waiter = Node<() => void>
 /** A fair semaphore. Effect's own wakes all waiters each time. */
 export class Semaphore {
   readonly #waiting = new LinkedList<() => void>()
-  readonly #limits: { readonly permits: number }
+  readonly #permits: number
   #held = 0
 
-  /** `permits` of `limits` is at least 1, and may change before a release. */
-  constructor(limits: number | { readonly permits: number }) {
-    this.#limits = typeof limits === "number" ? { permits: limits } : limits
+  constructor(permits: number) {
+    this.#permits = permits
+  }
+
+  /** At least 1. Where it varies, a release follows when it grows. */
+  get permits(): number {
+    return this.#permits
+  }
+
+  get held(): number {
+    return this.#held
   }
 
   /**
@@ -21,7 +29,7 @@ export class Semaphore {
    * once.
    */
   acquire(begin: () => void): Waiter | undefined {
-    if (this.#held >= this.#limits.permits) return this.#waiting.append(bind<void>(begin))
+    if (this.#held >= this.permits) return this.#waiting.append(bind<void>(begin))
     this.#held += 1
     begin()
     return undefined
@@ -35,7 +43,7 @@ export class Semaphore {
   release(): void {
     this.#held -= 1
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
-      if (this.#held >= this.#limits.permits) return
+      if (this.#held >= this.permits) return
       this.#waiting.remove(next)
       this.#held += 1
       next.value()

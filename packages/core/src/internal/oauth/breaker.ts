@@ -2,6 +2,7 @@
 // refresh token shows that it responds again: one with an invalid grant could raise an alarm or be throttled.
 import * as Duration from "effect/Duration"
 import { Infrastructure } from "../../InstallationError.ts"
+import { Semaphore } from "../semaphore.ts"
 import type { Result } from "./tokenEndpoint.ts"
 
 /** Fewer than the sockets of a transport: an exchange that waits for one may time out, and lose its token. */
@@ -20,8 +21,8 @@ const shortestWait = 1000
 const refuse = (error: Infrastructure, until: number, now: number) =>
   new Infrastructure({ ...error, retryAfter: Duration.millis(Math.max(until - now, shortestWait)) })
 
-/** The breaker of one app at its token endpoint. Times are of `monotonic`. */
-export class Breaker {
+/** Permits for the exchanges of one app at its token endpoint. Times are of `monotonic`. */
+export class Breaker extends Semaphore {
   #exchanges = 0
   /** Tokens lost since the last response. */
   #lost = 0
@@ -33,25 +34,38 @@ export class Breaker {
   /** The endpoint's request to wait. */
   #asked: { readonly error: Infrastructure; readonly until: number } | undefined
 
+  constructor() {
+    super(maxExchanges)
+  }
+
   get #isOpen(): boolean {
     return this.#lost >= maxAtRisk
   }
 
   /** How many exchanges may be under way. Unlimited when `begin` refuses them, so that none waits for that. */
-  get permits(): number {
+  override get permits(): number {
     if (this.#isOpen || this.#asked !== undefined) return Number.POSITIVE_INFINITY
-    return this.#isResponding ? maxExchanges : maxAtRisk - this.#lost
+    return this.#isResponding ? super.permits : maxAtRisk - this.#lost
   }
 
-  /** Begins an exchange, which must `end`, or refuses it. Only a customer without a valid access token takes a risk. */
-  begin(now: number, hasValidToken: boolean): Infrastructure | undefined {
+  /**
+   * With a permit, begins an exchange, which must `end`, or refuses it. Only a customer without a valid access token takes
+   * a risk. `"Wait"`: for another permit.
+   */
+  begin(now: number, hasValidToken: boolean): Infrastructure | "Wait" | undefined {
     const asked = this.#asked
-    if (asked !== undefined && now < asked.until) return refuse(asked.error, asked.until, now)
-    this.#asked = undefined
+    if (asked !== undefined) {
+      if (now < asked.until) return refuse(asked.error, asked.until, now)
+      this.#asked = undefined
+      this.#isResponding = false
+    }
     if (this.#isOpen) {
       if (hasValidToken || this.#exchanges > 0 || now < this.#tryAgainAt)
         return refuse(new Infrastructure({ reason: "TokenEndpoint" }), this.#tryAgainAt, now)
       this.#isTrying = true
+    } else if (this.held > this.permits) {
+      // The permit was granted under an earlier limit.
+      return "Wait"
     }
     this.#exchanges += 1
     return undefined
@@ -59,9 +73,8 @@ export class Breaker {
 
   end(): void {
     this.#exchanges -= 1
-    if (this.#exchanges > 0) return
-    this.#isResponding = false
     this.#isTrying = false
+    if (this.held === 1) this.#isResponding = false
   }
 
   /** Takes note of the result of an exchange. Returns the milliseconds of the pause when that opens the breaker. */

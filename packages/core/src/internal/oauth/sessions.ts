@@ -22,7 +22,6 @@ export class Sessions implements Shared {
   readonly #sessions = new Map<string, Session>()
   readonly #byLastUse = new LinkedList<Session>()
   readonly breaker = new Breaker()
-  readonly #semaphore = new Semaphore.Semaphore(this.breaker)
   readonly #refreshing = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   readonly #storing = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
   #isClosed = false
@@ -73,13 +72,13 @@ export class Sessions implements Shared {
       const error = this.#isClosed ? closed() : this.breaker.begin(now, hasValidToken(now))
       return error === undefined ? Effect.void : Effect.fail(error)
     })
-    return Semaphore.withPermit(
-      this.#semaphore,
-      Effect.acquireUseRelease(
-        begin,
-        () => self,
-        () => Effect.sync(() => this.breaker.end())
-      )
+    const exchange = Effect.acquireUseRelease(
+      begin,
+      () => self,
+      () => Effect.sync(() => this.breaker.end())
+    )
+    return Effect.catchAll(Semaphore.withPermit(this.breaker, exchange), (error) =>
+      error === "Wait" ? this.withPermit(hasValidToken, self) : Effect.fail(error)
     )
   }
 
