@@ -40,6 +40,7 @@ import * as Middleware from "./middleware.ts"
 import * as Proxied from "./proxy.ts"
 import { everyMinute, withALog } from "./retries-by-hand.ts"
 import * as SqliteStore from "./sqlite-store.ts"
+import { LedgerError, synchronize } from "./synchronize.ts"
 import { effects, inAll, oneAttempt } from "./timeouts.ts"
 import { inTheForeground } from "./tuned-retries.ts"
 import { report } from "./who-has-to-act.ts"
@@ -278,6 +279,24 @@ const recordingLogger = <A>(pick: (options: Logger.Logger.Options<unknown>) => A
 }
 
 describe("in memory", () => {
+  it.effect(
+    "synchronize.ts reports a rejected login as an error, and restores the status after another",
+    () =>
+      Effect.gen(function* () {
+        const { requests } = yield* InstallationServiceTest.InstallationServiceTest
+        yield* synchronize(Effect.void)
+        yield* Effect.flip(synchronize(Effect.fail(new LedgerError({ isLoginRejected: true }))))
+        yield* synchronize(Effect.void)
+        yield* Effect.flip(synchronize(Effect.fail(new LedgerError({ isLoginRejected: false }))))
+        expect(yield* requests).toEqual([
+          { status: "ACTIVATED" },
+          { status: "ERROR", errorCode: "AUTH_ERROR" },
+          { status: "ACTIVATED" },
+          { status: "ACTIVATED" }
+        ])
+      }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
   const desksOf = (notes: Array<string>) => ({
     developers: () => Effect.sync(() => void notes.push("developers")),
     customer: () => Effect.sync(() => void notes.push("customer")),

@@ -35,7 +35,7 @@ interface CommonFields {
   /** Your name for the customer, as in `OAuth.tenant`. Absent with a fixed credential. */
   readonly tenant?: string | undefined
   /** The method of `InstallationService`, unless it is `update`. */
-  readonly operation?: "get" | "create" | "activate" | "delete" | "introspect" | undefined
+  readonly operation?: "get" | "create" | "updateMetadata" | "activate" | "delete" | "introspect" | undefined
   /** The HTTP status of the response. Absent without a response. */
   readonly status?: number | undefined
   /** The reason in the response's body: one line of at most 200 characters, redacted like `body`. */

@@ -43,6 +43,13 @@ export class InstallationService extends Context.Tag("@effect-pleo/core/Installa
     readonly create: (request?: CreateInstallation) => Effect.Effect<Installation, InstallationError>
     /** Sets the status, the error code, or the metadata (`PUT /v1/installations/me`). */
     readonly update: (request: UpdateInstallation) => Effect.Effect<Installation, InstallationError>
+    /**
+     * Gets the installation, changes its metadata, and updates it, in one turn of its queue: of two in one process,
+     * none loses a change of the other. Changes of other processes meanwhile are lost. A retry runs `change` again.
+     */
+    readonly updateMetadata: (
+      change: (metadata: Metadata) => Metadata
+    ) => Effect.Effect<Installation, InstallationError>
     /** Activates the installation (`POST /v1/installations/me:activate`). */
     readonly activate: () => Effect.Effect<Installation, InstallationError>
     /**
@@ -100,6 +107,21 @@ export const update = <M = Metadata>(
   request: Omit<UpdateInstallation, "metadata"> & { readonly metadata?: (M & MetadataLike<M>) | undefined }
 ): Effect.Effect<Installation, InstallationError, InstallationService> =>
   Effect.flatMap(InstallationService, (service) => service.update(request as UpdateInstallation))
+
+/**
+ * Changes the metadata of the installation.
+ *
+ * @example
+ * ```ts
+ * InstallationService.updateMetadata((metadata) => ({ ...metadata, plan: "team" }))
+ * ```
+ * @since 0.1.0
+ * @category accessors
+ */
+export const updateMetadata = (
+  change: (metadata: Metadata) => Metadata
+): Effect.Effect<Installation, InstallationError, InstallationService> =>
+  Effect.flatMap(InstallationService, (service) => service.updateMetadata(change))
 
 /**
  * Activates the installation.

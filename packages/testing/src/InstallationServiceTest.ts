@@ -271,6 +271,7 @@ const make = (options: Options): Context.Context<InstallationService | Installat
           }
         )
       }),
+    encode: (operation, value) => codecOf(operation).encode(value),
     request: (operation, _, attempt, body) => request(operation, attempt, body),
     end: () => Effect.void
   })

@@ -189,6 +189,11 @@ const run = (steps: Steps) =>
 export const runAll = (runs: number, seed: number) =>
   Effect.forEach(
     FastCheck.sample(arbitrary, { numRuns: runs, seed }),
-    (steps) => Effect.map(run(steps), (faults) => ({ steps, faults })),
+    (steps) =>
+      // By itself, since a child would hand its clock on.
+      Effect.map(
+        Effect.promise(() => Effect.runPromise(run(steps))),
+        (faults) => ({ steps, faults })
+      ),
     { concurrency: 100 }
   ).pipe(Effect.map(Arr.filter(({ faults }) => faults.length > 0)))

@@ -350,6 +350,7 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
 
   return Methods.make<Attempted>({
     perform,
+    encode: (operation, value) => prepare(operation).codec.encode(value),
     request: (operation, context, { call, secrets }, body) =>
       request(prepare(operation), context, call, secrets, body),
     end: ({ secrets, session }) => session?.end(secrets) ?? Effect.void

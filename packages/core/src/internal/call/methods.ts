@@ -1,6 +1,7 @@
 // The methods of `InstallationService`: what each does besides one request in the order of its installation.
 import * as Effect from "effect/Effect"
-import type { InstallationError } from "../../InstallationError.ts"
+import type * as Either from "effect/Either"
+import type { BadRequest, InstallationError } from "../../InstallationError.ts"
 import { InstallationService } from "../../InstallationService.ts"
 import type { OperationOf } from "../contract/operations.ts"
 import * as operations from "../contract/operations.ts"
@@ -33,6 +34,11 @@ interface Pipeline<Own extends Attempt> {
     value: unknown,
     variation: Variation<A, Own>
   ) => Called<A>
+  /** The body of a request as JSON. */
+  readonly encode: <A>(
+    operation: OperationOf<A>,
+    value: unknown
+  ) => Either.Either<string | undefined, BadRequest>
   /** Sends one request of an attempt. `body` is JSON, or the query as JSON. */
   readonly request: <A>(
     operation: OperationOf<A>,
@@ -62,10 +68,12 @@ const {
   deleteInstallation,
   getInstallation,
   introspect,
-  updateInstallation
+  updateInstallation,
+  updateMetadata
 } = operations
 
 export const make = <Own extends Attempt>({
+  encode,
   end,
   perform,
   request
@@ -87,6 +95,22 @@ export const make = <Own extends Attempt>({
         })
       ),
     update: (value) => withCallContext((context) => perform(updateInstallation, context, value, inOrder)),
+    updateMetadata: (change) =>
+      withCallContext((context) =>
+        perform(updateMetadata, context, undefined, {
+          send: (attempt) =>
+            Effect.flatMap(
+              request(getInstallation, context, attempt, "{}"),
+              ({ errorCode, metadata, status }) =>
+                Effect.flatMap(
+                  Effect.suspend(() =>
+                    encode(updateInstallation, { status, errorCode, metadata: change(metadata) })
+                  ),
+                  (body) => request(updateInstallation, context, attempt, body)
+                )
+            )
+        })
+      ),
     activate: () => withCallContext((context) => perform(activateInstallation, context, undefined, inOrder)),
     delete: () =>
       withCallContext((context) =>

@@ -9,7 +9,7 @@ export interface Operation {
   readonly operationId: string
   readonly summary: string
   /** The method of `InstallationService`. */
-  readonly name: "get" | "create" | "update" | "activate" | "delete" | "introspect"
+  readonly name: "get" | "create" | "update" | "updateMetadata" | "activate" | "delete" | "introspect"
   readonly method: Parameters<Transport>[0]
   readonly path: string
   /** Whether it changes nothing. */
@@ -66,6 +66,18 @@ export const updateInstallation = {
   isRead: false,
   isIdempotent: true,
   request: UpdateInstallation,
+  response: Installation
+} as const
+
+/** A read and an update in one turn of the queue. */
+export const updateMetadata = {
+  operationId: updateInstallation.operationId,
+  summary: updateInstallation.summary,
+  name: "updateMetadata",
+  method: "PUT",
+  path,
+  isRead: false,
+  isIdempotent: true,
   response: Installation
 } as const
 

@@ -67,6 +67,20 @@ export type Variant =
   | { readonly _tag: "Tenant"; readonly tenant: string }
   | { readonly _tag: "PerCall"; readonly refuse: () => BadRequest }
 
+/** Identifies the customer of a call among those of a service. */
+export const keyOf = (credentials: Credentials | undefined): string => {
+  const variant = credentials?.[TypeId]
+  switch (variant?._tag) {
+    case "Fixed":
+      return authorizationOf(variant.secrets)
+    case "App":
+    case "Tenant":
+      return `tenant ${variant.tenant}`
+    default:
+      return ""
+  }
+}
+
 export const make = (variant: Variant): Credentials => ({ [TypeId]: variant })
 
 /** Why a text is not a secret or a name, or `undefined`. */

@@ -15,3 +15,7 @@ export const attempts = /*#__PURE__*/ Metric.counter("pleo.installation.attempts
 export const refreshes = /*#__PURE__*/ Metric.counter("pleo.oauth.refreshes", { incremental: true })
 
 export const drift = /*#__PURE__*/ Metric.counter("pleo.installation.drift", { incremental: true })
+
+export const failedReports = /*#__PURE__*/ Metric.counter("pleo.synchronization.reports.failed", {
+  incremental: true
+})
