@@ -150,7 +150,7 @@ describe("over HTTP", () => {
           Effect.provide(configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" })),
           Effect.provide(logger)
         )
-        expect(yield* Queue.take(lines)).toBe("Pleo's API has a new status: PAUSED")
+        expect(yield* Queue.take(lines)).toBe("Drift in a response of Pleo: status PAUSED")
       })
     )
   )
