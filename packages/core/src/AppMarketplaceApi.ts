@@ -68,7 +68,10 @@ const installation = Installation.pipe(HttpApiSchema.withEncoding(json)).annotat
   identifier: "InstallationResponse"
 })
 
-class BadGateway extends HttpApiSchema.EmptyError<BadGateway>()({ tag: "BadGateway", status: 502 }) {}
+const BadGateway = HttpApiSchema.asEmpty(Schema.Literal("BadGateway"), {
+  status: 502,
+  decode: () => "BadGateway" as const
+})
 
 /** An endpoint of an operation, with the errors that the contract describes. */
 const endpoint = <Name extends string, Method extends HttpMethod>({
