@@ -20,26 +20,7 @@ export interface Metadata {
   readonly [key: string]: Json
 }
 
-/**
- * How deeply metadata may be nested, itself included. Deeper is refused in both directions, long before a
- * recursive JSON writer would run out of stack.
- *
- * @example
- * ```ts
- * import * as assert from "node:assert/strict"
- * import { Metadata } from "@effect-pleo/core"
- * import * as Schema from "effect/Schema"
- *
- * const nested = (depth: number): Metadata.Metadata => (depth === 1 ? {} : { next: nested(depth - 1) })
- *
- * const isMetadata = Schema.is(Metadata.Metadata)
- * assert.ok(isMetadata(nested(Metadata.maxDepth)))
- * assert.ok(!isMetadata(nested(Metadata.maxDepth + 1)))
- * ```
- *
- * @since 0.1.0
- * @category constants
- */
+// A recursive JSON writer would run out of stack much deeper.
 const maxDepth = 128
 
 /** The first part of a value that is invalid. */

@@ -124,7 +124,6 @@ const stringsOfMetadata = (body: string): ReadonlyArray<string> => {
 export const make = (forms: ReadonlyArray<string>, body: string): ((text: string) => string) => {
   const strings = stringsOfMetadata(body)
   if (strings.length > maxStrings) return () => "<redacted>"
-  // A secret may itself hold what looks like an escape.
   // A secret may itself hold what looks like an escape, and is decoded with the rest.
   const written = [...forms, ...strings]
   const decoded = written
