@@ -328,6 +328,16 @@ describe("updateMetadata", () => {
     }).pipe(Effect.provide(live))
   })
 
+  it.effect("has applied nothing if the installation cannot be read", () => {
+    const { live, server } = serving()
+    server.isUnreadable = true
+    return Effect.gen(function* () {
+      const error = yield* Effect.flip(InstallationService.updateMetadata((metadata) => metadata))
+      expect(error).toMatchObject({ status: 500, operation: "get", mayHaveBeenApplied: false })
+      expect(server.told).toEqual([])
+    }).pipe(Effect.provide(live))
+  })
+
   it.effect("refuses what JSON cannot hold, and sends no update", () => {
     const { live, server } = serving()
     return Effect.gen(function* () {

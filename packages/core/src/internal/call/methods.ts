@@ -5,6 +5,7 @@ import type { BadRequest, InstallationError } from "../../InstallationError.ts"
 import { InstallationService } from "../../InstallationService.ts"
 import type { OperationOf } from "../contract/operations.ts"
 import * as operations from "../contract/operations.ts"
+import { withFields } from "../http/failure.ts"
 import { type CallContext, withCallContext } from "./scope.ts"
 
 type Called<A> = Effect.Effect<A, InstallationError>
@@ -77,8 +78,14 @@ export const make = <Own extends Attempt>({
   end,
   perform,
   request
-}: Pipeline<Own>): InstallationService["Type"] =>
-  InstallationService.of({
+}: Pipeline<Own>): InstallationService["Type"] => {
+  /** Reads the installation in an attempt at another operation. A failure has applied nothing. */
+  const read = (context: CallContext, attempt: Own) =>
+    Effect.mapError(request(getInstallation, context, attempt, "{}"), (error) =>
+      withFields(error, { operation: "get" })
+    )
+
+  return InstallationService.of({
     get: ({ companyId, inOrder: isInOrder = false } = {}) =>
       withCallContext((context) =>
         perform(getInstallation, context, { companyId }, isInOrder ? inOrder : concurrent)
@@ -90,7 +97,7 @@ export const make = <Own extends Attempt>({
             const post = Effect.suspend(() => request(createInstallation, context, attempt, body))
             if (!attempt.isAmbiguous) return post
             // A second POST could fail because of the first one, or undo a newer change.
-            return Effect.catchIf(request(getInstallation, context, attempt, "{}"), isAbsent, () => post)
+            return Effect.catchIf(read(context, attempt), isAbsent, () => post)
           }
         })
       ),
@@ -99,15 +106,13 @@ export const make = <Own extends Attempt>({
       withCallContext((context) =>
         perform(updateMetadata, context, undefined, {
           send: (attempt) =>
-            Effect.flatMap(
-              request(getInstallation, context, attempt, "{}"),
-              ({ errorCode, metadata, status }) =>
-                Effect.flatMap(
-                  Effect.suspend(() =>
-                    encode(updateInstallation, { status, errorCode, metadata: change(metadata) })
-                  ),
-                  (body) => request(updateInstallation, context, attempt, body)
-                )
+            Effect.flatMap(read(context, attempt), ({ errorCode, metadata, status }) =>
+              Effect.flatMap(
+                Effect.suspend(() =>
+                  encode(updateInstallation, { status, errorCode, metadata: change(metadata) })
+                ),
+                (body) => request(updateInstallation, context, attempt, body)
+              )
             )
         })
       ),
@@ -134,3 +139,4 @@ export const make = <Own extends Attempt>({
       ),
     introspect: () => withCallContext((context) => perform(introspect, context, undefined, concurrent))
   })
+}

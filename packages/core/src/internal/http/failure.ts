@@ -237,6 +237,6 @@ export const locate = <E extends InstallationError>(
     : withFields(error, {
         server: error.server ?? ("reason" in error && error.reason === "TokenStore" ? undefined : server),
         tenant: error.tenant ?? tenant,
-        operation
+        operation: error.operation ?? operation
       })
 }
