@@ -67,7 +67,7 @@ const buildCommonJs = (directory: string): void => {
     writeFileSync(file, outputText.replace(/(\n\/\/# sourceMappingURL=).*/, `$1${basename(file)}.map`))
     writeFileSync(`${file}.map`, JSON.stringify(map))
   }
-  // Whoever asks whether a module has side effects asks the nearest manifest.
+  // Bundlers read from the nearest manifest whether a module has side effects.
   writeFileSync(join(cjs, "package.json"), '{ "type": "commonjs", "sideEffects": false }\n')
 }
 

@@ -1,5 +1,5 @@
-// What the first example of the README takes of our own code, minified and compressed, against what is recorded.
-// Exits with 1 when it takes more. --record records what it takes now, and 3 % more for what is to come.
+// Compares the size of our own code in the first example of the README, minified and compressed, with the recorded one.
+// Exits with 1 when it is larger. --record records it, and a budget of 3 % more.
 import { readFileSync, writeFileSync } from "node:fs"
 import { bundleOwn } from "../bench/src/footprint/bundle.ts"
 import { maxOwnSize, needed } from "../bench/src/footprint/size.ts"

@@ -1,7 +1,7 @@
 import ts from "typescript"
 import { root } from "../support/modules.ts"
 
-/** What is wrong with the file of an example. Without a line, the cause is elsewhere. */
+/** An error in the file of an example. Without a line, the cause is elsewhere. */
 export interface Finding {
   readonly file: string
   readonly line?: number | undefined

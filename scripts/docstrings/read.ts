@@ -72,7 +72,7 @@ const lineOf = (code: string, source: string, declaration: number): number | und
 const isType = ({ kind }: DeclarationReflection): boolean =>
   kind === ReflectionKind.Interface || kind === ReflectionKind.TypeAlias
 
-/** What an editor's hover over a call would miss or show. */
+/** Problems of an editor's hover over a call. */
 const signatureProblems = (
   checker: ts.TypeChecker,
   sourceFile: ts.SourceFile,
@@ -162,7 +162,7 @@ interface Converted {
   readonly project: ProjectReflection
   /** In the order of the modules, which are named by their paths. */
   readonly entryPoints: ReadonlyArray<DocumentationEntryPoint>
-  /** What TypeDoc warns of, also later. */
+  /** TypeDoc's warnings, also later ones. */
   readonly warnings: ReadonlyArray<string>
 }
 

@@ -110,7 +110,7 @@ const application = async (parent: string, all: ReadonlyArray<Packed>, server: s
   )
 }
 
-/** What can be imported, and what must not be. */
+/** Paths that can be imported, and paths that must not be. */
 const surfaceOf = ({ modules, name }: Packed): ReadonlyArray<string> => [
   name,
   `${name}/package.json`,
@@ -139,7 +139,7 @@ const lowest = async (parent: string, all: ReadonlyArray<Packed>, server: string
   const without = (other: string) => all.filter(({ name }) => name !== other)
   for (const [what, packages, consumers] of [
     ["oldest peers", without("@effect-pleo/testing"), ["types"]],
-    // What the sandbox wants beside it is later than the oldest that SQL is satisfied with.
+    // The sandbox's peers are later than the oldest that SQL accepts.
     ["oldest peers, sandbox", without("@effect-pleo/sql"), ["sandbox"]]
   ] as const) {
     const install = once(() => installLowest(join(parent, what.replaceAll(/\W+/g, "-")), packages))

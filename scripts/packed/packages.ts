@@ -13,7 +13,7 @@ export interface Packed {
   readonly tarball: string
   /** The names of the modules that can be imported by a path. */
   readonly modules: ReadonlyArray<string>
-  /** What it wants beside it, and in which ranges. */
+  /** Its peers, with their ranges. */
   readonly peers: Readonly<Record<string, string>>
 }
 
@@ -23,7 +23,7 @@ export const packAll = async (directory: string): Promise<ReadonlyArray<Packed>>
   return tarballs.map((file) => {
     const name = file.replace(/^effect-pleo-(.*)-[^-]*\.tgz$/, "$1")
     const modules = readdirSync(join(root, "packages", name, "src"))
-      // What has a name in capitals is a module; index and main are entries.
+      // Modules have names in capitals; index and main are entries.
       .filter((file) => /^[A-Z].*\.ts$/.test(file))
       .map((file) => file.replace(/\.ts$/, ""))
     const manifest = readFileSync(join(root, "packages", name, "package.json"), "utf8")

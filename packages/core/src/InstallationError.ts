@@ -44,7 +44,7 @@ interface CommonFields {
   readonly body?: string | undefined
   /** The response's `x-request-id`, for Pleo's support. */
   readonly requestId?: string | undefined
-  /** What `RetryPolicy.retry` did. Absent after a single attempt. */
+  /** The attempts of `RetryPolicy.retry`. Absent after a single one. */
   readonly retried?: Retried | undefined
 }
 
