@@ -172,6 +172,19 @@ describe.each(numbered)("%i %s", (_, name, { call, method, path, reply, ...rest 
     })
   )
 
+  it.scoped("is sent again with new tokens after a 401, once", () =>
+    Effect.gen(function* () {
+      const { server, service } = yield* FakeOAuth.setUpService("1 hour")
+      server.updateFaults.push(FakeOAuth.status(401), (_, request) => reply(request))
+      yield* call(service)
+      expect(server.presented).toEqual(["refresh-canary-1"])
+      expect(server.updates.map((update) => update.slice(0, -1 * " 200".length))).toEqual([
+        "access-canary-1",
+        "access-canary-2"
+      ])
+    })
+  )
+
   it.effect("names the operation in an error, which says whether it may have been applied", () =>
     Effect.gen(function* () {
       const { service } = yield* serving(reset)

@@ -94,7 +94,7 @@ export class Server {
 
   readonly client: HttpClient.HttpClient = HttpClient.make((request) =>
     Effect.map(
-      Effect.suspend(() => (request.method === "POST" ? this.#token(request) : this.#update(request))),
+      Effect.suspend(() => (request.url.endsWith("/token") ? this.#token(request) : this.#update(request))),
       (response) => HttpClientResponse.fromWeb(request, response)
     )
   )
