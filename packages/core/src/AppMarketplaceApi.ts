@@ -63,57 +63,50 @@ export class Authentication extends HttpApiMiddleware.Tag<Authentication>()(
 
 const json = { kind: "Json", contentType: operations.contentType } as const
 
-// Encoding a schema creates another one, which needs the identifier again.
-const installation = Installation.pipe(HttpApiSchema.withEncoding(json)).annotations({
-  identifier: "InstallationResponse"
-})
+/** A body. Encoding a schema creates another one, which needs the identifier again. */
+const asJson = <A, I>(schema: Schema.Schema<A, I>, identifier: string) =>
+  schema.pipe(HttpApiSchema.withEncoding(json)).annotations({ identifier })
+
+const installation = asJson(Installation, "InstallationResponse")
 
 const BadGateway = HttpApiSchema.asEmpty(Schema.Literal("BadGateway"), {
   status: 502,
   decode: () => "BadGateway" as const
 })
 
-/** An endpoint of an operation, with the errors that the contract describes. */
-const endpoint = <Name extends string, Method extends HttpMethod>({
-  method,
-  operationId,
-  path,
-  summary
-}: {
+interface Row<Name extends string, Method extends HttpMethod> {
   readonly method: Method
   readonly operationId: Name
   readonly path: `/${string}`
   readonly summary: string
-}) =>
+}
+
+/** An endpoint of an operation, without errors. */
+const describe = <Name extends string, Method extends HttpMethod>({
+  method,
+  operationId,
+  path,
+  summary
+}: Row<Name, Method>) =>
   HttpApiEndpoint.make(method)(operationId, path)
     .annotate(OpenApi.Identifier, operationId)
     .annotate(OpenApi.Summary, summary)
 
+/** An endpoint with the errors that the contract describes for all operations but `delete`. */
+const endpoint = <Name extends string, Method extends HttpMethod>(operation: Row<Name, Method>) =>
+  describe(operation).addError(HttpApiError.BadRequest).addError(HttpApiError.InternalServerError)
+
 const getClientInstallation = endpoint(operations.getInstallation)
   .setUrlParams(operations.getInstallation.query)
   .addSuccess(installation)
-  .addError(HttpApiError.BadRequest)
-  .addError(HttpApiError.InternalServerError)
 
 const createClientInstallation = endpoint(operations.createInstallation)
-  .setPayload(
-    operations.createInstallation.request
-      .pipe(HttpApiSchema.withEncoding(json))
-      .annotations({ identifier: "CreateInstallationRequest" })
-  )
+  .setPayload(asJson(operations.createInstallation.request, "CreateInstallationRequest"))
   .addSuccess(installation)
-  .addError(HttpApiError.BadRequest)
-  .addError(HttpApiError.InternalServerError)
 
 const updateClientInstallation = endpoint(operations.updateInstallation)
-  .setPayload(
-    operations.updateInstallation.request
-      .pipe(HttpApiSchema.withEncoding(json))
-      .annotations({ identifier: "UpdateInstallationRequest" })
-  )
+  .setPayload(asJson(operations.updateInstallation.request, "UpdateInstallationRequest"))
   .addSuccess(installation)
-  .addError(HttpApiError.BadRequest)
-  .addError(HttpApiError.InternalServerError)
 
 // HttpApi reads a colon as the start of a parameter.
 const activateMyInstallation = endpoint({
@@ -122,18 +115,15 @@ const activateMyInstallation = endpoint({
 })
   .setPath(Schema.Struct({ action: Schema.Literal(":activate") }))
   .addSuccess(installation)
-  .addError(HttpApiError.BadRequest)
-  .addError(HttpApiError.InternalServerError)
 
-const deleteClientInstallation = endpoint(operations.deleteInstallation)
+const deleteClientInstallation = describe(operations.deleteInstallation)
   .addSuccess(HttpApiSchema.NoContent)
   .addError(HttpApiError.NotFound)
   .addError(BadGateway)
 
-const introspect = endpoint(operations.introspect)
-  .addSuccess(operations.introspect.response.pipe(HttpApiSchema.withEncoding(json)))
-  .addError(HttpApiError.BadRequest)
-  .addError(HttpApiError.InternalServerError)
+const introspect = endpoint(operations.introspect).addSuccess(
+  operations.introspect.response.pipe(HttpApiSchema.withEncoding(json))
+)
 
 // Kept off the schemas, which every application bundles.
 const descriptions = {

@@ -8,19 +8,20 @@ import { type CreateInstallation, Installation } from "@effect-pleo/core/Install
 import type { InstallationError } from "@effect-pleo/core/InstallationError"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import {
-  authorizationOf,
   type Call as CallOfClient,
   type Codec,
   type Credentials,
   formsOf,
   fromFailure,
   interpret,
+  keyOf,
   makeCodec,
   makeMethods,
   makeRedact,
   noop,
   type operations,
   TypeId,
+  tenantOf,
   Updates,
   withCallContext
 } from "@effect-pleo/core/internal/testing"
@@ -133,26 +134,20 @@ export interface Options {
 
 /** The customer of a call: what the App Marketplace knows of it, its tenant, if any, and the forms of its secret. */
 const customerOf = (credentials: Credentials | undefined) => {
-  const ownerOf = (key: string, authMethod: Owner["authMethod"]): Owner => ({
-    key,
-    authMethod,
+  const variant = credentials?.[TypeId]
+  const fixed = variant?._tag === "Fixed" ? variant.secrets : undefined
+  const tenant = tenantOf(credentials)
+  const owner: Owner = {
+    key: keyOf(credentials),
+    authMethod: fixed?.scheme === "Basic" ? "API_KEY" : "OAUTH2",
     clientId: "test-client",
     scopes: []
-  })
-  const variant = credentials?.[TypeId]
-  if (variant?._tag === "Fixed") {
-    const { secrets } = variant
-    const authMethod = secrets.scheme === "Basic" ? "API_KEY" : "OAUTH2"
-    return {
-      owner: ownerOf(`secret ${authorizationOf(secrets)}`, authMethod),
-      named: {},
-      secrets: formsOf(secrets)
-    }
   }
-  const tenant = variant?._tag === "App" || variant?._tag === "Tenant" ? variant.tenant : undefined
-  return tenant === undefined
-    ? { owner: ownerOf("none", "OAUTH2"), named: {}, secrets: [] }
-    : { owner: ownerOf(`tenant ${tenant}`, "OAUTH2"), named: { tenant }, secrets: [] }
+  return {
+    owner,
+    named: tenant === undefined ? {} : { tenant },
+    secrets: fixed === undefined ? [] : formsOf(fixed)
+  }
 }
 
 const resetConnection = Effect.suspend(() =>

@@ -16,9 +16,10 @@ import {
   formsOf,
   type Secrets,
   type Session,
-  type SessionCall
+  type SessionCall,
+  tenantOf
 } from "../credentials/credentials.ts"
-import { resolveCredentials, tenantOf } from "../credentials/resolve.ts"
+import { resolveCredentials } from "../credentials/resolve.ts"
 import * as Deadline from "../http/deadline.ts"
 import { fromFailure, locate } from "../http/failure.ts"
 import * as Redact from "../http/redact.ts"
@@ -320,7 +321,7 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
     { isConcurrent = false, send, settle }: Methods.Variation<A, Attempted>
   ): Called<A> => {
     const prepared = prepare(operation)
-    const tenant = tenantOf(settings.credentials, context.credentials)
+    const tenant = tenantOf(context.credentials ?? settings.credentials)
     const observe = () =>
       new Observer.UpdateObserver(context.fiber, context.clock, prepared.spanName, value, tenant)
     const refuse = (error: InstallationError): Called<A> => {

@@ -1,4 +1,4 @@
-// The methods of `InstallationService`: what each does besides one request in the order of its installation.
+// The methods of `InstallationService`, each with its own steps around the one request in its installation's queue.
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type { BadRequest, InstallationError } from "../../InstallationError.ts"
@@ -54,11 +54,11 @@ interface Pipeline<Own extends Attempt> {
 const inOrder = {}
 const concurrent = { isConcurrent: true }
 
+const isNotFound = (error: InstallationError): boolean => error._tag === "BadRequest" && error.status === 404
+
 // The contract describes no 404 for `get`, but a 400.
 const isAbsent = (error: InstallationError): boolean =>
-  error._tag === "BadRequest" && (error.status === 404 || error.status === 400)
-
-const isNotFound = (error: InstallationError): boolean => error._tag === "BadRequest" && error.status === 404
+  isNotFound(error) || (error._tag === "BadRequest" && error.status === 400)
 
 const isEnded = (error: InstallationError): boolean =>
   error._tag === "Unauthorized" && error.reason === "ReauthorizationRequired"

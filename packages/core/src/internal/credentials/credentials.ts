@@ -67,18 +67,18 @@ export type Variant =
   | { readonly _tag: "Tenant"; readonly tenant: string }
   | { readonly _tag: "PerCall"; readonly refuse: () => BadRequest }
 
+/** The caller's name for the customer, if the credentials have one. */
+export const tenantOf = (credentials: Credentials | undefined): string | undefined => {
+  const variant = credentials?.[TypeId]
+  return variant !== undefined && "tenant" in variant ? variant.tenant : undefined
+}
+
 /** Identifies the customer of a call among those of a service. */
 export const keyOf = (credentials: Credentials | undefined): string => {
   const variant = credentials?.[TypeId]
-  switch (variant?._tag) {
-    case "Fixed":
-      return authorizationOf(variant.secrets)
-    case "App":
-    case "Tenant":
-      return `tenant ${variant.tenant}`
-    default:
-      return ""
-  }
+  if (variant?._tag === "Fixed") return authorizationOf(variant.secrets)
+  const tenant = tenantOf(credentials)
+  return tenant === undefined ? "" : `tenant ${tenant}`
 }
 
 export const make = (variant: Variant): Credentials => ({ [TypeId]: variant })

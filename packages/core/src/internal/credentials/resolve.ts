@@ -23,9 +23,3 @@ export const resolveCredentials = (
       return variant.refuse()
   }
 }
-
-/** The caller's name for the customer of a call, if it has one. */
-export const tenantOf = (layer: Credentials, chosen: Credentials | undefined): string | undefined => {
-  const variant = (chosen ?? layer)[TypeId]
-  return "tenant" in variant ? variant.tenant : undefined
-}
