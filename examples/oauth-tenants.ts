@@ -22,7 +22,7 @@ const authorize = (tenant: string) =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const grant = yield* sandbox.authorize({ expiresIn: "2 seconds" })
-    yield* OAuth.storeTokens({ ...(yield* OAuth.grantConfig), tenant }, grant)
+    yield* OAuth.storeTokens({ ...(yield* OAuth.clientConfig), tenant }, grant)
     return grant.id
   })
 

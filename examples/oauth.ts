@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 
 // Once a customer, with the first tokens that the authorization code was exchanged for, and after each new consent.
 export const connect = (tenant: string, tokens: OAuth.Tokens) =>
-  Effect.flatMap(OAuth.grantConfig, (grant) => OAuth.storeTokens({ ...grant, tenant }, tokens))
+  Effect.flatMap(OAuth.clientConfig, (grant) => OAuth.storeTokens({ ...grant, tenant }, tokens))
 
 // Whenever there is something to tell. Tokens are refreshed on the way.
 export const report = (tenant: string) =>

@@ -16,7 +16,7 @@ export const connect = (tenant: string, response: unknown) =>
       // A ParseError quotes what it could not parse: here, tokens.
       Effect.mapError(() => new Error("the token endpoint did not answer with tokens"))
     )
-    const grant = yield* OAuth.grantConfig
+    const grant = yield* OAuth.clientConfig
     yield* OAuth.storeTokens(
       { ...grant, tenant },
       {

@@ -28,7 +28,7 @@ it.live("asks the customer once the consent was withdrawn", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const grant = yield* sandbox.authorize()
-    yield* OAuth.storeTokens({ ...(yield* OAuth.grantConfig), tenant: "acme" }, grant)
+    yield* OAuth.storeTokens({ ...(yield* OAuth.clientConfig), tenant: "acme" }, grant)
 
     yield* sandbox.expire(grant.id) // the next update finds a 401, refreshes and is sent again
     expect((yield* update).status).toBe("ACTIVATED")

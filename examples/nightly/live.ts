@@ -11,4 +11,4 @@ export const installations = NodeInstallationService.layerConfig({
 
 /** Once a customer, with what the consent has brought. */
 export const connect = (tenant: string, tokens: OAuth.Tokens) =>
-  Effect.flatMap(OAuth.grantConfig, (grant) => OAuth.storeTokens({ ...grant, tenant }, tokens))
+  Effect.flatMap(OAuth.clientConfig, (grant) => OAuth.storeTokens({ ...grant, tenant }, tokens))

@@ -101,18 +101,20 @@ const signatureProblems = (
 const readExport = (
   name: string,
   declarations: ReadonlyArray<DeclarationReflection>,
-  file: string,
   ofSignatures: ReadonlyArray<string>
 ) => {
   const examples: Array<Example> = []
   const missing: Array<string> = [...ofSignatures]
+  const places = declarations.flatMap(({ sources = [] }) => sources)
+  // That of the declaration, which a module may only pass on.
+  const file = relative(root, places[0]?.fullFileName ?? "")
   const source = readFileSync(`${root}/${file}`, "utf8")
   const all = declarations.flatMap(commentsOf)
   if (!all.some(({ summary }) => summary.length > 0)) missing.push("no summary")
   for (const tag of ["@since", "@category"] as const) if (!has(all, tag)) missing.push(`no ${tag}`)
   const tags = new Set(all.flatMap(({ blockTags }) => blockTags).filter(({ tag }) => tag === "@example"))
   if (tags.size === 0 && !declarations.every(isType)) missing.push("no @example")
-  const lines = declarations.flatMap(({ sources = [] }) => sources.map(({ line }) => line))
+  const lines = places.map(({ line }) => line)
   for (const { content } of tags) {
     const codes = content.flatMap(({ kind, text }) => (kind === "code" ? (codeOf(text) ?? []) : []))
     // TypeDoc accepts an unfenced example as a block.
@@ -147,7 +149,7 @@ const readModule = (
   ]
   const checker = program.getTypeChecker()
   const found = [...exports].map(([name, declarations]) =>
-    readExport(name, declarations, file, signatureProblems(checker, sourceFile, name))
+    readExport(name, declarations, signatureProblems(checker, sourceFile, name))
   )
   return {
     modules: [{ file, exports: exports.size }],

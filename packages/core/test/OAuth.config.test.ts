@@ -35,12 +35,24 @@ describe("OAuth.config", () => {
 
   it.effect("takes empty variables for unset ones", () =>
     Effect.gen(function* () {
-      const variables = { PLEO_CLIENT_ID: "id", PLEO_SERVER: "", PLEO_TOKEN_ENDPOINT: "" }
-      const grant = yield* Effect.withConfigProvider(
-        OAuth.grantConfig,
+      const variables = {
+        PLEO_CLIENT_ID: "id",
+        PLEO_CLIENT_SECRET: "secret",
+        PLEO_CLIENT_AUTHENTICATION: "",
+        PLEO_SERVER: "",
+        PLEO_TOKEN_ENDPOINT: ""
+      }
+      const client = yield* Effect.withConfigProvider(
+        OAuth.clientConfig,
         ConfigProvider.fromMap(new Map(Object.entries(variables)))
       )
-      expect(grant).toEqual({ clientId: "id", tokenEndpoint: "production" })
+      expect(client).toEqual({
+        clientId: "id",
+        clientSecret: Redacted.make("secret"),
+        clientAuthentication: undefined,
+        server: "production",
+        tokenEndpoint: "production"
+      })
     })
   )
 

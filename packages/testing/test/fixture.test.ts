@@ -96,7 +96,7 @@ describe("layerTest", () => {
       Effect.gen(function* () {
         const sandbox = yield* Sandbox.Sandbox
         const tokens = yield* sandbox.authorize({ expiresIn: "1 hour" })
-        yield* OAuth.storeTokens({ ...(yield* OAuth.grantConfig), tenant: "acme" }, tokens)
+        yield* OAuth.storeTokens({ ...(yield* OAuth.clientConfig), tenant: "acme" }, tokens)
         const activateAcme = Credentials.use(activate, OAuth.tenant("acme"))
         yield* activateAcme
         yield* TestClock.adjust("2 hours")

@@ -20,7 +20,7 @@ import { log } from "../telemetry/quietly.ts"
 import type { Breaker } from "./breaker.ts"
 import * as TokenEndpoint from "./tokenEndpoint.ts"
 
-type Tokens = Extract<Authorization, { readonly _tag: "Active" }>["tokens"]
+export type Tokens = Extract<Authorization, { readonly _tag: "Active" }>["tokens"]
 
 export interface Settings extends TokenEndpoint.App {
   readonly store: TokenStore["Type"]
@@ -153,6 +153,15 @@ const untilStored = /*#__PURE__*/ Schedule.union(
   /*#__PURE__*/ Schedule.exponential("50 millis"),
   /*#__PURE__*/ Schedule.spaced("5 seconds")
 )
+
+/** `put`, tried again until it succeeds, for at most `timeout` milliseconds. */
+export const putInTime = (
+  store: TokenStore["Type"],
+  key: string,
+  tokens: Tokens,
+  timeout: number
+): Effect.Effect<void, Infrastructure | Deadline.TimedOut> =>
+  within(timeout, Effect.retry(put(store, key, tokens), untilStored))
 
 /** Leases of this process that the store may not reflect. */
 export interface Leases {
@@ -299,7 +308,11 @@ export const refresh = (
   /** Exchanges the token of a lease that is generation `expected`. `undefined` if something else is stored meanwhile. */
   const exchangeUnderLease = (expected: number, lease: string, tokens: Tokens) =>
     Effect.gen(function* () {
-      const result = yield* TokenEndpoint.exchange(settings, tokens.refreshToken, sender, timeout)
+      const grant = {
+        grant_type: "refresh_token",
+        refresh_token: Redacted.value(tokens.refreshToken)
+      } as const
+      const result = yield* TokenEndpoint.exchange(settings, grant, sender, timeout)
       const pause = shared.breaker.note(result, monotonic(yield* Effect.clock))
       if (pause !== undefined) yield* warn(pause)
       switch (result._tag) {

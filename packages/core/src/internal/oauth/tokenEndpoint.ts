@@ -1,4 +1,5 @@
-// Exchanges a refresh token for new tokens (RFC 6749 section 6), and classifies the responses.
+// Exchanges a grant for tokens: an authorization code (RFC 6749 section 4.1.3) or a refresh token (section 6). Classifies
+// the responses.
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -28,19 +29,29 @@ export interface App {
   readonly tokenEndpoint: URL
 }
 
+/** A grant, as the parameters of the form. */
+export type Grant =
+  | { readonly grant_type: "refresh_token"; readonly refresh_token: string }
+  | {
+      readonly grant_type: "authorization_code"
+      readonly code: string
+      readonly redirect_uri: string
+      readonly code_verifier: string
+    }
+
 export type Result =
   | {
       readonly _tag: "Issued"
       readonly accessToken: Redacted.Redacted
-      /** If absent, the sent one stays valid. */
+      /** If absent, a refresh token that was sent stays valid. */
       readonly refreshToken: Redacted.Redacted | undefined
       readonly expiresIn: Duration.Duration | undefined
     }
-  /** The token was invalid, or is now. */
+  /** The grant was invalid, or is now. */
   | { readonly _tag: "Refused" }
-  /** The token was not used, and stays valid. */
+  /** The grant was not used, and stays valid. */
   | { readonly _tag: "Failed"; readonly error: InstallationError; readonly hasResponded: boolean }
-  /** The token was sent, and may have been used. `error` is of a gateway. */
+  /** The grant was sent, and may have been used. `error` is of a gateway. */
   | { readonly _tag: "Lost"; readonly error?: Infrastructure }
 
 const lost: Result = { _tag: "Lost" }
@@ -84,7 +95,7 @@ const isToken = (value: unknown): value is string => typeof value === "string" &
 const isAbsent = (value: unknown): value is undefined | null | "" =>
   value === undefined || value === null || value === ""
 
-/** Invalid tokens were issued all the same: the refresh token is used. */
+/** Invalid tokens were issued all the same: the grant is used. */
 const fromSuccess = (body: Uint8Array): Result => {
   const { access_token, expires_in, refresh_token, token_type } = parse(body)
   return isToken(access_token) &&
@@ -100,7 +111,7 @@ const fromSuccess = (body: Uint8Array): Result => {
     : lost
 }
 
-/** A rejection of the app rather than the customer: the client is unknown, or may not refresh. */
+/** A rejection of the app rather than the customer: the client is unknown, or may not use this grant. */
 const fromOtherRefusal = (app: App, status: number, code: string, detail: string | undefined): Result => {
   const hint =
     code === "invalid_client"
@@ -172,31 +183,28 @@ interface Form {
 
 const encode = (value: string): string => new URLSearchParams([["", value]]).toString().slice(1)
 
-/** The form of a refresh, with the client's authentication inside or, for Basic, beside it (RFC 6749 section 2.3.1). */
-const formOf = (app: App, refreshToken: Redacted.Redacted): Form => {
-  const token = Redacted.value(refreshToken)
+/** The secret parameters of a grant. */
+const secretsOf = (grant: Grant): ReadonlyArray<string> =>
+  grant.grant_type === "refresh_token" ? [grant.refresh_token] : [grant.code, grant.code_verifier]
+
+/** The form of a grant, with the client's authentication inside or, for Basic, beside it (RFC 6749 section 2.3.1). */
+const formOf = (app: App, grant: Grant): Form => {
   const secret = Redacted.value(app.clientSecret)
   const basic = btoa(`${encode(app.clientId)}:${encode(secret)}`)
   const isBasic = app.clientAuthentication === "client_secret_basic"
-  const fields = { grant_type: "refresh_token", refresh_token: token }
   const client = isBasic ? {} : { client_id: app.clientId, client_secret: secret }
   return {
-    body: new URLSearchParams({ ...fields, ...client }).toString(),
+    body: new URLSearchParams({ ...grant, ...client }).toString(),
     authorization: isBasic ? `Basic ${basic}` : undefined,
-    secrets: [token, secret, encode(secret), basic.replace(/=+$/, "")]
+    secrets: [...secretsOf(grant), secret, encode(secret), basic.replace(/=+$/, "")]
   }
 }
 
 const results = new MetricLabels.Cache()
 
-/** Exchanges a refresh token. `timeout` is in milliseconds. */
-export const exchange = (
-  app: App,
-  refreshToken: Redacted.Redacted,
-  sender: Sender,
-  timeout: number
-): Effect.Effect<Result> => {
-  const form = formOf(app, refreshToken)
+/** Exchanges a grant. `timeout` is in milliseconds. */
+export const exchange = (app: App, grant: Grant, sender: Sender, timeout: number): Effect.Effect<Result> => {
+  const form = formOf(app, grant)
   const { authorization, body } = form
   const headers = {
     accept: operations.accept,
@@ -225,12 +233,13 @@ export const exchange = (
       Effect.catchAllDefect(() => Effect.succeed(lost)),
       Effect.tap(({ _tag }) => {
         if (_tag !== "Issued") Span.setAttribute(span, "error.type", _tag)
-        MetricLabels.update(
-          metrics.refreshes,
-          1,
-          MetricLabels.around(fiber),
-          results.get(_tag, () => ({ result: _tag }))
-        )
+        if (grant.grant_type === "refresh_token")
+          MetricLabels.update(
+            metrics.refreshes,
+            1,
+            MetricLabels.around(fiber),
+            results.get(_tag, () => ({ result: _tag }))
+          )
         return log(Effect.logDebug(`${name} ${_tag}`))
       }),
       Effect.onExit((exit) => Effect.sync(() => Span.end(span, clock.unsafeCurrentTimeNanos(), exit)))
