@@ -37,11 +37,13 @@ const setUp = (count: number, expiresIn: Duration.DurationInput = 0) =>
     return { server, shelf, tenants, updateOf, updateAll, lost, respondWith }
   })
 
-/** Runs an effect while the clock goes on, second by second. */
+/** Runs an effect while the clock goes on, second by second until it ends. */
 const within = <A, E, R>(duration: Duration.DurationInput, self: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(self)
-    for (let second = 0; second < Duration.toSeconds(duration); second++) yield* TestClock.adjust("1 second")
+    let left = Duration.toSeconds(duration)
+    for (; left > 0 && fiber.unsafePoll() === null; left--) yield* TestClock.adjust("1 second")
+    yield* TestClock.adjust(Duration.seconds(left))
     return yield* Fiber.join(fiber)
   })
 
