@@ -16,17 +16,20 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Fault from "./Fault.ts"
 import { TypeId } from "./internal/marketplace/plan.ts"
-import { type RecordedRequest, tokenPath } from "./internal/sandbox/api.ts"
+import { authorizePath, type RecordedRequest, tokenPath } from "./internal/sandbox/api.ts"
+import * as Consent from "./internal/sandbox/consent.ts"
+import { hostsOf } from "./internal/sandbox/sameOrigin.ts"
 import * as server from "./internal/sandbox/server.ts"
 import * as State from "./internal/sandbox/state.ts"
 
 /**
- * A request that the sandbox received. It lacks the `authorization` header: of the credential, only the scheme is kept.
- * Of a form, only the grant type and the client's id are.
+ * A request that the sandbox received. It lacks the headers `authorization`, `cookie` and `referer`: of the credential,
+ * only the scheme is kept. Of a form, only the grant type, the client's id, and a person's decision on the consent page are.
  *
  * @example
  * ```ts
@@ -62,7 +65,20 @@ export class Sandbox extends Context.Tag("@effect-pleo/testing/Sandbox")<
     readonly environment: Readonly<Record<string, string>>
     /** Adds faults after those that are left. A request meets the oldest one that is for it. */
     readonly inject: (...faults: ReadonlyArray<Fault.Fault>) => Effect.Effect<void>
-    /** Makes a grant, as a customer's consent does: a first pair of tokens, and an installation of its own. */
+    /**
+     * Decides on an authorization request, as a person does on its page, and returns the address of the redirect to the
+     * app. Dies if the request leads to no redirect.
+     */
+    readonly consent: (
+      authorizationUrl: string | URL,
+      decision?: {
+        /** Default: `true`. */
+        readonly approve?: boolean | undefined
+        /** The same name is the same company, with the same installation. Default: `Acme`. */
+        readonly company?: string | undefined
+      }
+    ) => Effect.Effect<URL>
+    /** Makes a grant without consent: a first pair of tokens, and an installation of its own. */
     readonly authorize: (options?: {
       /** The client that may refresh the grant. Default: the one that the sandbox expects. */
       readonly clientId?: string | undefined
@@ -103,19 +119,41 @@ export interface Options {
   readonly port?: number | undefined
   /** How each installation begins. Default: `AUTHORIZED`, without metadata. */
   readonly installation?: Partial<Installation> | undefined
-  /** The client that the token endpoint expects, and that `environment` is for. Default: any, and an API key. */
+  /** The client that the sandbox expects, and that `environment` is for. Default: any, and an API key. */
   readonly clientId?: string | undefined
   readonly clientSecret?: string | Redacted.Redacted | undefined
+  /** Where the app may be redirected to. Default: any `https` URL, and any `http` URL of this machine. */
+  readonly redirectUris?: ReadonlyArray<string> | undefined
+  /** The life of an authorization code. Default: 60 seconds. */
+  readonly codeExpiresIn?: Duration.DurationInput | undefined
 }
 
 const plain = (secret: string | Redacted.Redacted): string =>
   Redacted.isRedacted(secret) ? Redacted.value(secret) : secret
 
+/** What the authorization endpoint does, without HTTP. */
+const consent = (
+  state: State.SandboxState["Type"],
+  authorizationUrl: URL,
+  {
+    approve = true,
+    company = Consent.defaultCompany
+  }: { approve?: boolean | undefined; company?: string | undefined }
+) => {
+  const request = Consent.read(authorizationUrl.searchParams, state.registered)
+  if (Either.isRight(request)) return Consent.decide(state, request.right, { approve, company })
+  return "location" in request.left
+    ? Effect.succeed(request.left.location)
+    : Effect.die(new Error(`Invalid authorization request: ${request.left.message}`))
+}
+
 const sandbox = ({ clientId, clientSecret = "sandbox-secret" }: Options) =>
   Effect.gen(function* () {
-    const { authorization, marketplace } = yield* State.SandboxState
+    const state = yield* State.SandboxState
+    const { authorization, marketplace } = state
     const { address } = yield* HttpServer.HttpServer
     const url = address._tag === "TcpAddress" ? `http://${address.hostname}:${address.port}` : address.path
+    const hosts = address._tag === "TcpAddress" ? hostsOf(address.port) : []
     return Sandbox.of({
       url,
       environment: {
@@ -129,6 +167,13 @@ const sandbox = ({ clientId, clientSecret = "sandbox-secret" }: Options) =>
             })
       },
       inject: (...faults) => Effect.sync(() => marketplace.inject(faults.map((fault) => fault[TypeId]))),
+      consent: (authorizationUrl, decision = {}) =>
+        Effect.suspend(() => {
+          const target = new URL(authorizationUrl)
+          if (!hosts.includes(target.host) || target.pathname !== authorizePath)
+            return Effect.die(new Error(`Expected the authorization endpoint ${url}${authorizePath}`))
+          return Effect.map(consent(state, target, decision), (location) => new URL(location))
+        }),
       authorize: authorization.authorize,
       revoke: (id) => Effect.asVoid(authorization.revoke(id)),
       expire: (id) => Effect.asVoid(authorization.expire(id)),

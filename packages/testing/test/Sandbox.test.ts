@@ -101,6 +101,19 @@ describe("updates", () => {
     })
   )
 
+  it.scopedLive("after a deletion go to a new installation of the same resource", () =>
+    Effect.gen(function* () {
+      const sandbox = yield* makeSandbox()
+      const { create, delete: remove, update } = yield* client(sandbox, apiKey(key))
+      const first = yield* update({ status: "ACTIVATED", metadata: { of: "first" } })
+      yield* remove()
+      const second = yield* create()
+      expect(second).toMatchObject({ resource: first.resource, metadata: {} })
+      expect(second.id).not.toBe(first.id)
+      expect((yield* update({ status: "ACTIVATED" })).id).toBe(second.id)
+    })
+  )
+
   it.scopedLive("at the same time, with a credential not seen before, go to one installation", () =>
     Effect.gen(function* () {
       const { update } = yield* started()

@@ -63,8 +63,8 @@ export const served: Plan = {
 /** Each change is one synchronous step, so no other request comes between. */
 export class Marketplace<Entry, E = never> {
   readonly record = new Record<Entry>()
-  /** `null` if it was deleted. */
-  readonly #installations = new Map<string, Installation | null>()
+  readonly #installations = new Map<string, Installation>()
+  readonly #deleted = new Set<string>()
   readonly #faults: Array<{ readonly plan: Plan<E>; left: number }> = []
   readonly #seed: (now: DateTime.Utc) => Partial<Installation>
 
@@ -75,13 +75,24 @@ export class Marketplace<Entry, E = never> {
 
   /** The installation of an owner. With OAuth, it exists from the first request on. */
   find({ authMethod, key }: Owner, now: DateTime.Utc): Installation | undefined {
-    const known = this.#installations.get(key)
-    if (known === undefined && authMethod === "OAUTH2") return this.#create(key, now)
-    return known ?? undefined
+    if (authMethod === "OAUTH2" && !this.#installations.has(key)) return this.#create(key, now)
+    return this.#deleted.has(key) ? undefined : this.#installations.get(key)
   }
 
+  /** The consent of a customer, who has a new installation if the last one was deleted. */
+  install(key: string, now: DateTime.Utc): void {
+    if (this.#deleted.has(key) || !this.#installations.has(key)) this.#create(key, now)
+  }
+
+  /** A customer keeps the resource of an installation that was deleted. */
   #create(key: string, now: DateTime.Utc): Installation {
-    return this.#set(key, { ...blank(this.#installations.size), ...this.#seed(now) })
+    const deleted = this.#installations.get(key)
+    this.#deleted.delete(key)
+    return this.#set(key, {
+      ...blank(this.#installations.size),
+      ...this.#seed(now),
+      ...(deleted && { resource: deleted.resource })
+    })
   }
 
   #set(key: string, installation: Installation): Installation {
@@ -112,7 +123,7 @@ export class Marketplace<Entry, E = never> {
           : Either.left(400)
       case operations.deleteInstallation:
         if (found === undefined) return Either.left(404)
-        this.#installations.set(key, null)
+        this.#deleted.add(key)
         return Either.right(undefined)
     }
     const isNew = operation === operations.updateInstallation && !this.#installations.has(key)

@@ -1,5 +1,5 @@
-// The routes of the sandbox: the App Marketplace API, the token endpoint of its authorization server, and the routes by
-// which another process injects faults, changes grants, and reads the record.
+// The routes of the sandbox but for its pages: the App Marketplace API, the token endpoint of its authorization server,
+// and the routes by which another process injects faults, changes grants, and reads the record.
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiError from "@effect/platform/HttpApiError"
@@ -10,6 +10,8 @@ import * as Schema from "effect/Schema"
 import * as Fault from "../../Fault.ts"
 
 export const controlPrefix = "/sandbox"
+
+export const authorizePath = "/oauth/authorize"
 
 export const tokenPath = "/oauth/token"
 
@@ -23,17 +25,18 @@ export const Grant = Schema.Struct({
 
 export interface Grant extends Schema.Schema.Type<typeof Grant> {}
 
-const Outcome = Schema.Literal("rotated", "reused", "revoked", "refused")
+const Outcome = Schema.Literal("issued", "rotated", "reused", "revoked", "refused")
 
 export type Outcome = typeof Outcome.Type
 
 const PresentedGrant = Schema.Struct({
   id: Schema.String,
-  /** That of the token presented, valid or not: 1 for the first pair. */
+  /** That of the token presented, valid or not: 1 for the first pair, 0 for an authorization code. */
   generation: Schema.Int,
   /**
-   * The outcome of a refresh, unless a fault kept it from being carried out: `rotated` into the next pair; `reused`,
-   * which revoked the grant; of a grant `revoked` before; or `refused` for another reason, without any effect.
+   * The outcome of a code or a refresh, unless a fault kept it from being carried out: the first pair `issued`; `rotated`
+   * into the next pair; `reused`, which revoked the grant; of a grant `revoked` before; or `refused` for another reason,
+   * without any effect.
    */
   outcome: Schema.optionalWith(Outcome, { exact: true })
 })
@@ -62,16 +65,29 @@ const InvalidClient = Schema.Struct({ error: Schema.Literal("invalid_client") })
 /** Why there are no tokens (RFC 6749, section 5.2). */
 export type OAuthError = typeof InvalidRequest.Type | typeof InvalidClient.Type
 
+/** Absent if the client authenticates by HTTP Basic. */
+const client = {
+  client_id: Schema.optional(Schema.NonEmptyString),
+  client_secret: Schema.optional(Schema.NonEmptyString)
+}
+
 const oauth = HttpApiGroup.make("OAuth").add(
   HttpApiEndpoint.post("token", tokenPath)
     .setPayload(
-      Schema.Struct({
-        grant_type: Schema.Literal("refresh_token"),
-        refresh_token: Schema.NonEmptyString,
-        /** Absent if the client authenticates by HTTP Basic. */
-        client_id: Schema.optional(Schema.NonEmptyString),
-        client_secret: Schema.optional(Schema.NonEmptyString)
-      }).pipe(HttpApiSchema.withEncoding({ kind: "UrlParams" }))
+      Schema.Union(
+        Schema.Struct({
+          grant_type: Schema.Literal("refresh_token"),
+          refresh_token: Schema.NonEmptyString,
+          ...client
+        }),
+        Schema.Struct({
+          grant_type: Schema.Literal("authorization_code"),
+          code: Schema.NonEmptyString,
+          redirect_uri: Schema.NonEmptyString,
+          code_verifier: Schema.NonEmptyString,
+          ...client
+        })
+      ).pipe(HttpApiSchema.withEncoding({ kind: "UrlParams" }))
     )
     .addSuccess(
       Schema.Struct({

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,15 +13,33 @@ export interface Options {
   readonly expiresIn?: Duration.DurationInput | undefined
 }
 
+/** What is absent is not checked. */
+export interface Expected extends Pick<Options, "clientId" | "clientSecret"> {
+  /** Default: 60 seconds. */
+  readonly codeExpiresIn?: Duration.DurationInput | undefined
+}
+
 interface ExpectedClient {
   readonly clientId: string | undefined
   readonly clientSecret: string | undefined
 }
 
+/** A code can be exchanged by the app that has its verifier, and until then. */
+interface Binding {
+  readonly redirectUri: string
+  readonly codeChallenge: string
+  readonly expiresAt: number
+}
+
 interface Consent {
   readonly id: string
+  /** The key of its installation. */
+  readonly owner: string
   readonly client: ExpectedClient
+  readonly scopes: ReadonlyArray<string>
   readonly expiresIn: Duration.Duration
+  /** Absent if there was no code. */
+  readonly binding?: Binding
   /** How many pairs were issued. None but the last is alive. */
   generation: number
   /** When the last access token ends, in milliseconds since the epoch. */
@@ -28,17 +47,34 @@ interface Consent {
   revoked: boolean
 }
 
-/** Dead tokens are kept: a reuse has to be told from a token that never was. */
+/** Dead tokens are kept: a reuse has to be told from a token that never was. A code is of generation 0. */
 interface Issued {
-  readonly kind: "access" | "refresh"
+  readonly kind: "access" | "refresh" | "code"
   readonly consent: Consent
   readonly generation: number
 }
 
-export interface Refresh {
-  readonly refreshToken: string
+export interface Client {
   readonly clientId: string
   readonly clientSecret: string
+}
+
+interface Refresh extends Client {
+  readonly refreshToken: string
+}
+
+interface Redemption extends Client {
+  readonly code: string
+  readonly redirectUri: string
+  readonly codeVerifier: string
+}
+
+interface Approval {
+  readonly clientId: string
+  readonly owner: string
+  readonly scopes: ReadonlyArray<string>
+  readonly redirectUri: string
+  readonly codeChallenge: string
 }
 
 export interface Exchange {
@@ -53,28 +89,37 @@ const expectedClient = ({ clientId, clientSecret }: Options, otherwise?: Expecte
     otherwise?.clientSecret
 })
 
-const isClient = (expected: ExpectedClient, { clientId, clientSecret }: Refresh): boolean =>
+const isClient = (expected: ExpectedClient, { clientId, clientSecret }: Client): boolean =>
   clientId === (expected.clientId ?? clientId) && clientSecret === (expected.clientSecret ?? clientSecret)
+
+// RFC 7636, section 4.6.
+const challengeOf = (verifier: string): string => createHash("sha256").update(verifier).digest("base64url")
 
 /**
  * The grants of an authorization server that rotates refresh tokens and treats reuse as theft
- * (RFC 9700, section 4.14.2). Each change is one synchronous step, so no other request comes between.
+ * (RFC 9700, section 4.14.2), that of a code as well (RFC 6749, section 4.1.2). Each change is one synchronous step, so no other request comes between.
  */
-export const make = (expected: Pick<Options, "clientId" | "clientSecret">) => {
+export const make = ({ codeExpiresIn = "60 seconds", ...expected }: Expected) => {
   const anyClient = expectedClient(expected)
   const consents = new Map<string, Consent>()
   const tokens = new Map<string, Issued>()
 
+  const mint = (kind: Issued["kind"], consent: Consent): string => {
+    const token = crypto.randomUUID()
+    tokens.set(token, { kind, consent, generation: consent.generation })
+    return token
+  }
+
   const issue = (consent: Consent, now: number): Grant => {
     consent.generation += 1
     consent.expiresAt = now + Duration.toMillis(consent.expiresIn)
-    const mint = (kind: Issued["kind"]) => {
-      const token = crypto.randomUUID()
-      tokens.set(token, { kind, consent, generation: consent.generation })
-      return Redacted.make(token)
-    }
     const { expiresIn, id } = consent
-    return { id, accessToken: mint("access"), refreshToken: mint("refresh"), expiresIn }
+    return {
+      id,
+      accessToken: Redacted.make(mint("access", consent)),
+      refreshToken: Redacted.make(mint("refresh", consent)),
+      expiresIn
+    }
   }
 
   const find = (kind: Issued["kind"], token: string): Issued | undefined => {
@@ -82,18 +127,25 @@ export const make = (expected: Pick<Options, "clientId" | "clientSecret">) => {
     return issued?.kind === kind ? issued : undefined
   }
 
-  const exchange = (refresh: Refresh, now: number): Exchange => {
-    const issued = find("refresh", refresh.refreshToken)
-    if (!isClient(issued?.consent.client ?? anyClient, refresh))
+  const isBound = ({ binding }: Consent, { codeVerifier, redirectUri }: Redemption, now: number): boolean =>
+    binding !== undefined &&
+    now < binding.expiresAt &&
+    redirectUri === binding.redirectUri &&
+    challengeOf(codeVerifier) === binding.codeChallenge
+
+  const exchange = (issued: Issued | undefined, client: Client, now: number, isValid: boolean): Exchange => {
+    if (!isClient(issued?.consent.client ?? anyClient, client))
       return { outcome: "refused", response: Either.left("invalid_client") }
     const invalid = (outcome: Outcome): Exchange => ({ outcome, response: Either.left("invalid_grant") })
     if (issued === undefined) return invalid("refused")
-    const { consent, generation } = issued
+    const { consent, generation, kind } = issued
     if (consent.revoked) return invalid("revoked")
-    if (generation === consent.generation)
-      return { outcome: "rotated", response: Either.right(issue(consent, now)) }
-    consent.revoked = true
-    return invalid("reused")
+    if (generation !== consent.generation) {
+      consent.revoked = true
+      return invalid("reused")
+    }
+    if (!isValid) return invalid("refused")
+    return { outcome: kind === "code" ? "issued" : "rotated", response: Either.right(issue(consent, now)) }
   }
 
   /** Whether there is such a grant. */
@@ -104,25 +156,54 @@ export const make = (expected: Pick<Options, "clientId" | "clientSecret">) => {
       return consent !== undefined
     })
 
+  const begin = (
+    { clientId, clientSecret, expiresIn = "1 hour" }: Options,
+    consent: Pick<Consent, "scopes" | "binding"> & { readonly owner?: string },
+    now: number
+  ): Consent => {
+    const id = crypto.randomUUID()
+    const begun: Consent = {
+      owner: `grant ${id}`,
+      ...consent,
+      id,
+      client: expectedClient({ clientId, clientSecret }, anyClient),
+      expiresIn: Duration.decode(expiresIn),
+      generation: 0,
+      expiresAt: now,
+      revoked: false
+    }
+    consents.set(id, begun)
+    return begun
+  }
+
   return {
     authorize: (options: Options = {}): Effect.Effect<Grant> =>
+      Effect.map(Clock.currentTimeMillis, (now) => issue(begin(options, { scopes: [] }, now), now)),
+    /** Makes a grant without tokens yet, and returns the code to exchange for them. */
+    approve: ({ clientId, codeChallenge, owner, redirectUri, scopes }: Approval): Effect.Effect<string> =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const consent: Consent = {
-          id: crypto.randomUUID(),
-          client: expectedClient(options, anyClient),
-          expiresIn: Duration.decode(options.expiresIn ?? "1 hour"),
-          generation: 0,
-          expiresAt: now,
-          revoked: false
-        }
-        consents.set(consent.id, consent)
-        return issue(consent, now)
+        const expiresAt = now + Duration.toMillis(codeExpiresIn)
+        const binding = { redirectUri, codeChallenge, expiresAt }
+        return mint("code", begin({ clientId }, { owner, scopes, binding }, now))
+      }),
+    /** A refused exchange leaves the code as it was, unless it was used before. */
+    redeem: (request: Redemption): Effect.Effect<Exchange> =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const issued = find("code", request.code)
+        return exchange(issued, request, now, issued !== undefined && isBound(issued.consent, request, now))
       }),
     refresh: (request: Refresh): Effect.Effect<Exchange> =>
-      Effect.map(Clock.currentTimeMillis, (now) => exchange(request, now)),
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        exchange(find("refresh", request.refreshToken), request, now, true)
+      ),
     revoke: (id: string) =>
       change(id, (consent) => {
         consent.revoked = true
+      }),
+    /** Revokes all grants of the installation that a grant is for. */
+    revokeInstallation: (id: string) =>
+      change(id, ({ owner }) => {
+        for (const consent of consents.values()) if (consent.owner === owner) consent.revoked = true
       }),
     expire: (id: string) =>
       change(id, (consent) => {
@@ -141,10 +222,14 @@ export const make = (expected: Pick<Options, "clientId" | "clientSecret">) => {
           now < consent.expiresAt
         )
       }),
-    /** The client of a grant, or else the one that is expected, as introspection describes it. */
-    clientOf: (id: string | undefined) => {
-      const client = (id === undefined ? undefined : consents.get(id)?.client) ?? anyClient
-      return { clientId: client.clientId ?? "sandbox-client", scopes: [] as ReadonlyArray<string> }
+    /** A grant as introspection describes it. Without a grant, it is of the client that is expected. */
+    describe: (id: string | undefined): { key?: string; clientId: string; scopes: ReadonlyArray<string> } => {
+      const consent = id === undefined ? undefined : consents.get(id)
+      return {
+        ...(consent && { key: consent.owner }),
+        clientId: (consent?.client ?? anyClient).clientId ?? "sandbox-client",
+        scopes: consent?.scopes ?? []
+      }
     },
     /** The grant that a token belongs to, whether it is alive or not. */
     identify: (kind: Issued["kind"], token: string): PresentedGrant | undefined => {
@@ -153,3 +238,5 @@ export const make = (expected: Pick<Options, "clientId" | "clientSecret">) => {
     }
   }
 }
+
+export type Authorization = ReturnType<typeof make>

@@ -3,6 +3,7 @@ import { createServer } from "node:http"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiError from "@effect/platform/HttpApiError"
 import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -21,6 +22,7 @@ import * as Schema from "effect/Schema"
 import type { Owner } from "../marketplace/marketplace.ts"
 import * as Plan from "../marketplace/plan.ts"
 import { controlPrefix, faultOf, type PresentedGrant, type RecordedRequest, SandboxApi } from "./api.ts"
+import * as consentPage from "./consentPage.ts"
 import { SandboxState } from "./state.ts"
 import * as tokenEndpoint from "./tokenEndpoint.ts"
 
@@ -70,9 +72,9 @@ const serve = <A>(
     const credential = Redacted.value(secret)
     const grant = scheme === "Bearer" ? authorization.identify("access", credential) : undefined
     const owner: Owner = {
-      key: grant === undefined ? `${scheme} ${credential}` : `grant ${grant.id}`,
+      key: `${scheme} ${credential}`,
       authMethod: scheme === "Bearer" ? "OAUTH2" : "API_KEY",
-      ...authorization.clientOf(grant?.id)
+      ...authorization.describe(grant?.id)
     }
     const body = yield* Either.mapLeft(makeCodec(operation).encode(payload), () => refusals[400])
     const value = yield* Either.mapLeft(
@@ -80,7 +82,7 @@ const serve = <A>(
       (status) => refusals[status]
     )
     if (operation === operations.deleteInstallation && grant !== undefined)
-      yield* authorization.revoke(grant.id)
+      yield* authorization.revokeInstallation(grant.id)
     return value as A
   })
 
@@ -140,8 +142,8 @@ const grantOf = (
   request: HttpServerRequest.HttpServerRequest,
   body: string
 ): PresentedGrant | undefined => {
-  const refreshToken = tokenEndpoint.refreshTokenOf(request, body)
-  if (refreshToken !== undefined) return authorization.identify("refresh", refreshToken)
+  const inForm = tokenEndpoint.grantIn(request, body, authorization)
+  if (inForm !== undefined) return inForm
   const { authorization: header = "" } = request.headers
   return authorization.identify("access", header.replace(/^bearer /i, ""))
 }
@@ -170,7 +172,8 @@ const recordAndMeetFaults = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<
       Effect.map(HttpServerError.causeResponse(cause), ([response]) => response)
     )
     if (request.url.startsWith(`${controlPrefix}/`)) return yield* served
-    const { authorization: _, ...headers } = request.headers
+    // Cookies ignore ports, so browsers send those of the app too.
+    const { authorization: _, cookie: __, referer: ___, ...headers } = request.headers
     const text = yield* Effect.orElseSucceed(request.text, () => "")
     const { body, path } = tokenEndpoint.redact(request, text)
     const grant = grantOf(state, request, text)
@@ -201,9 +204,11 @@ const recordAndMeetFaults = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<
 const serving = HttpApiBuilder.httpApp.pipe(
   Effect.map((app) => HttpServer.serve(recordAndMeetFaults(app))),
   Layer.unwrapEffect,
+  // A span would hold the query, and the redirect with its code.
+  HttpMiddleware.withTracerDisabledWhen(tokenEndpoint.isOAuth),
   Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer]),
   Layer.provide(HttpApiBuilder.api(SandboxApi)),
-  Layer.provide([installations, authenticationGroup, tokenEndpoint.layer, control]),
+  Layer.provide([installations, authenticationGroup, tokenEndpoint.layer, consentPage.layer, control]),
   Layer.provide(authentication)
 )
 

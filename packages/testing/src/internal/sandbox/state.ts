@@ -5,8 +5,9 @@ import * as Layer from "effect/Layer"
 import { Marketplace } from "../marketplace/marketplace.ts"
 import type { RecordedRequest } from "./api.ts"
 import * as Authorization from "./authorization.ts"
+import type { Registered } from "./consent.ts"
 
-interface Given extends Pick<Authorization.Options, "clientId" | "clientSecret"> {
+interface Given extends Authorization.Expected, Registered {
   readonly installation?: Partial<Installation> | undefined
 }
 
@@ -18,7 +19,8 @@ const makeState = (given: Given) => ({
     updatedAt: now,
     ...given.installation
   })),
-  authorization: Authorization.make(given)
+  authorization: Authorization.make(given),
+  registered: given as Registered
 })
 
 /** The state of a running sandbox. */

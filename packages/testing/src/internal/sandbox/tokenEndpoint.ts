@@ -6,10 +6,11 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { type OAuthError, type Outcome, SandboxApi } from "./api.ts"
+import { type OAuthError, type Outcome, type PresentedGrant, SandboxApi } from "./api.ts"
+import type { Authorization, Client, Exchange } from "./authorization.ts"
 import { SandboxState } from "./state.ts"
 
-/** Takes down what became of the refresh token that the request at hand presents. */
+/** Takes down what became of the code or the refresh token that the request at hand presents. */
 export class Verdict extends Context.Reference<Verdict>()("@effect-pleo/testing/Verdict", {
   defaultValue: () => ({ note: (_: Outcome): Effect.Effect<void> => Effect.void })
 }) {}
@@ -17,16 +18,20 @@ export class Verdict extends Context.Reference<Verdict>()("@effect-pleo/testing/
 const isForm = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
   /^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(headers["content-type"] ?? "")
 
-/** The refresh token in a form, wherever it was sent. */
-export const refreshTokenOf = (
+/** The grant that the code or the refresh token in a form belongs to, wherever it was sent. */
+export const grantIn = (
   request: HttpServerRequest.HttpServerRequest,
-  body: string
-): string | undefined =>
-  (isForm(request) ? new URLSearchParams(body).get("refresh_token") : undefined) ?? undefined
+  body: string,
+  { identify }: Authorization
+): PresentedGrant | undefined => {
+  if (!isForm(request)) return undefined
+  const form = new URLSearchParams(body)
+  return identify("refresh", form.get("refresh_token") ?? "") ?? identify("code", form.get("code") ?? "")
+}
 
 const withheld = "<redacted>"
-const harmless = ["grant_type", "client_id"]
-const named = [...harmless, "refresh_token", "client_secret"]
+const harmless = ["grant_type", "client_id", "company", "decision"]
+const named = [...harmless, "refresh_token", "client_secret", "code", "code_verifier", "redirect_uri"]
 
 const redactForm = (body: string): string =>
   Array.from(new URLSearchParams(body), ([name, value]) =>
@@ -41,13 +46,17 @@ const redactForm = (body: string): string =>
 const percentDecoded = (url: string): string =>
   url.replace(/%([2-7][0-9a-f])/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
 
+/** Whether a request is to the authorization server, or meant to be: its query may hold secrets. */
+export const isOAuth = ({ url }: HttpServerRequest.HttpServerRequest): boolean =>
+  /oauth/i.test(percentDecoded(url))
+
 /** The part of a request that the record may hold: the secrets of OAuth are in forms, or sent there in another shape. */
 export const redact = (
   request: HttpServerRequest.HttpServerRequest,
   body: string
 ): { readonly path: string; readonly body: string } => {
   const { url } = request
-  if (!isForm(request) && !/oauth/i.test(percentDecoded(url))) return { path: url, body }
+  if (!isForm(request) && !isOAuth(request)) return { path: url, body }
   return {
     path: url.replace(/\?.*$/s, `?${withheld}`),
     body: isForm(request) ? redactForm(body) : body === "" ? "" : withheld
@@ -74,6 +83,38 @@ const readForm = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<F
     }
   )
 
+type ExchangeOf = (
+  authorization: Authorization,
+  form: Form,
+  client: Client
+) => Effect.Effect<Exchange, OAuthError>
+
+/** By grant type. */
+const exchanges: ReadonlyMap<string, ExchangeOf> = new Map<string, ExchangeOf>([
+  [
+    "authorization_code",
+    ({ redeem }, form, client) => {
+      const code = form.get("code")
+      const redirectUri = form.get("redirect_uri")
+      const codeVerifier = form.get("code_verifier")
+      return code === undefined ||
+        redirectUri === undefined ||
+        codeVerifier === undefined ||
+        // RFC 7636, section 4.1.
+        !/^[\w.~-]{43,128}$/.test(codeVerifier)
+        ? fail("invalid_request")
+        : redeem({ code, redirectUri, codeVerifier, ...client })
+    }
+  ],
+  [
+    "refresh_token",
+    ({ refresh }, form, client) => {
+      const refreshToken = form.get("refresh_token")
+      return refreshToken === undefined ? fail("invalid_request") : refresh({ refreshToken, ...client })
+    }
+  ]
+])
+
 const decodeForm = (value: string): string => new URLSearchParams(`=${value}`).get("") ?? ""
 
 // As forms are, the id and the secret are encoded before Base64 (RFC 6749, section 2.3.1).
@@ -99,7 +140,6 @@ export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
         const form = yield* readForm(request)
         const grantType = form.get("grant_type")
         const { authorization: header } = request.headers
-        const refreshToken = form.get("refresh_token")
         if (header !== undefined && form.get("client_secret") !== undefined)
           return yield* fail("invalid_request")
         const { clientId, clientSecret } =
@@ -109,10 +149,10 @@ export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
         if (header !== undefined && (form.get("client_id") ?? clientId) !== clientId)
           return yield* fail("invalid_request")
         if (grantType === undefined) return yield* fail("invalid_request")
-        if (grantType !== "refresh_token") return yield* fail("unsupported_grant_type")
+        const exchange = exchanges.get(grantType)
+        if (exchange === undefined) return yield* fail("unsupported_grant_type")
         if (clientId === undefined || clientSecret === undefined) return yield* fail("invalid_client")
-        if (refreshToken === undefined) return yield* fail("invalid_request")
-        const { response, outcome } = yield* authorization.refresh({ refreshToken, clientId, clientSecret })
+        const { response, outcome } = yield* exchange(authorization, form, { clientId, clientSecret })
         yield* verdict.note(outcome)
         if (response._tag === "Left") return yield* fail(response.left)
         const pair = response.right
