@@ -6,19 +6,13 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
-// Once a customer, with the first tokens that the authorization code was exchanged for, and after each new consent.
-export const connect = (tenant: string, tokens: OAuth.Tokens) =>
-  Effect.flatMap(OAuth.clientConfig, (grant) => OAuth.storeTokens({ ...grant, tenant }, tokens))
-
-// Whenever there is something to tell. Tokens are refreshed on the way.
+// For a customer that connect.ts has connected. Tokens are refreshed on the way.
 export const report = (tenant: string) =>
   InstallationService.update(UpdateInstallation.activated()).pipe(
     RetryPolicy.retry(),
     Credentials.use(OAuth.tenant(tenant)),
     Effect.tapErrorTag("Unauthorized", ({ reason }) =>
-      reason === "ReauthorizationRequired"
-        ? Effect.logWarning(`${tenant} has to let the app in again`)
-        : Effect.void
+      reason === "ReauthorizationRequired" ? Effect.logWarning(`${tenant} has to connect again`) : Effect.void
     )
   )
 

@@ -12,6 +12,7 @@ const guides: Array<DefaultTheme.SidebarItem> = [
   { text: "Getting started", link: "/guide/getting-started" },
   { text: "Errors and retries", link: "/guide/errors-and-retries" },
   { text: "Testing", link: "/guide/testing" },
+  { text: "Connect a customer", link: "/guide/connect-a-customer" },
   { text: "OAuth and tenants", link: "/guide/oauth-and-tenants" },
   { text: "Observability", link: "/guide/observability" },
   { text: "Sandbox", link: "/guide/sandbox" },

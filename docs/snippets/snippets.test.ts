@@ -15,6 +15,7 @@ import { NodeInstallationService } from "@effect-pleo/node"
 import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as ConfigProvider from "effect/ConfigProvider"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
@@ -24,11 +25,9 @@ import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
-import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import { run } from "../../examples/support/run.ts"
 import { compile } from "../../packages/node/test/support/program.ts"
-import { connect } from "./consent.ts"
 import * as Drift from "./drift.ts"
 import edge from "./edge.ts"
 import { reportAll } from "./every-customer.ts"
@@ -40,6 +39,7 @@ import * as Middleware from "./middleware.ts"
 import * as Proxied from "./proxy.ts"
 import { everyMinute, withALog } from "./retries-by-hand.ts"
 import * as SqliteStore from "./sqlite-store.ts"
+import { adopt } from "./stored-tokens.ts"
 import { LedgerError, synchronize } from "./synchronize.ts"
 import { effects, inAll, oneAttempt } from "./timeouts.ts"
 import { inTheForeground } from "./tuned-retries.ts"
@@ -197,13 +197,9 @@ describe("over HTTP", () => {
     PLEO_CLIENT_SECRET: "my-secret"
   })
 
-  /** The tokens of a new consent, as the token endpoint gives them. */
-  const consent = (sandbox: Sandbox.Sandbox["Type"], expiresIn: number) =>
-    Effect.map(sandbox.authorize(), ({ accessToken, refreshToken }) => ({
-      access_token: Redacted.value(accessToken),
-      refresh_token: Redacted.value(refreshToken),
-      expires_in: expiresIn
-    }))
+  /** Connects a customer with tokens that look expired after `expiresIn`. */
+  const connect = (sandbox: Sandbox.Sandbox["Type"], tenant: string, expiresIn: Duration.DurationInput) =>
+    Effect.flatMap(sandbox.authorize(), (grant) => adopt(tenant, { ...grant, expiresIn }))
 
   const updateOf = (tenant: string) =>
     InstallationService.update(activated()).pipe(Credentials.use(OAuth.tenant(tenant)))
@@ -213,27 +209,27 @@ describe("over HTTP", () => {
     (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
   )
 
-  it.scopedLive("consent.ts stores tokens that file-store.ts refreshes and keeps for the next process", () =>
-    withSandbox((sandbox) =>
-      Effect.gen(function* () {
-        const directory = yield* temporary
-        const variables = configured(appAt(sandbox.url))
-        const connected = connect("acme", yield* consent(sandbox, 0)).pipe(Effect.zipRight(updateOf("acme")))
-        yield* connected.pipe(Effect.provide(FileStore.live(directory)), Effect.provide(variables))
-        yield* updateOf("acme").pipe(Effect.provide(FileStore.live(directory)), Effect.provide(variables))
-        const outcomes = (yield* sandbox.requests).map(({ method, status }) => `${method} ${status}`)
-        expect(outcomes).toEqual(["POST 200", "PUT 200", "PUT 200"])
-      })
-    )
+  it.scopedLive(
+    "stored-tokens.ts stores tokens that file-store.ts refreshes and keeps for the next process",
+    () =>
+      withSandbox((sandbox) =>
+        Effect.gen(function* () {
+          const directory = yield* temporary
+          const variables = configured(appAt(sandbox.url))
+          const connected = connect(sandbox, "acme", 0).pipe(Effect.zipRight(updateOf("acme")))
+          yield* connected.pipe(Effect.provide(FileStore.live(directory)), Effect.provide(variables))
+          yield* updateOf("acme").pipe(Effect.provide(FileStore.live(directory)), Effect.provide(variables))
+          const outcomes = (yield* sandbox.requests).map(({ method, status }) => `${method} ${status}`)
+          expect(outcomes).toEqual(["POST 200", "PUT 200", "PUT 200"])
+        })
+      )
   )
 
   it.scopedLive("sqlite-store.ts keeps them in a file", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
         const variables = { ...appAt(sandbox.url), TOKENS: `file:${join(yield* temporary, "tokens.db")}` }
-        const connected = connect("acme", yield* consent(sandbox, 3600)).pipe(
-          Effect.zipRight(updateOf("acme"))
-        )
+        const connected = connect(sandbox, "acme", "1 hour").pipe(Effect.zipRight(updateOf("acme")))
         const { status } = yield* connected.pipe(
           Effect.provide(SqliteStore.live),
           Effect.provide(configured(variables))
@@ -243,20 +239,10 @@ describe("over HTTP", () => {
     )
   )
 
-  it.live("consent.ts quotes nothing of what are no tokens", () =>
-    Effect.gen(function* () {
-      const error = yield* connect("acme", { access_token: "canary", refresh_token: "" }).pipe(
-        Effect.provide(TokenStore.layerMemory),
-        Effect.flip
-      )
-      expect(String(error)).toBe("Error: the token endpoint did not answer with tokens")
-    })
-  )
-
   it.live("every-customer.ts gives those who have to connect again", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
-        yield* connect("acme", yield* consent(sandbox, 3600))
+        yield* connect(sandbox, "acme", "1 hour")
         const failures = yield* reportAll(["acme", "borealis"])
         expect(failures).toMatchObject([{ customer: "borealis", error: { reason: "NotConnected" } }])
       }).pipe(

@@ -9,6 +9,6 @@ export const installations = NodeInstallationService.layerConfig({
   credentials: OAuth.config
 }).pipe(Layer.provideMerge(TokenStore.layerMemory))
 
-/** Once a customer, with what the consent has brought. */
+/** Stores the tokens of a customer that has authorized the app. */
 export const connect = (tenant: string, tokens: OAuth.Tokens) =>
-  Effect.flatMap(OAuth.clientConfig, (grant) => OAuth.storeTokens({ ...grant, tenant }, tokens))
+  Effect.flatMap(OAuth.clientConfig, (client) => OAuth.storeTokens({ ...client, tenant }, tokens))
