@@ -1,13 +1,18 @@
 // Every TypeScript block of the documentation is a file that CI compiles and runs: a comment before the block
-// names it. This holds the blocks against the files, and with --write puts the files into the blocks. It also bounds the
-// README, and checks its links, commands and versions.
+// names it. This holds the blocks against the files, and with --write puts the files into the blocks. It does
+// the same with the table of errors. It also bounds the README, and checks its links, commands and versions.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { packages } from "./support/modules.ts"
+import { reasons } from "./support/reasons.ts"
 
 const ofPackages = packages.map((name) => `packages/${name}/README.md`)
 const guides = readdirSync("docs/guide").map((name) => `docs/guide/${name}`)
 const documents = ["README.md", "CONTRIBUTING.md", "docs/index.md", ...guides, ...ofPackages]
 const block = /(?:<!-- (?<path>\S+) -->\n)?```(?:ts|typescript|js)\n(?<code>[\s\S]*?)```/g
+const table = /<!-- reasons -->\n\n(?:\|.*\n)*\n*/
+/** A table as it was before it was formatted. */
+const unaligned = (text: string) => text.replaceAll(/ +\|/g, " |").replaceAll(/-{3,}/g, "---")
+
 const write = process.argv.includes("--write")
 const problems: Array<string> = []
 
@@ -22,7 +27,13 @@ for (const name of documents) {
     if (source !== code && !write) problems.push(`${name}: the block of ${path} differs from the file`)
     return `<!-- ${path} -->\n\`\`\`ts\n${source}\`\`\``
   })
-  if (write) writeFileSync(name, updated)
+  const generated = updated.replace(table, (whole) => {
+    const expected = `<!-- reasons -->\n\n${reasons}\n\n`
+    if (unaligned(whole) === expected) return whole
+    if (!write) problems.push(`${name}: the table of reasons differs from the code`)
+    return expected
+  })
+  if (write) writeFileSync(name, generated)
 
   for (const line of text.split("\n").filter((line) => /\b(npm|pnpm|yarn|bun) (install|add|i) /.test(line)))
     if (!/ effect@3(\s|$)/.test(line)) problems.push(`${name}: an install line without effect@3: ${line}`)

@@ -10,8 +10,8 @@ interface Facts {
 const advice = {
   Unauthenticated: ["replace the credential; with OAuth, check the client ID and secret, and PLEO_SERVER"],
   Forbidden: ["check the app's permissions in Pleo, and that the installation still exists"],
-  NotConnected: ["check the tenant's name, or connect the customer: OAuth.storeTokens"],
-  ReauthorizationRequired: ["ask the customer to authorize the app again, and store the new tokens"],
+  NotConnected: ["check the tenant's name, or connect the customer"],
+  ReauthorizationRequired: ["ask the customer to connect again"],
   Transport: [
     "check the network, DNS, and proxies between this program and Pleo; later updates may succeed",
     "check certificates, the machine's clock, and proxies, unless this program is shutting down"
