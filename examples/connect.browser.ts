@@ -1,4 +1,5 @@
-// A person connects a customer in a browser: the web application, the sandbox's consent page, and back.
+// A person connects a customer in a browser: the web application, the sandbox's
+// consent page, and back.
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
@@ -16,7 +17,8 @@ import { withChromium } from "../scripts/support/chromium.ts"
 const freePort = Effect.async<number>((resume) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
     const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
+    const port =
+      typeof address === "object" && address !== null ? address.port : 0
     server.close(() => resume(Effect.succeed(port)))
   })
 })
@@ -40,14 +42,22 @@ const setUp = (options: Sandbox.Options = {}) =>
     const url = `http://localhost:${port}`
     const redirectUri = `${url}/callback`
     const sandbox = Context.get(
-      yield* Layer.build(Sandbox.layer({ clientId: "my-app", redirectUris: [redirectUri], ...options })),
+      yield* Layer.build(
+        Sandbox.layer({
+          clientId: "my-app",
+          redirectUris: [redirectUri],
+          ...options
+        })
+      ),
       Sandbox.Sandbox
     )
     const directory = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "connect-"))),
       (path) => Effect.sync(() => rmSync(path, { recursive: true }))
     )
-    const program = yield* Effect.promise(() => compile(new URL("connect.ts", import.meta.url)))
+    const program = yield* Effect.promise(() =>
+      compile(new URL("connect.ts", import.meta.url))
+    )
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(process.execPath, [program], {
@@ -69,32 +79,44 @@ const setUp = (options: Sandbox.Options = {}) =>
 type Application = Effect.Effect.Success<ReturnType<typeof setUp>>
 
 /** A person with a browser that has no cookies yet. */
-const browse = (use: (page: Page, application: Application) => Promise<void>, options?: Sandbox.Options) =>
+const browse = (
+  use: (page: Page, application: Application) => Promise<void>,
+  options?: Sandbox.Options
+) =>
   Effect.gen(function* () {
     const application = yield* setUp(options)
-    yield* Effect.promise(() => withChromium(async (browser) => use(await browser.newPage(), application)))
+    yield* Effect.promise(() =>
+      withChromium(async (browser) => use(await browser.newPage(), application))
+    )
     return application
   }).pipe(Effect.scoped)
 
-const decide = (page: Page, name: "Approve" | "Deny") => page.getByRole("button", { name }).click()
+const decide = (page: Page, name: "Approve" | "Deny") =>
+  page.getByRole("button", { name }).click()
 
 const text = (page: Page) => page.locator("body").textContent()
 
 const connected = /^Connected: urn:pleo:company:[-0-9a-f]{36} is ACTIVATED\.$/
 
 describe("connect.ts", () => {
-  it.live("connects a customer who approves, and the first update succeeds", () =>
-    browse(async (page, { sandbox, url }) => {
-      await page.goto(`${url}/connect`)
-      await decide(page, "Approve")
-      expect(await text(page)).toMatch(connected)
-      const requests = await Effect.runPromise(sandbox.requests)
-      expect(requests.slice(-3).map(({ method, path, status }) => `${method} ${path} ${status}`)).toEqual([
-        "POST /oauth/token 200",
-        "GET /v1/introspect 200",
-        "PUT /v1/installations/me 200"
-      ])
-    })
+  it.live(
+    "connects a customer who approves, and the first update succeeds",
+    () =>
+      browse(async (page, { sandbox, url }) => {
+        await page.goto(`${url}/connect`)
+        await decide(page, "Approve")
+        expect(await text(page)).toMatch(connected)
+        const requests = await Effect.runPromise(sandbox.requests)
+        expect(
+          requests
+            .slice(-3)
+            .map(({ method, path, status }) => `${method} ${path} ${status}`)
+        ).toEqual([
+          "POST /oauth/token 200",
+          "GET /v1/introspect 200",
+          "PUT /v1/installations/me 200"
+        ])
+      })
   )
 
   it.live("connects nobody who denies", () =>
@@ -120,21 +142,23 @@ describe("connect.ts", () => {
     })
   )
 
-  it.live("refuses a callback that comes again, and a code that comes again", () =>
-    browse(async (page, { url }) => {
-      await page.goto(`${url}/connect`)
-      await decide(page, "Approve")
-      expect(await text(page)).toMatch(connected)
-      const callback = new URL(page.url())
-      await page.goto(callback.href)
-      expect(await text(page)).toBe("Start at /connect.")
+  it.live(
+    "refuses a callback that comes again, and a code that comes again",
+    () =>
+      browse(async (page, { url }) => {
+        await page.goto(`${url}/connect`)
+        await decide(page, "Approve")
+        expect(await text(page)).toMatch(connected)
+        const callback = new URL(page.url())
+        await page.goto(callback.href)
+        expect(await text(page)).toBe("Start at /connect.")
 
-      await page.goto(`${url}/connect`)
-      const { searchParams } = new URL(page.url())
-      callback.searchParams.set("state", searchParams.get("state") ?? "")
-      await page.goto(callback.href)
-      expect(await text(page)).toBe("Start again at /connect.")
-    })
+        await page.goto(`${url}/connect`)
+        const { searchParams } = new URL(page.url())
+        callback.searchParams.set("state", searchParams.get("state") ?? "")
+        await page.goto(callback.href)
+        expect(await text(page)).toBe("Start again at /connect.")
+      })
   )
 
   it.live("refuses a code that has expired", () =>
@@ -144,7 +168,10 @@ describe("connect.ts", () => {
         await decide(page, "Approve")
         expect(await text(page)).toBe("Start again at /connect.")
         const requests = await Effect.runPromise(sandbox.requests)
-        expect(requests.at(-1)).toMatchObject({ path: "/oauth/token", status: 400 })
+        expect(requests.at(-1)).toMatchObject({
+          path: "/oauth/token",
+          status: 400
+        })
       },
       { codeExpiresIn: "1 millis" }
     )

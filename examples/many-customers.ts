@@ -1,9 +1,15 @@
-import { Credentials, InstallationService, UpdateInstallation } from "@effect-pleo/core"
+import {
+  Credentials,
+  InstallationService,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 
-const tokens = ["token-of-one-customer", "token-of-another"].map((token) => Redacted.make(token))
+const tokens = ["token-of-one-customer", "token-of-another"].map((token) =>
+  Redacted.make(token)
+)
 
 const program = Effect.forEach(
   tokens,
@@ -15,7 +21,10 @@ const program = Effect.forEach(
   { concurrency: 10 }
 )
 
-// A forgotten `Credentials.use` is an error, rather than an update of some default customer.
-const live = NodeInstallationService.layerConfig({ credentials: Credentials.perCall })
+// A forgotten `Credentials.use` is an error, rather than an update of some
+// default customer.
+const live = NodeInstallationService.layerConfig({
+  credentials: Credentials.perCall
+})
 
 await program.pipe(Effect.provide(live), Effect.runPromise)

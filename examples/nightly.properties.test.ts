@@ -1,8 +1,12 @@
-// What holds of the nightly synchronisation whatever Pleo answers, with generated failures, requests and
-// installations.
+// What holds of the nightly synchronisation whatever Pleo answers, with
+// generated failures, requests and installations.
 import { expect, it } from "@effect/vitest"
 import { InstallationService } from "@effect-pleo/core"
-import { Fault, InstallationArbitrary, InstallationServiceTest } from "@effect-pleo/testing"
+import {
+  Fault,
+  InstallationArbitrary,
+  InstallationServiceTest
+} from "@effect-pleo/testing"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
@@ -18,12 +22,17 @@ const test = InstallationServiceTest.InstallationServiceTest
 const given = (options: InstallationServiceTest.Options) =>
   Effect.provide(
     layerNightly({ customers: ["acme", "borealis"] }).pipe(
-      Layer.provide(Layer.succeed(Accounting, { book: () => Effect.succeed(3) })),
+      Layer.provide(
+        Layer.succeed(Accounting, { book: () => Effect.succeed(3) })
+      ),
       Layer.provideMerge(InstallationServiceTest.layerTest(options))
     )
   )
 
-/** A night, and the time that it takes: the longest wait is what Pleo asks for, and no more than 20 seconds. */
+/**
+ * A night, and the time that it takes: the longest wait is what Pleo asks for,
+ * and no more than 20 seconds.
+ */
 const night = Effect.gen(function* () {
   const { night } = yield* Nightly
   const fiber = yield* Effect.fork(Effect.withRandom(night, Random.fixed([0])))
@@ -54,23 +63,30 @@ it.effect.prop(
 )
 
 it.effect.prop(
-  "who is synchronised is ACTIVATED, and nobody is told so without an update that was applied",
+  "a synchronized customer is ACTIVATED by an applied update",
   [FastCheck.array(InstallationArbitrary.failure, { maxLength: 4 })],
   ([failures]) =>
     Effect.gen(function* () {
       const outcomes = yield* night
       const updates = yield* (yield* test).updates
       for (const { _tag, customer } of outcomes) {
-        const applied = updates.filter(({ isApplied, tenant }) => isApplied && tenant === customer)
-        expect(applied.at(-1)?.request.status === "ACTIVATED").toBe(_tag === "Synchronised")
+        const applied = updates.filter(
+          ({ isApplied, tenant }) => isApplied && tenant === customer
+        )
+        expect(applied.at(-1)?.request.status === "ACTIVATED").toBe(
+          _tag === "Synchronised"
+        )
       }
     }).pipe(given({ faults: failures.map((failure) => Fault.fail(failure)) })),
   { timeout: 60_000, fastCheck: { numRuns: 15 } }
 )
 
 it.effect.prop(
-  "any request is applied to any installation, which then can be shown in one line a field",
-  [InstallationArbitrary.updateInstallation, InstallationArbitrary.installation],
+  "any request applies to any installation, one line a field",
+  [
+    InstallationArbitrary.updateInstallation,
+    InstallationArbitrary.installation
+  ],
   ([request, installation]) =>
     Effect.gen(function* () {
       const updated = yield* InstallationService.update(request)
@@ -78,7 +94,9 @@ it.effect.prop(
       const lines = describe(updated).split(/[\n\r]/)
       expect(lines[0]).toBe(`The installation is ${request.status}`)
       expect(lines.length).toBe(request.errorCode === undefined ? 7 : 8)
-    }).pipe(Effect.provide(InstallationServiceTest.layerTest({ installation }))),
+    }).pipe(
+      Effect.provide(InstallationServiceTest.layerTest({ installation }))
+    ),
   { timeout: 60_000, fastCheck: { numRuns: 30 } }
 )
 
@@ -87,7 +105,9 @@ it.effect.prop(
   [InstallationArbitrary.invalidUpdateInstallation],
   ([request]) =>
     Effect.gen(function* () {
-      expect(yield* Effect.flip(InstallationService.update(request))).toMatchObject({ _tag: "BadRequest" })
+      expect(
+        yield* Effect.flip(InstallationService.update(request))
+      ).toMatchObject({ _tag: "BadRequest" })
       expect(yield* (yield* test).updates).toEqual([])
     }).pipe(Effect.provide(InstallationServiceTest.layerTest())),
   { timeout: 60_000, fastCheck: { numRuns: 30 } }

@@ -1,4 +1,5 @@
-// The nightly synchronisation as it runs in production, over HTTP and with OAuth, and the sandbox in Pleo's place.
+// The nightly synchronisation as it runs in production, over HTTP and with
+// OAuth, and the sandbox in Pleo's place.
 import { expect, it } from "@effect/vitest"
 import { Fault } from "@effect-pleo/testing"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
@@ -16,7 +17,9 @@ const application = Effect.provide(
   Sandbox.layerTest(
     layerNightly({ customers }).pipe(
       Layer.provideMerge(installations),
-      Layer.provide(Layer.succeed(Accounting, { book: () => Effect.succeed(3) }))
+      Layer.provide(
+        Layer.succeed(Accounting, { book: () => Effect.succeed(3) })
+      )
     ),
     { clientId: "my-app" }
   )
@@ -35,13 +38,17 @@ const consents = Effect.gen(function* () {
 })
 
 /** A night in which nobody waits before a retry: the jitter is at its least. */
-const night = Effect.flatMap(Nightly, ({ night }) => Effect.withRandom(night, Random.fixed([0])))
-
-const seen = Effect.flatMap(Sandbox.Sandbox, ({ requests }) =>
-  Effect.map(requests, (requests) => requests.map(({ method, status }) => `${method} ${status}`).toSorted())
+const night = Effect.flatMap(Nightly, ({ night }) =>
+  Effect.withRandom(night, Random.fixed([0]))
 )
 
-it.scoped("each customer's token is refreshed once a night, since it has expired by then", () =>
+const seen = Effect.flatMap(Sandbox.Sandbox, ({ requests }) =>
+  Effect.map(requests, (requests) =>
+    requests.map(({ method, status }) => `${method} ${status}`).toSorted()
+  )
+)
+
+it.scoped("each customer's expired token is refreshed once a night", () =>
   Effect.gen(function* () {
     yield* consents
     yield* night
@@ -49,34 +56,50 @@ it.scoped("each customer's token is refreshed once a night, since it has expired
     yield* TestClock.adjust("24 hours")
     yield* night
     const requests = yield* seen
-    expect(requests.filter((request) => request.startsWith("POST"))).toEqual(["POST 200", "POST 200"])
-    expect(requests.filter((request) => request.startsWith("PUT"))).toEqual(Array(8).fill("PUT 200"))
+    expect(requests.filter((request) => request.startsWith("POST"))).toEqual([
+      "POST 200",
+      "POST 200"
+    ])
+    expect(requests.filter((request) => request.startsWith("PUT"))).toEqual(
+      Array(8).fill("PUT 200")
+    )
   }).pipe(application)
 )
 
-it.scoped("a customer who has taken the consent back is postponed, and the other is not", () =>
+it.scoped("a customer who revoked the consent is postponed, no other", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const { acme = "" } = yield* consents
     yield* sandbox.revoke(acme)
     expect(yield* night).toMatchObject([
-      { _tag: "Postponed", customer: "acme", why: expect.stringContaining("authorize the app again") },
+      {
+        _tag: "Postponed",
+        customer: "acme",
+        why: expect.stringContaining("authorize the app again")
+      },
       { _tag: "Synchronised", customer: "borealis" }
     ])
   }).pipe(application)
 )
 
-it.scoped("lost connections and a login page in Pleo's place are got over, or end in a postponement", () =>
+it.scoped("lost connections are retried, a login page postpones", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     yield* consents
     const { synchronise } = yield* Nightly
     yield* sandbox.inject(Fault.loseResponse())
     yield* sandbox.inject(Fault.status(503))
-    expect(yield* Effect.withRandom(synchronise("acme"), Random.fixed([0]))).toMatchObject({
+    expect(
+      yield* Effect.withRandom(synchronise("acme"), Random.fixed([0]))
+    ).toMatchObject({
       _tag: "Synchronised"
     })
-    expect((yield* sandbox.requests).map(({ status }) => status)).toEqual([null, 503, 200, 200])
+    expect((yield* sandbox.requests).map(({ status }) => status)).toEqual([
+      null,
+      503,
+      200,
+      200
+    ])
     yield* sandbox.inject(Fault.malformedResponse())
     expect(yield* synchronise("acme")).toMatchObject({
       _tag: "Postponed",

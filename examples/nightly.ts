@@ -1,4 +1,5 @@
-// One night of an accounting integration with three customers, in the sandbox: what each installation is told.
+// One night of an accounting integration with three customers, in the sandbox:
+// what each installation is told.
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -11,8 +12,10 @@ const customers = ["acme", "borealis", "cirrus"]
 
 const accounting = Layer.succeed(Accounting, {
   book: (customer) => {
-    if (customer === "borealis") return Effect.fail(new AccountingError({ reason: "NotEntitled" }))
-    if (customer === "cirrus") return Effect.fail(new AccountingError({ reason: "LoggedOut" }))
+    if (customer === "borealis")
+      return Effect.fail(new AccountingError({ reason: "NotEntitled" }))
+    if (customer === "cirrus")
+      return Effect.fail(new AccountingError({ reason: "LoggedOut" }))
     return Effect.succeed(12)
   }
 })
@@ -30,7 +33,8 @@ const program = Effect.gen(function* () {
   for (const outcome of yield* night)
     yield* Console.log(
       Nightly.Outcome.$match(outcome, {
-        Synchronised: ({ customer, entries }) => `${customer}: ${entries} entries were booked`,
+        Synchronised: ({ customer, entries }) =>
+          `${customer}: ${entries} entries were booked`,
         InError: ({ code, customer }) => `${customer}: has to act, ${code}`,
         Postponed: ({ customer, why }) => `${customer}: tomorrow again. ${why}`
       })
@@ -41,6 +45,12 @@ const program = Effect.gen(function* () {
     yield* Console.log(`  ${(names.get(grant?.id) ?? "").padEnd(8)} ${body}`)
 })
 
-const live = Nightly.layer({ customers }).pipe(Layer.provideMerge(installations), Layer.provide(accounting))
+const live = Nightly.layer({ customers }).pipe(
+  Layer.provideMerge(installations),
+  Layer.provide(accounting)
+)
 
-await program.pipe(Effect.provide(Sandbox.layerTest(live, { clientId: "my-app" })), Effect.runPromise)
+await program.pipe(
+  Effect.provide(Sandbox.layerTest(live, { clientId: "my-app" })),
+  Effect.runPromise
+)

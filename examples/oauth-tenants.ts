@@ -1,5 +1,6 @@
-// Three customers on one layer, with tokens that live for two seconds: each is refreshed as it expires. Then one
-// takes its consent back, and gives it again; and the authorisation server is down for a moment.
+// Three customers on one layer, with tokens that live for two seconds: each is
+// refreshed as it expires. Then one takes its consent back, and gives it again;
+// and the authorisation server is down for a moment.
 import {
   Credentials,
   InstallationService,
@@ -17,7 +18,10 @@ import * as Layer from "effect/Layer"
 
 const customers = ["acme", "borealis", "cirrus"] as const
 
-/** What happens when a customer lets the app in: here the sandbox plays Pleo's consent page. */
+/**
+ * What happens when a customer lets the app in: here the sandbox plays Pleo's
+ * consent page.
+ */
 const authorize = (tenant: string) =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
@@ -45,12 +49,19 @@ const program = Effect.gen(function* () {
   const updateAll = (title: string) =>
     Effect.gen(function* () {
       yield* Console.log(`\n${title}`)
-      const outcomes = yield* Effect.forEach(customers, update, { concurrency: "unbounded" })
+      const outcomes = yield* Effect.forEach(customers, update, {
+        concurrency: "unbounded"
+      })
       const requests = (yield* sandbox.requests).slice(seen)
       seen += requests.length
       for (const { grant, method, path, status } of requests) {
-        const token = grant === undefined ? "" : `${names.get(grant.id)}'s token ${grant.generation}`
-        yield* Console.log(`  ${method.padEnd(4)} ${path.padEnd(20)} ${status}  ${token}`)
+        const token =
+          grant === undefined
+            ? ""
+            : `${names.get(grant.id)}'s token ${grant.generation}`
+        yield* Console.log(
+          `  ${method.padEnd(4)} ${path.padEnd(20)} ${status}  ${token}`
+        )
       }
       yield* Effect.forEach(outcomes, (outcome) => Console.log(outcome))
     })
@@ -63,9 +74,13 @@ const program = Effect.gen(function* () {
 
   const [acme] = names.keys()
   yield* sandbox.revoke(acme ?? "")
-  yield* sandbox.inject(Fault.status(503, { when: ({ path }) => path === "/oauth/token" }))
+  yield* sandbox.inject(
+    Fault.status(503, { when: ({ path }) => path === "/oauth/token" })
+  )
   yield* Effect.sleep("2 seconds")
-  yield* updateAll("acme has taken its consent back, and the first refresh is answered with 503")
+  yield* updateAll(
+    "acme has taken its consent back, and the first refresh is answered with 503"
+  )
   yield* updateAll("For acme, nothing is sent any more")
 
   names.set(yield* authorize("acme"), "acme")

@@ -1,4 +1,5 @@
-// One update that needs new tokens and three attempts, as a trace and as metrics of OpenTelemetry.
+// One update that needs new tokens and three attempts, as a trace and as
+// metrics of OpenTelemetry.
 
 import * as Otlp from "@effect/opentelemetry/Otlp"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
@@ -19,13 +20,18 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Collector from "./support/collector.ts"
 
-// Once, at the top of an application. Everything below is traced and measured, this library included.
+// Once, at the top of an application. Everything below is traced and measured,
+// this library included.
 const telemetry = (baseUrl: string) =>
-  Otlp.layerJson({ baseUrl, resource: { serviceName: "bookkeeper" }, tracerExportInterval: "1 second" }).pipe(
-    Layer.provide(FetchHttpClient.layer)
-  )
+  Otlp.layerJson({
+    baseUrl,
+    resource: { serviceName: "bookkeeper" },
+    tracerExportInterval: "1 second"
+  }).pipe(Layer.provide(FetchHttpClient.layer))
 
-const nightlyReport = InstallationService.update(UpdateInstallation.activated()).pipe(
+const nightlyReport = InstallationService.update(
+  UpdateInstallation.activated()
+).pipe(
   RetryPolicy.retry({ baseDelay: "20 millis" }),
   Effect.withSpan("nightly report"),
   Effect.tagMetrics("region", "eu")
@@ -41,13 +47,25 @@ const program = Effect.gen(function* () {
     tokenEndpoint: `${sandbox.url}/oauth/token`
   }
   // The access token has expired: it is refreshed on the way.
-  yield* OAuth.storeTokens(app, { ...(yield* sandbox.authorize()), expiresIn: 0 })
-  yield* sandbox.inject(Fault.status(503, { when: ({ path }) => path === "/v1/installations/me" }))
-  yield* sandbox.inject(Fault.status(429, { when: ({ path }) => path === "/v1/installations/me" }))
+  yield* OAuth.storeTokens(app, {
+    ...(yield* sandbox.authorize()),
+    expiresIn: 0
+  })
+  yield* sandbox.inject(
+    Fault.status(503, { when: ({ path }) => path === "/v1/installations/me" })
+  )
+  yield* sandbox.inject(
+    Fault.status(429, { when: ({ path }) => path === "/v1/installations/me" })
+  )
 
   // What is left to be exported is sent when the layer closes.
   yield* nightlyReport.pipe(
-    Effect.provide(InstallationClient.layer({ credentials: OAuth.credentials(app), server: sandbox.url })),
+    Effect.provide(
+      InstallationClient.layer({
+        credentials: OAuth.credentials(app),
+        server: sandbox.url
+      })
+    ),
     Effect.provide(telemetry(collector.url)),
     Effect.provide(NodeHttpClient.layer())
   )
@@ -55,7 +73,8 @@ const program = Effect.gen(function* () {
   yield* Console.log("What the collector has received:\n")
   for (const line of yield* collector.spans) yield* Console.log(`  ${line}`)
   yield* Console.log("")
-  for (const line of yield* collector.metrics("pleo.")) yield* Console.log(`  ${line}`)
+  for (const line of yield* collector.metrics("pleo."))
+    yield* Console.log(`  ${line}`)
 })
 
 await program.pipe(

@@ -6,10 +6,13 @@ const program = InstallationService.update({
   status: "ACTIVATED",
   metadata: { externalApplicationId: "123456789" }
 }).pipe(
-  RetryPolicy.retry(), // 3 attempts, full jitter, 10 s an attempt, 30 s in all, Retry-After honoured
-  Effect.flatMap((installation) => Effect.log(`${installation.id} is ${installation.status}`)),
+  RetryPolicy.retry(), // up to 3 attempts, within 30 seconds
+  Effect.flatMap((installation) =>
+    Effect.log(`${installation.id} is ${installation.status}`)
+  ),
   Effect.withSpan("report"), // named with this line in a failure
-  Effect.provide(NodeInstallationService.layerConfig()) // PLEO_ACCESS_TOKEN or PLEO_API_KEY, PLEO_SERVER
+  // Reads PLEO_ACCESS_TOKEN or PLEO_API_KEY, and PLEO_SERVER.
+  Effect.provide(NodeInstallationService.layerConfig())
 )
 
 await Effect.runPromise(program).catch((failure) => {

@@ -1,5 +1,10 @@
-// The sandbox fails twice, once by staying silent; the third attempt is accepted.
-import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+// The sandbox fails twice, once by staying silent; the third attempt is
+// accepted.
+import {
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import { Fault } from "@effect-pleo/testing"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
@@ -12,8 +17,12 @@ const program = Effect.gen(function* () {
   yield* sandbox.inject(Fault.status(503, { retryAfter: "1 second" }))
   yield* sandbox.inject(Fault.delay("1 minute"))
 
-  yield* Console.log("One update, at most three attempts of half a second each:\n")
-  const installation = yield* InstallationService.update(UpdateInstallation.activated()).pipe(
+  yield* Console.log(
+    "One update, at most three attempts of half a second each:\n"
+  )
+  const installation = yield* InstallationService.update(
+    UpdateInstallation.activated()
+  ).pipe(
     RetryPolicy.retry({ attemptTimeout: "500 millis", deadline: "10 seconds" })
   )
   yield* Console.log(`\n${describe(installation)}`)

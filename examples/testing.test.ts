@@ -8,7 +8,9 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 
-const application = InstallationService.update({ status: "ACTIVATED" }).pipe(RetryPolicy.retry())
+const application = InstallationService.update({ status: "ACTIVATED" }).pipe(
+  RetryPolicy.retry()
+)
 
 it.effect("tries again when Pleo does not answer in time", () =>
   Effect.gen(function* () {
@@ -18,16 +20,32 @@ it.effect("tries again when Pleo does not answer in time", () =>
 
     const test = yield* InstallationServiceTest.InstallationServiceTest
     const [first, second] = yield* test.updates
-    expect(first).toMatchObject({ isApplied: false, outcome: { _tag: "Interrupted" } })
-    expect(second).toMatchObject({ request: { status: "ACTIVATED" }, outcome: { _tag: "Succeeded" } })
-  }).pipe(Effect.provide(InstallationServiceTest.layerTest({ faults: [Fault.stallResponse()] })))
+    expect(first).toMatchObject({
+      isApplied: false,
+      outcome: { _tag: "Interrupted" }
+    })
+    expect(second).toMatchObject({
+      request: { status: "ACTIVATED" },
+      outcome: { _tag: "Succeeded" }
+    })
+  }).pipe(
+    Effect.provide(
+      InstallationServiceTest.layerTest({ faults: [Fault.stallResponse()] })
+    )
+  )
 )
 
 it.scoped("gets over a lost connection", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     yield* sandbox.inject(Fault.resetConnection())
-    yield* application.pipe(Effect.withRandom(Random.fixed([0]))) // the jitter at its least: no waits
-    expect(yield* sandbox.requests).toMatchObject([{ status: null }, { status: 200 }])
-  }).pipe(Effect.provide(Sandbox.layerTest(NodeInstallationService.layerConfig())))
+    // The jitter at its least: no waits.
+    yield* application.pipe(Effect.withRandom(Random.fixed([0])))
+    expect(yield* sandbox.requests).toMatchObject([
+      { status: null },
+      { status: 200 }
+    ])
+  }).pipe(
+    Effect.provide(Sandbox.layerTest(NodeInstallationService.layerConfig()))
+  )
 )

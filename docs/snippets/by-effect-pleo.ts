@@ -1,9 +1,14 @@
-import { InstallationService, RetryPolicy, type UpdateInstallation } from "@effect-pleo/core"
+import {
+  InstallationService,
+  RetryPolicy,
+  type UpdateInstallation
+} from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 
-// Once in a program: it holds the sockets, the order of the updates and the retry budget.
+// Once in a program: it holds the sockets, the order of the updates and the
+// retry budget.
 const pleo = ManagedRuntime.make(NodeInstallationService.layerConfig())
 
 export const update = (request: UpdateInstallation.UpdateInstallation) =>

@@ -1,11 +1,18 @@
-import { Credentials, InstallationService, UpdateInstallation } from "@effect-pleo/core"
+import {
+  Credentials,
+  InstallationService,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 
 const configuration = Config.all({
   key: Config.redacted("INTEGRATION_KEY"),
-  server: Config.withDefault(Config.nonEmptyString("INTEGRATION_SERVER"), "staging")
+  server: Config.withDefault(
+    Config.nonEmptyString("INTEGRATION_SERVER"),
+    "staging"
+  )
 })
 
 const program = Effect.gen(function* () {
@@ -15,7 +22,10 @@ const program = Effect.gen(function* () {
     server,
     connections: 8 // sockets, at most
   })
-  yield* Effect.provide(InstallationService.update(UpdateInstallation.inactive()), live)
+  yield* Effect.provide(
+    InstallationService.update(UpdateInstallation.inactive()),
+    live
+  )
 })
 
 await Effect.runPromise(program)

@@ -36,6 +36,8 @@ it.live("connects a customer who approves the app, and no other", () =>
 
     const other = yield* begin
     const callback = yield* sandbox.consent(other.url, { approve: false })
-    expect(yield* Effect.flip(complete(other.session, callback.href))).toMatchObject({ reason: "Denied" })
+    expect(
+      yield* Effect.flip(complete(other.session, callback.href))
+    ).toMatchObject({ reason: "Denied" })
   }).pipe(Effect.provide(live))
 )

@@ -4,7 +4,10 @@ import * as Schema from "effect/Schema"
 
 const Session = Schema.parseJson(OAuth.PendingAuthorization)
 
-/** Where to redirect the customer's browser, and a string to keep in its session. */
+/**
+ * Where to redirect the customer's browser, and a string to keep in its
+ * session.
+ */
 export const begin = Effect.gen(function* () {
   const client = yield* OAuth.clientConfig
   const { pending, url } = yield* OAuth.authorizationRequest({
@@ -15,7 +18,10 @@ export const begin = Effect.gen(function* () {
   return { url, session: yield* Schema.encode(Session)(pending) }
 })
 
-/** `callback` is the path and query of the request. Take the string out of the session, so that it is used once. */
+/**
+ * `callback` is the path and query of the request. Take the string out of the
+ * session, so that it is used once.
+ */
 export const complete = (session: string, callback: string) =>
   Effect.gen(function* () {
     const client = yield* OAuth.clientConfig

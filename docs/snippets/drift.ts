@@ -2,5 +2,6 @@ import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
 
 export const live = NodeInstallationService.layerConfig({
-  onDrift: ({ kind, name }) => Effect.logWarning(`Drift in a response of Pleo: ${kind} ${name}`)
+  onDrift: ({ kind, name }) =>
+    Effect.logWarning(`Drift in a response of Pleo: ${kind} ${name}`)
 })

@@ -15,7 +15,9 @@ interface Environment {
 
 const live = (environment: Environment) =>
   FetchInstallationService.layer({
-    credentials: Credentials.bearer(Redacted.make(environment.PLEO_ACCESS_TOKEN)),
+    credentials: Credentials.bearer(
+      Redacted.make(environment.PLEO_ACCESS_TOKEN)
+    ),
     server: environment.PLEO_SERVER || undefined
   })
 

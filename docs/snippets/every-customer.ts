@@ -1,7 +1,16 @@
-import { Credentials, InstallationService, OAuth, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import {
+  Credentials,
+  InstallationService,
+  OAuth,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
-/** Tells Pleo of all customers, 20 at a time, and gives those who could not be told of, with the error. */
+/**
+ * Tells Pleo of all customers, 20 at a time, and gives those who could not be
+ * told of, with the error.
+ */
 export const reportAll = (customers: ReadonlyArray<string>) =>
   Effect.forEach(
     customers,

@@ -1,10 +1,16 @@
-import { InstallationService, RetryPolicy, type UpdateInstallation } from "@effect-pleo/core"
+import {
+  InstallationService,
+  RetryPolicy,
+  type UpdateInstallation
+} from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
 export const update = (request: UpdateInstallation.UpdateInstallation) =>
   InstallationService.update(request).pipe(
     RetryPolicy.retry(),
     Effect.tapError((error) =>
-      Effect.logError(error.message).pipe(Effect.annotateLogs("failure", JSON.stringify(error)))
+      Effect.logError(error.message).pipe(
+        Effect.annotateLogs("failure", JSON.stringify(error))
+      )
     )
   )

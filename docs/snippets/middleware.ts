@@ -7,12 +7,15 @@ import * as Metric from "effect/Metric"
 
 const requests = Metric.counter("pleo_requests")
 
-// Neither headers nor body go into the metric: they hold the credential and the customer's metadata.
+// Neither headers nor body go into the metric: they hold the credential and the
+// customer's metadata.
 const counted = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(
     HttpClient.HttpClient,
-    HttpClient.tap(({ status }) => Metric.increment(Metric.tagged(requests, "status", String(status))))
+    HttpClient.tap(({ status }) =>
+      Metric.increment(Metric.tagged(requests, "status", String(status)))
+    )
   )
 ).pipe(Layer.provide(NodeHttpClient.layer()))
 

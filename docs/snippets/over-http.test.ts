@@ -1,5 +1,10 @@
 import { expect, it } from "@effect/vitest"
-import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import {
+  Credentials,
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import { Fault } from "@effect-pleo/testing"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
@@ -9,7 +14,10 @@ import * as Redacted from "effect/Redacted"
 
 const live = Layer.unwrapEffect(
   Effect.map(Sandbox.Sandbox, ({ url }) =>
-    NodeInstallationService.layer({ server: url, credentials: Credentials.bearer(Redacted.make("token")) })
+    NodeInstallationService.layer({
+      server: url,
+      credentials: Credentials.bearer(Redacted.make("token"))
+    })
   )
 ).pipe(Layer.provideMerge(Sandbox.layer()))
 

@@ -8,12 +8,17 @@ const strings = new Map<string, TokenStore.StoredString>()
 const database: OwnStore.Database = {
   get: async (key) => strings.get(key),
   compareAndSet: async (key, next) => {
-    if ((strings.get(key)?.generation ?? 0) !== next.generation - 1) return false
+    if ((strings.get(key)?.generation ?? 0) !== next.generation - 1)
+      return false
     strings.set(key, next)
     return true
   }
 }
 
-layer(OwnStore.layer(database), { excludeTestServices: true })("OwnStore", (it) => {
-  for (const { check, title } of TokenStoreConformance.laws) it.effect(title, () => check)
-})
+layer(OwnStore.layer(database), { excludeTestServices: true })(
+  "OwnStore",
+  (it) => {
+    for (const { check, title } of TokenStoreConformance.laws)
+      it.effect(title, () => check)
+  }
+)

@@ -3,11 +3,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 
-/** What your database does in one step each. Here, what a key-value server with transactions could do. */
+/**
+ * What your database does in one step each. Here, what a key-value server with
+ * transactions could do.
+ */
 export interface Database {
   readonly get: (key: string) => Promise<TokenStore.StoredString | undefined>
-  /** Stores a string if the stored one has the previous generation; returns whether it did. */
-  readonly compareAndSet: (key: string, next: TokenStore.StoredString) => Promise<boolean>
+  /**
+   * Stores a string if the stored one has the previous generation; returns
+   * whether it did.
+   */
+  readonly compareAndSet: (
+    key: string,
+    next: TokenStore.StoredString
+  ) => Promise<boolean>
 }
 
 export const layer = (database: Database): Layer.Layer<TokenStore.TokenStore> =>
@@ -17,12 +26,14 @@ export const layer = (database: Database): Layer.Layer<TokenStore.TokenStore> =>
       load: (key) =>
         Effect.tryPromise({
           try: () => database.get(key),
-          // Not its cause: what a database says of a failure may quote the tokens.
+          // Not its cause: what a database says of a failure may quote the
+          // tokens.
           catch: () => new TokenStore.TokenStoreError({ operation: "load" })
         }).pipe(Effect.map(Option.fromNullable)),
       save: (key, expected, value) =>
         Effect.tryPromise({
-          try: () => database.compareAndSet(key, { generation: expected + 1, value }),
+          try: () =>
+            database.compareAndSet(key, { generation: expected + 1, value }),
           catch: () => new TokenStore.TokenStoreError({ operation: "save" })
         })
     })

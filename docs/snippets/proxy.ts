@@ -4,5 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 export const live = Layer.unwrapEffect(
-  Effect.map(Config.url("HTTPS_PROXY"), (proxy) => NodeInstallationService.layerConfig({ proxy }))
+  Effect.map(Config.url("HTTPS_PROXY"), (proxy) =>
+    NodeInstallationService.layerConfig({ proxy })
+  )
 )

@@ -1,4 +1,8 @@
-import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import {
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
@@ -10,7 +14,9 @@ const attempt = InstallationService.update(UpdateInstallation.activated()).pipe(
 export const withALog = Effect.retry(
   attempt,
   RetryPolicy.schedule({ attempts: 4 }).pipe(
-    Schedule.tapOutput((retries) => Effect.logInfo(`attempt ${retries} has failed`))
+    Schedule.tapOutput((retries) =>
+      Effect.logInfo(`attempt ${retries} has failed`)
+    )
   )
 )
 

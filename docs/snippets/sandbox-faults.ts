@@ -1,4 +1,9 @@
-import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import {
+  Credentials,
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import { Fault } from "@effect-pleo/testing"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
@@ -9,17 +14,27 @@ import * as Redacted from "effect/Redacted"
 
 const program = Effect.gen(function* () {
   const sandbox = yield* Sandbox.Sandbox
-  yield* sandbox.inject(Fault.status(429, { retryAfter: "1 second" }), Fault.loseResponse())
+  yield* sandbox.inject(
+    Fault.status(429, { retryAfter: "1 second" }),
+    Fault.loseResponse()
+  )
 
-  yield* RetryPolicy.retry()(InstallationService.update(UpdateInstallation.activated()))
+  yield* RetryPolicy.retry()(
+    InstallationService.update(UpdateInstallation.activated())
+  )
 
   for (const { body, method, path, scheme, status } of yield* sandbox.requests)
-    yield* Console.log(`${method} ${path} ${scheme} ${body} -> ${status ?? "no response"}`)
+    yield* Console.log(
+      `${method} ${path} ${scheme} ${body} -> ${status ?? "no response"}`
+    )
 })
 
 const live = Layer.unwrapEffect(
   Effect.map(Sandbox.Sandbox, ({ url }) =>
-    NodeInstallationService.layer({ server: url, credentials: Credentials.apiKey(Redacted.make("any-key")) })
+    NodeInstallationService.layer({
+      server: url,
+      credentials: Credentials.apiKey(Redacted.make("any-key"))
+    })
   )
 ).pipe(Layer.provideMerge(Sandbox.layer()))
 

@@ -28,15 +28,26 @@ it.live("asks the customer once the consent was withdrawn", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const grant = yield* sandbox.authorize()
-    yield* OAuth.storeTokens({ ...(yield* OAuth.clientConfig), tenant: "acme" }, grant)
+    yield* OAuth.storeTokens(
+      { ...(yield* OAuth.clientConfig), tenant: "acme" },
+      grant
+    )
 
-    yield* sandbox.expire(grant.id) // the next update finds a 401, refreshes and is sent again
+    // The next update receives a 401, refreshes the token, and is sent again.
+    yield* sandbox.expire(grant.id)
     expect((yield* update).status).toBe("ACTIVATED")
 
     yield* sandbox.revoke(grant.id)
-    expect(yield* Effect.flip(update)).toMatchObject({ reason: "ReauthorizationRequired" })
+    expect(yield* Effect.flip(update)).toMatchObject({
+      reason: "ReauthorizationRequired"
+    })
 
-    const refreshes = (yield* sandbox.requests).filter(({ path }) => path === "/oauth/token")
-    expect(refreshes.map(({ grant }) => grant?.outcome)).toEqual(["rotated", "revoked"])
+    const refreshes = (yield* sandbox.requests).filter(
+      ({ path }) => path === "/oauth/token"
+    )
+    expect(refreshes.map(({ grant }) => grant?.outcome)).toEqual([
+      "rotated",
+      "revoked"
+    ])
   }).pipe(Effect.provide(live))
 )

@@ -1,4 +1,8 @@
-import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import {
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -16,9 +20,13 @@ const fiber = work.pipe(
   Effect.runFork
 )
 
-for (const [signal, code] of [["SIGTERM", 143] as const, ["SIGINT", 130] as const])
+for (const [signal, code] of [
+  ["SIGTERM", 143] as const,
+  ["SIGINT", 130] as const
+])
   process.once(signal, () => {
-    // When the layer is closed: its updates have ended, and new tokens are in the store.
+    // When the layer is closed: its updates have ended, and new tokens are in
+    // the store.
     fiber.addObserver(() => process.exit(code))
     fiber.unsafeInterruptAsFork(fiber.id())
   })

@@ -45,62 +45,92 @@ import { effects, inAll, oneAttempt } from "./timeouts.ts"
 import { inTheForeground } from "./tuned-retries.ts"
 import { report } from "./who-has-to-act.ts"
 
-const serverError = new InstallationError.Infrastructure({ reason: "ServerError", status: 503 })
+const serverError = new InstallationError.Infrastructure({
+  reason: "ServerError",
+  status: 503
+})
 const { activated } = UpdateInstallation
 
-const withSandbox = <A, E, R>(body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))
+const withSandbox = <A, E, R>(
+  body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A, E, R>
+) => Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))
 
 const configured = (variables: Record<string, string>) =>
-  Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))
+  Layer.setConfigProvider(
+    ConfigProvider.fromMap(new Map(Object.entries(variables)))
+  )
 
-const test = Effect.serviceOptional(InstallationServiceTest.InstallationServiceTest).pipe(Effect.orDie)
+const test = Effect.serviceOptional(
+  InstallationServiceTest.InstallationServiceTest
+).pipe(Effect.orDie)
 
 const file = (name: string) => new URL(name, import.meta.url)
 
 // Each starts a process, which takes its time on a busy machine.
 describe("programs", { timeout: 60_000 }, () => {
-  it.live("first-update.ts activates the installation of the configured token", () =>
-    withSandbox((sandbox) =>
-      Effect.gen(function* () {
-        const environment = { PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" }
-        const { code, stdout } = yield* run(file("first-update.ts"), { environment })
-        expect(code).toBe(0)
-        expect(stdout).toMatch(/urn:pleo:company:\S+ is ACTIVATED/)
-        expect(yield* sandbox.requests).toMatchObject([{ scheme: "Bearer", status: 200 }])
-      })
-    )
+  it.live(
+    "first-update.ts activates the installation of the configured token",
+    () =>
+      withSandbox((sandbox) =>
+        Effect.gen(function* () {
+          const environment = {
+            PLEO_SERVER: sandbox.url,
+            PLEO_ACCESS_TOKEN: "token"
+          }
+          const { code, stdout } = yield* run(file("first-update.ts"), {
+            environment
+          })
+          expect(code).toBe(0)
+          expect(stdout).toMatch(/urn:pleo:company:\S+ is ACTIVATED/)
+          expect(yield* sandbox.requests).toMatchObject([
+            { scheme: "Bearer", status: 200 }
+          ])
+        })
+      )
   )
 
-  it.live("configured.ts takes its key and its server from variables of its own", () =>
-    withSandbox((sandbox) =>
-      Effect.gen(function* () {
-        const environment = { INTEGRATION_SERVER: sandbox.url, INTEGRATION_KEY: "key" }
-        const { code, stderr } = yield* run(file("configured.ts"), { environment })
-        expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
-        expect(yield* sandbox.requests).toMatchObject([{ scheme: "Basic", status: 200 }])
-      })
-    )
+  it.live(
+    "configured.ts takes its key and its server from variables of its own",
+    () =>
+      withSandbox((sandbox) =>
+        Effect.gen(function* () {
+          const environment = {
+            INTEGRATION_SERVER: sandbox.url,
+            INTEGRATION_KEY: "key"
+          }
+          const { code, stderr } = yield* run(file("configured.ts"), {
+            environment
+          })
+          expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+          expect(yield* sandbox.requests).toMatchObject([
+            { scheme: "Basic", status: 200 }
+          ])
+        })
+      )
   )
 
   it.live("sandbox-faults.ts gets through at the third attempt", () =>
     Effect.gen(function* () {
       const { code, stdout } = yield* run(file("sandbox-faults.ts"))
       expect(code).toBe(0)
-      expect(Array.from(stdout.matchAll(/-> (.*)$/gm), ([, outcome]) => outcome)).toEqual([
-        "429",
-        "no response",
-        "200"
-      ])
+      expect(
+        Array.from(stdout.matchAll(/-> (.*)$/gm), ([, outcome]) => outcome)
+      ).toEqual(["429", "no response", "200"])
     })
   )
 
   it.live("shutdown.ts says that it is inactive before it ends with 143", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
-        const program = yield* Effect.promise(() => compile(file("shutdown.ts")))
+        const program = yield* Effect.promise(() =>
+          compile(file("shutdown.ts"))
+        )
         const code = yield* Effect.async<number | null>((resume) => {
-          const environment = { ...process.env, PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" }
+          const environment = {
+            ...process.env,
+            PLEO_SERVER: sandbox.url,
+            PLEO_ACCESS_TOKEN: "token"
+          }
           const child = spawn(process.execPath, [program], {
             env: environment
           })
@@ -108,7 +138,9 @@ describe("programs", { timeout: 60_000 }, () => {
           child.once("exit", (code) => resume(Effect.succeed(code)))
         })
         expect(code).toBe(143)
-        expect(yield* sandbox.requests).toMatchObject([{ status: 200, body: '{"status":"INACTIVE"}' }])
+        expect(yield* sandbox.requests).toMatchObject([
+          { status: 200, body: '{"status":"INACTIVE"}' }
+        ])
       })
     )
   )
@@ -127,7 +159,10 @@ describe("over HTTP", () => {
   it.live("edge.ts answers with what Pleo said", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
-        const environment = { PLEO_ACCESS_TOKEN: "token", PLEO_SERVER: sandbox.url }
+        const environment = {
+          PLEO_ACCESS_TOKEN: "token",
+          PLEO_SERVER: sandbox.url
+        }
         const response = yield* Effect.promise(() =>
           edge.fetch(new Request("https://example.com"), environment)
         )
@@ -148,10 +183,14 @@ describe("over HTTP", () => {
         yield* sandbox.inject(Fault.status(200, { body }))
         yield* InstallationService.update(activated()).pipe(
           Effect.provide(Drift.live),
-          Effect.provide(configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" })),
+          Effect.provide(
+            configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" })
+          ),
           Effect.provide(logger)
         )
-        expect(yield* Queue.take(lines)).toBe("Drift in a response of Pleo: status PAUSED")
+        expect(yield* Queue.take(lines)).toBe(
+          "Drift in a response of Pleo: status PAUSED"
+        )
       })
     )
   )
@@ -159,12 +198,20 @@ describe("over HTTP", () => {
   it.live("middleware.ts counts a request and lets it through", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
-        const installation = yield* InstallationService.update(activated()).pipe(
+        const installation = yield* InstallationService.update(
+          activated()
+        ).pipe(
           Effect.provide(Middleware.live),
-          Effect.provide(configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" }))
+          Effect.provide(
+            configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" })
+          )
         )
         expect(installation.status).toBe("ACTIVATED")
-        const counter = Metric.tagged(Metric.counter("pleo_requests"), "status", "200")
+        const counter = Metric.tagged(
+          Metric.counter("pleo_requests"),
+          "status",
+          "200"
+        )
         expect((yield* Metric.value(counter)).count).toBe(1)
       })
     )
@@ -184,7 +231,10 @@ describe("over HTTP", () => {
           ),
           Effect.flip
         )
-        expect(error).toMatchObject({ _tag: "Infrastructure", reason: "Transport" })
+        expect(error).toMatchObject({
+          _tag: "Infrastructure",
+          reason: "Transport"
+        })
         expect(yield* sandbox.requests).toEqual([])
       })
     )
@@ -198,11 +248,19 @@ describe("over HTTP", () => {
   })
 
   /** Connects a customer with tokens that look expired after `expiresIn`. */
-  const connect = (sandbox: Sandbox.Sandbox["Type"], tenant: string, expiresIn: Duration.DurationInput) =>
-    Effect.flatMap(sandbox.authorize(), (grant) => adopt(tenant, { ...grant, expiresIn }))
+  const connect = (
+    sandbox: Sandbox.Sandbox["Type"],
+    tenant: string,
+    expiresIn: Duration.DurationInput
+  ) =>
+    Effect.flatMap(sandbox.authorize(), (grant) =>
+      adopt(tenant, { ...grant, expiresIn })
+    )
 
   const updateOf = (tenant: string) =>
-    InstallationService.update(activated()).pipe(Credentials.use(OAuth.tenant(tenant)))
+    InstallationService.update(activated()).pipe(
+      Credentials.use(OAuth.tenant(tenant))
+    )
 
   const temporary = Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-snippets-"))),
@@ -216,10 +274,20 @@ describe("over HTTP", () => {
         Effect.gen(function* () {
           const directory = yield* temporary
           const variables = configured(appAt(sandbox.url))
-          const connected = connect(sandbox, "acme", 0).pipe(Effect.zipRight(updateOf("acme")))
-          yield* connected.pipe(Effect.provide(FileStore.live(directory)), Effect.provide(variables))
-          yield* updateOf("acme").pipe(Effect.provide(FileStore.live(directory)), Effect.provide(variables))
-          const outcomes = (yield* sandbox.requests).map(({ method, status }) => `${method} ${status}`)
+          const connected = connect(sandbox, "acme", 0).pipe(
+            Effect.zipRight(updateOf("acme"))
+          )
+          yield* connected.pipe(
+            Effect.provide(FileStore.live(directory)),
+            Effect.provide(variables)
+          )
+          yield* updateOf("acme").pipe(
+            Effect.provide(FileStore.live(directory)),
+            Effect.provide(variables)
+          )
+          const outcomes = (yield* sandbox.requests).map(
+            ({ method, status }) => `${method} ${status}`
+          )
           expect(outcomes).toEqual(["POST 200", "PUT 200", "PUT 200"])
         })
       )
@@ -228,8 +296,13 @@ describe("over HTTP", () => {
   it.scopedLive("sqlite-store.ts keeps them in a file", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
-        const variables = { ...appAt(sandbox.url), TOKENS: `file:${join(yield* temporary, "tokens.db")}` }
-        const connected = connect(sandbox, "acme", "1 hour").pipe(Effect.zipRight(updateOf("acme")))
+        const variables = {
+          ...appAt(sandbox.url),
+          TOKENS: `file:${join(yield* temporary, "tokens.db")}`
+        }
+        const connected = connect(sandbox, "acme", "1 hour").pipe(
+          Effect.zipRight(updateOf("acme"))
+        )
         const { status } = yield* connected.pipe(
           Effect.provide(SqliteStore.live),
           Effect.provide(configured(variables))
@@ -244,12 +317,14 @@ describe("over HTTP", () => {
       Effect.gen(function* () {
         yield* connect(sandbox, "acme", "1 hour")
         const failures = yield* reportAll(["acme", "borealis"])
-        expect(failures).toMatchObject([{ customer: "borealis", error: { reason: "NotConnected" } }])
+        expect(failures).toMatchObject([
+          { customer: "borealis", error: { reason: "NotConnected" } }
+        ])
       }).pipe(
         Effect.provide(
-          NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
-            Layer.provideMerge(TokenStore.layerMemory)
-          )
+          NodeInstallationService.layerConfig({
+            credentials: OAuth.config
+          }).pipe(Layer.provideMerge(TokenStore.layerMemory))
         ),
         Effect.provide(configured(appAt(sandbox.url)))
       )
@@ -258,7 +333,9 @@ describe("over HTTP", () => {
 })
 
 /** What is picked of each log line, and the logger that picks it. */
-const recordingLogger = <A>(pick: (options: Logger.Logger.Options<unknown>) => A) => {
+const recordingLogger = <A>(
+  pick: (options: Logger.Logger.Options<unknown>) => A
+) => {
   const picked: Array<A> = []
   const logger = Logger.make((options) => picked.push(pick(options)))
   return [picked, Logger.replace(Logger.defaultLogger, logger)] as const
@@ -269,11 +346,16 @@ describe("in memory", () => {
     "synchronize.ts reports a rejected login as an error, and restores the status after another",
     () =>
       Effect.gen(function* () {
-        const { requests } = yield* InstallationServiceTest.InstallationServiceTest
+        const { requests } =
+          yield* InstallationServiceTest.InstallationServiceTest
         yield* synchronize(Effect.void)
-        yield* Effect.flip(synchronize(Effect.fail(new LedgerError({ isLoginRejected: true }))))
+        yield* Effect.flip(
+          synchronize(Effect.fail(new LedgerError({ isLoginRejected: true })))
+        )
         yield* synchronize(Effect.void)
-        yield* Effect.flip(synchronize(Effect.fail(new LedgerError({ isLoginRejected: false }))))
+        yield* Effect.flip(
+          synchronize(Effect.fail(new LedgerError({ isLoginRejected: false })))
+        )
         expect(yield* requests).toEqual([
           { status: "ACTIVATED" },
           { status: "ERROR", errorCode: "AUTH_ERROR" },
@@ -291,10 +373,22 @@ describe("in memory", () => {
 
   it.effect.each([
     [new InstallationError.BadRequest({ status: 400 }), "developers"],
-    [new InstallationError.Unauthorized({ reason: "Unauthenticated", status: 401 }), "developers"],
-    [new InstallationError.Unauthorized({ reason: "ReauthorizationRequired" }), "customer"],
+    [
+      new InstallationError.Unauthorized({
+        reason: "Unauthenticated",
+        status: 401
+      }),
+      "developers"
+    ],
+    [
+      new InstallationError.Unauthorized({ reason: "ReauthorizationRequired" }),
+      "customer"
+    ],
     [serverError, "later"],
-    [new InstallationError.Infrastructure({ reason: "Redirect", status: 302 }), "developers"]
+    [
+      new InstallationError.Infrastructure({ reason: "Redirect", status: 302 }),
+      "developers"
+    ]
   ] as const)("who-has-to-act.ts gives %s to the %s", ([error, desk]) =>
     Effect.gen(function* () {
       yield* (yield* test).inject(Fault.fail(error, { times: 3 }))
@@ -316,40 +410,67 @@ describe("in memory", () => {
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
-  it.effect("retries-by-hand.ts logs each wait of the policy, or waits as long as it says", () =>
-    Effect.gen(function* () {
-      const [lines, logger] = recordingLogger(({ message }) => message)
-      yield* (yield* test).inject(Fault.fail(serverError, { times: 2 }))
-      const update = yield* Effect.fork(Effect.provide(withALog, logger))
-      yield* TestClock.adjust("1 minute")
-      yield* Fiber.join(update)
-      expect(lines).toEqual([["attempt 1 has failed"], ["attempt 2 has failed"]])
+  it.effect(
+    "retries-by-hand.ts logs each wait of the policy, or waits as long as it says",
+    () =>
+      Effect.gen(function* () {
+        const [lines, logger] = recordingLogger(({ message }) => message)
+        yield* (yield* test).inject(Fault.fail(serverError, { times: 2 }))
+        const update = yield* Effect.fork(Effect.provide(withALog, logger))
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(update)
+        expect(lines).toEqual([
+          ["attempt 1 has failed"],
+          ["attempt 2 has failed"]
+        ])
 
-      yield* (yield* test).inject(Fault.fail(serverError, { times: 9 }))
-      const patient = yield* Effect.fork(everyMinute)
-      yield* TestClock.adjust("9 minutes")
-      expect((yield* Fiber.join(patient)).status).toBe("ACTIVATED")
-    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+        yield* (yield* test).inject(Fault.fail(serverError, { times: 9 }))
+        const patient = yield* Effect.fork(everyMinute)
+        yield* TestClock.adjust("9 minutes")
+        expect((yield* Fiber.join(patient)).status).toBe("ACTIVATED")
+      }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
   it.effect("heartbeat.ts beats on after a beat that failed", () =>
     Effect.gen(function* () {
-      yield* (yield* test).inject(Fault.fail(new InstallationError.BadRequest({ status: 400 })))
+      yield* (yield* test).inject(
+        Fault.fail(new InstallationError.BadRequest({ status: 400 }))
+      )
       yield* Effect.fork(heartbeat)
       yield* TestClock.adjust("4 hours")
       expect((yield* (yield* test).updates).length).toBeGreaterThanOrEqual(4)
-      expect((yield* (yield* test).installation).metadata).toHaveProperty("lastSeen")
+      expect((yield* (yield* test).installation).metadata).toHaveProperty(
+        "lastSeen"
+      )
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
   it.effect("logged.ts logs a failure once, with all that is known of it", () =>
     Effect.gen(function* () {
-      const [logged, logger] = recordingLogger(({ annotations }) => [...HashMap.values(annotations)])
-      const forbidden = { reason: "Forbidden", status: 403, requestId: "id-of-support" } as const
-      yield* (yield* test).inject(Fault.fail(new InstallationError.Unauthorized(forbidden)))
-      yield* Logged.update(activated()).pipe(Effect.provide(logger), Effect.flip)
-      expect(logged.flat().map((text) => JSON.parse(String(text)))).toMatchObject([
-        { _tag: "Unauthorized", reason: "Forbidden", requestId: "id-of-support", mayHaveBeenApplied: false }
+      const [logged, logger] = recordingLogger(({ annotations }) => [
+        ...HashMap.values(annotations)
+      ])
+      const forbidden = {
+        reason: "Forbidden",
+        status: 403,
+        requestId: "id-of-support"
+      } as const
+      yield* (yield* test).inject(
+        Fault.fail(new InstallationError.Unauthorized(forbidden))
+      )
+      yield* Logged.update(activated()).pipe(
+        Effect.provide(logger),
+        Effect.flip
+      )
+      expect(
+        logged.flat().map((text) => JSON.parse(String(text)))
+      ).toMatchObject([
+        {
+          _tag: "Unauthorized",
+          reason: "Forbidden",
+          requestId: "id-of-support",
+          mayHaveBeenApplied: false
+        }
       ])
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
@@ -364,11 +485,17 @@ describe("in memory", () => {
       })
       yield* (yield* test).inject(Fault.fail(error, { times: 3 }))
       const update = yield* Effect.fork(
-        Effect.exit(explained).pipe(Effect.withRandom(Random.fixed([1])), Effect.provide(logger))
+        Effect.exit(explained).pipe(
+          Effect.withRandom(Random.fixed([1])),
+          Effect.provide(logger)
+        )
       )
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(update)
-      const guide = readFileSync(new URL("../guide/errors-and-retries.md", import.meta.url), "utf8")
+      const guide = readFileSync(
+        new URL("../guide/errors-and-retries.md", import.meta.url),
+        "utf8"
+      )
       expect(lines.length).toBe(1)
       expect(guide).toContain(lines[0])
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
@@ -377,7 +504,9 @@ describe("in memory", () => {
   it.effect("timeouts.ts waits no longer than it says", () =>
     Effect.gen(function* () {
       const outcomes = yield* Effect.fork(
-        Effect.all([oneAttempt, inAll, effects].map(Effect.flip), { concurrency: "unbounded" })
+        Effect.all([oneAttempt, inAll, effects].map(Effect.flip), {
+          concurrency: "unbounded"
+        })
       )
       yield* TestClock.adjust("10 seconds")
       expect(yield* Fiber.join(outcomes)).toMatchObject([

@@ -5,8 +5,13 @@ import { SqlTokenStore } from "@effect-pleo/sql"
 import * as Config from "effect/Config"
 import * as Layer from "effect/Layer"
 
-// A file that nothing else writes to, such as TOKENS=file:/var/lib/my-app/tokens.db
-export const live = NodeInstallationService.layerConfig({ credentials: OAuth.config }).pipe(
+// A file that nothing else writes to, such as
+// TOKENS=file:/var/lib/my-app/tokens.db
+export const live = NodeInstallationService.layerConfig({
+  credentials: OAuth.config
+}).pipe(
   Layer.provideMerge(SqlTokenStore.layer),
-  Layer.provide(LibsqlClient.layerConfig({ url: Config.nonEmptyString("TOKENS") }))
+  Layer.provide(
+    LibsqlClient.layerConfig({ url: Config.nonEmptyString("TOKENS") })
+  )
 )

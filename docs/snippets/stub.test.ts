@@ -1,12 +1,20 @@
 import { expect, it } from "@effect/vitest"
-import { InstallationError, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import {
+  InstallationError,
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 
-const busy = new InstallationError.Infrastructure({ reason: "ServerError", status: 503 })
+const busy = new InstallationError.Infrastructure({
+  reason: "ServerError",
+  status: 503
+})
 
 it.effect("a stub is retried like the client", () =>
   Effect.gen(function* () {
@@ -28,11 +36,9 @@ it.effect("a stub is retried like the client", () =>
       }
     })
 
-    const fiber = yield* InstallationService.update(UpdateInstallation.activated()).pipe(
-      RetryPolicy.retry(),
-      Effect.provide(stub),
-      Effect.fork
-    )
+    const fiber = yield* InstallationService.update(
+      UpdateInstallation.activated()
+    ).pipe(RetryPolicy.retry(), Effect.provide(stub), Effect.fork)
     yield* TestClock.adjust("1 second")
 
     expect((yield* Fiber.join(fiber)).status).toBe("ACTIVATED")

@@ -4,9 +4,14 @@ import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-export class LedgerError extends Data.TaggedError("LedgerError")<{ readonly isLoginRejected: boolean }> {}
+export class LedgerError extends Data.TaggedError("LedgerError")<{
+  readonly isLoginRejected: boolean
+}> {}
 
-/** Reports the work as a synchronization. A rejected login is the customer's to mend, and has an error code. */
+/**
+ * Reports the work as a synchronization. A rejected login is the customer's to
+ * mend, and has an error code.
+ */
 export const synchronize = <A, R>(
   work: Effect.Effect<A, LedgerError, R>
 ): Effect.Effect<A, LedgerError, InstallationService.InstallationService | R> =>
@@ -14,7 +19,10 @@ export const synchronize = <A, R>(
     Synchronization.report({
       pendingAfter: "2 seconds",
       onFailure: (cause) =>
-        Option.exists(Cause.failureOption(cause), ({ isLoginRejected }) => isLoginRejected)
+        Option.exists(
+          Cause.failureOption(cause),
+          ({ isLoginRejected }) => isLoginRejected
+        )
           ? "AUTH_ERROR"
           : "previous"
     })

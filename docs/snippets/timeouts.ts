@@ -1,4 +1,8 @@
-import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import {
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
 const update = InstallationService.update(UpdateInstallation.activated())
@@ -7,7 +11,12 @@ const update = InstallationService.update(UpdateInstallation.activated())
 export const oneAttempt = update.pipe(RetryPolicy.timeout("3 seconds"))
 
 // Attempts and waits together: no later than 10 seconds.
-export const inAll = update.pipe(RetryPolicy.retry({ attemptTimeout: "3 seconds", deadline: "10 seconds" }))
+export const inAll = update.pipe(
+  RetryPolicy.retry({ attemptTimeout: "3 seconds", deadline: "10 seconds" })
+)
 
 // Effect's own, with an error of its own.
-export const effects = update.pipe(RetryPolicy.retry(), Effect.timeout("10 seconds"))
+export const effects = update.pipe(
+  RetryPolicy.retry(),
+  Effect.timeout("10 seconds")
+)

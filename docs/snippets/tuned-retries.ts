@@ -1,11 +1,28 @@
-import { InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import {
+  InstallationService,
+  RetryPolicy,
+  UpdateInstallation
+} from "@effect-pleo/core"
 
 // While a person looks at a page: an answer within 5 seconds, or none.
-export const inTheForeground = InstallationService.update(UpdateInstallation.activated()).pipe(
-  RetryPolicy.retry({ attempts: 2, attemptTimeout: "2 seconds", deadline: "5 seconds" })
+export const inTheForeground = InstallationService.update(
+  UpdateInstallation.activated()
+).pipe(
+  RetryPolicy.retry({
+    attempts: 2,
+    attemptTimeout: "2 seconds",
+    deadline: "5 seconds"
+  })
 )
 
 // Of a nightly job, which has time.
-export const inTheBackground = InstallationService.update(UpdateInstallation.activated()).pipe(
-  RetryPolicy.retry({ attempts: 6, baseDelay: "2 seconds", maxDelay: "1 minute", deadline: "5 minutes" })
+export const inTheBackground = InstallationService.update(
+  UpdateInstallation.activated()
+).pipe(
+  RetryPolicy.retry({
+    attempts: 6,
+    baseDelay: "2 seconds",
+    maxDelay: "1 minute",
+    deadline: "5 minutes"
+  })
 )

@@ -1,14 +1,23 @@
-import { InstallationService, RetryPolicy, type UpdateInstallation } from "@effect-pleo/core"
+import {
+  InstallationService,
+  RetryPolicy,
+  type UpdateInstallation
+} from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
 /** Where to go with what an update cannot settle by itself. */
 export interface Desks {
   readonly developers: (message: string) => Effect.Effect<void>
   readonly customer: (message: string) => Effect.Effect<void>
-  readonly later: (request: UpdateInstallation.UpdateInstallation) => Effect.Effect<void>
+  readonly later: (
+    request: UpdateInstallation.UpdateInstallation
+  ) => Effect.Effect<void>
 }
 
-export const report = (request: UpdateInstallation.UpdateInstallation, desks: Desks) =>
+export const report = (
+  request: UpdateInstallation.UpdateInstallation,
+  desks: Desks
+) =>
   InstallationService.update(request).pipe(
     RetryPolicy.retry(),
     Effect.asVoid,

@@ -104,12 +104,17 @@ const look = async (page: Page, path: string, view: (typeof views)[number]): Pro
     available: window.innerWidth,
     isDark: document.documentElement.classList.contains("dark"),
     title: document.querySelector("h1")?.textContent ?? "",
+    cut: Array.from(document.querySelectorAll("div[class*='language-'] pre"))
+      .filter(({ clientWidth, scrollWidth }) => scrollWidth > clientWidth)
+      .map(({ textContent }) => (textContent ?? "").trim().split("\n")[0]),
     ids: Array.from(document.querySelectorAll("[id]"), ({ id }) => id),
     links: Array.from(document.querySelectorAll<HTMLAnchorElement>("a[href]"), ({ href }) => href)
   }))
   const where = `${path} (${view.name})`
   if (found.width > found.available)
     problems.add(`${where}: scrolls sideways, ${found.width} pixels in ${found.available}`)
+  if (view.viewport?.width === 1280)
+    for (const code of found.cut) problems.add(`${where}: a block of code is cut off: ${code}`)
   if (found.isDark !== (view.colorScheme === "dark")) problems.add(`${where}: not ${view.colorScheme}`)
   if (found.title.trim() === "") problems.add(`${where}: has no title`)
   return { ids: new Set(found.ids), links: found.links }

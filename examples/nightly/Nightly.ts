@@ -1,5 +1,6 @@
-// The nightly synchronisation of an accounting integration: each customer's expenses are booked, and the customer's
-// installation at Pleo says how that is going.
+// The nightly synchronisation of an accounting integration: each customer's
+// expenses are booked, and the customer's installation at Pleo says how that is
+// going.
 import {
   Credentials,
   InstallationError,
@@ -17,10 +18,16 @@ import * as Match from "effect/Match"
 import * as Schedule from "effect/Schedule"
 import { Accounting, type AccountingError } from "./Accounting.ts"
 
-/** How a customer's night ended: in error until the customer acts, or postponed to the next night. */
+/**
+ * How a customer's night ended: in error until the customer acts, or postponed
+ * to the next night.
+ */
 export type Outcome = Data.TaggedEnum<{
   Synchronised: { readonly customer: string; readonly entries: number }
-  InError: { readonly customer: string; readonly code: "NOT_ENTITLED" | "AUTH_ERROR" }
+  InError: {
+    readonly customer: string
+    readonly code: "NOT_ENTITLED" | "AUTH_ERROR"
+  }
   Postponed: { readonly customer: string; readonly why: string }
 }>
 export const Outcome = Data.taggedEnum<Outcome>()
@@ -42,14 +49,27 @@ const make = (customers: ReadonlyArray<string>) =>
     const accounting = yield* Accounting
     const installations = yield* InstallationService.InstallationService
 
-    const report = (customer: string, request: UpdateInstallation.UpdateInstallation) =>
-      installations.update(request).pipe(RetryPolicy.retry(), Credentials.use(OAuth.tenant(customer)))
+    const report = (
+      customer: string,
+      request: UpdateInstallation.UpdateInstallation
+    ) =>
+      installations
+        .update(request)
+        .pipe(RetryPolicy.retry(), Credentials.use(OAuth.tenant(customer)))
 
-    /** Says that work goes on, for as long as it does. One that is lost is made up for by the next. */
+    /**
+     * Says that work goes on, for as long as it does. One that is lost is made
+     * up for by the next.
+     */
     const heartbeat = (customer: string) =>
       DateTime.now.pipe(
         Effect.flatMap((now) =>
-          report(customer, UpdateInstallation.pendingIntegration({ aliveAt: DateTime.formatIso(now) }))
+          report(
+            customer,
+            UpdateInstallation.pendingIntegration({
+              aliveAt: DateTime.formatIso(now)
+            })
+          )
         ),
         Effect.ignoreLogged,
         Effect.schedule(Schedule.spaced("15 minutes")),
@@ -60,13 +80,18 @@ const make = (customers: ReadonlyArray<string>) =>
       accounting.book(customer).pipe(
         Effect.retry({
           while: ({ reason }) => reason === "Unavailable",
-          schedule: Schedule.exponential("1 minute").pipe(Schedule.intersect(Schedule.recurs(3)))
+          schedule: Schedule.exponential("1 minute").pipe(
+            Schedule.intersect(Schedule.recurs(3))
+          )
         }),
         Effect.raceFirst(heartbeat(customer))
       )
 
     const inError = (customer: string, code: "NOT_ENTITLED" | "AUTH_ERROR") =>
-      Effect.as(report(customer, UpdateInstallation.error(code)), Outcome.InError({ customer, code }))
+      Effect.as(
+        report(customer, UpdateInstallation.error(code)),
+        Outcome.InError({ customer, code })
+      )
 
     const afterFailure = (customer: string, { reason }: AccountingError) =>
       Match.value(reason).pipe(
@@ -74,13 +99,19 @@ const make = (customers: ReadonlyArray<string>) =>
         Match.when("LoggedOut", () => inError(customer, "AUTH_ERROR")),
         // The installation stays PENDING_INTEGRATION: nothing is wrong with it.
         Match.when("Unavailable", () =>
-          Effect.succeed(Outcome.Postponed({ customer, why: "The accounting system is down." }))
+          Effect.succeed(
+            Outcome.Postponed({
+              customer,
+              why: "The accounting system is down."
+            })
+          )
         ),
         Match.exhaustive
       )
 
-    const postpone = (customer: string) => (error: InstallationError.InstallationError) =>
-      Effect.succeed(Outcome.Postponed({ customer, why: error.message }))
+    const postpone =
+      (customer: string) => (error: InstallationError.InstallationError) =>
+        Effect.succeed(Outcome.Postponed({ customer, why: error.message }))
 
     const synchronise = (customer: string): Effect.Effect<Outcome> =>
       Effect.gen(function* () {
@@ -89,8 +120,13 @@ const make = (customers: ReadonlyArray<string>) =>
         yield* report(customer, UpdateInstallation.activated({ entries }))
         return Outcome.Synchronised({ customer, entries })
       }).pipe(
-        Effect.catchTag("AccountingError", (error) => afterFailure(customer, error)),
-        Effect.catchIf(InstallationError.isInstallationError, postpone(customer))
+        Effect.catchTag("AccountingError", (error) =>
+          afterFailure(customer, error)
+        ),
+        Effect.catchIf(
+          InstallationError.isInstallationError,
+          postpone(customer)
+        )
       )
 
     const night = Effect.forEach(customers, synchronise, { concurrency: 10 })
@@ -98,7 +134,10 @@ const make = (customers: ReadonlyArray<string>) =>
     return Nightly.of({
       synchronise,
       night,
-      nights: night.pipe(Effect.schedule(Schedule.cron("0 2 * * *", "UTC")), Effect.zipRight(Effect.never))
+      nights: night.pipe(
+        Effect.schedule(Schedule.cron("0 2 * * *", "UTC")),
+        Effect.zipRight(Effect.never)
+      )
     })
   })
 
