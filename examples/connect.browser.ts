@@ -1,5 +1,5 @@
-// A person connects a customer in a browser: the web application, the sandbox's
-// consent page, and back.
+// A person connects a customer in a browser: the web application, the
+// sandbox's consent page, and back.
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
@@ -86,7 +86,9 @@ const browse = (
   Effect.gen(function* () {
     const application = yield* setUp(options)
     yield* Effect.promise(() =>
-      withChromium(async (browser) => use(await browser.newPage(), application))
+      withChromium(async (browser) =>
+        use(await browser.newPage(), application)
+      )
     )
     return application
   }).pipe(Effect.scoped)
@@ -96,7 +98,8 @@ const decide = (page: Page, name: "Approve" | "Deny") =>
 
 const text = (page: Page) => page.locator("body").textContent()
 
-const connected = /^Connected: urn:pleo:company:[-0-9a-f]{36} is ACTIVATED\.$/
+const connected =
+  /^Connected: urn:pleo:company:[-0-9a-f]{36} is ACTIVATED\.$/
 
 describe("connect.ts", () => {
   it.live(
@@ -110,7 +113,9 @@ describe("connect.ts", () => {
         expect(
           requests
             .slice(-3)
-            .map(({ method, path, status }) => `${method} ${path} ${status}`)
+            .map(
+              ({ method, path, status }) => `${method} ${path} ${status}`
+            )
         ).toEqual([
           "POST /oauth/token 200",
           "GET /v1/introspect 200",
@@ -125,7 +130,9 @@ describe("connect.ts", () => {
       await decide(page, "Deny")
       expect(await text(page)).toBe("Not connected.")
       const requests = await Effect.runPromise(sandbox.requests)
-      expect(requests.filter(({ path }) => path === "/oauth/token")).toEqual([])
+      expect(
+        requests.filter(({ path }) => path === "/oauth/token")
+      ).toEqual([])
     })
   )
 
@@ -133,12 +140,17 @@ describe("connect.ts", () => {
     browse(async (page, { sandbox, url }) => {
       await page.goto(`${url}/connect`)
       const consent = new URL(page.url())
-      consent.searchParams.set("state", `${consent.searchParams.get("state")}A`)
+      consent.searchParams.set(
+        "state",
+        `${consent.searchParams.get("state")}A`
+      )
       await page.goto(consent.href)
       await decide(page, "Approve")
       expect(await text(page)).toBe("Start again at /connect.")
       const requests = await Effect.runPromise(sandbox.requests)
-      expect(requests.filter(({ path }) => path === "/oauth/token")).toEqual([])
+      expect(
+        requests.filter(({ path }) => path === "/oauth/token")
+      ).toEqual([])
     })
   )
 

@@ -23,7 +23,9 @@ describe("update-installation.ts", () => {
     "updates an installation of the sandbox with the contract's example",
     () =>
       Effect.gen(function* () {
-        const { code, stderr, stdout } = yield* run("update-installation.ts")
+        const { code, stderr, stdout } = yield* run(
+          "update-installation.ts"
+        )
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
         expect(stdout).toMatch(
           /No credential is configured.*sandbox at http:\/\/127\.0\.0\.1:\d+/
@@ -152,7 +154,9 @@ it.live(
     Effect.gen(function* () {
       const { code, stderr, stdout } = yield* run("opentelemetry.ts")
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
-      const [heading, spans = "", metrics = ""] = stdout.trim().split("\n\n")
+      const [heading, spans = "", metrics = ""] = stdout
+        .trim()
+        .split("\n\n")
       expect(heading).toBe("What the collector has received:")
       expect(spans.replace(/\d+ ms/g, "? ms").split("\n")).toEqual([
         "  nightly report  ? ms",
@@ -189,7 +193,9 @@ it.live(
           )
         )
       const each = (line: string) =>
-        ["acme", "borealis", "cirrus"].map((name) => line.replace("*", name))
+        ["acme", "borealis", "cirrus"].map((name) =>
+          line.replace("*", name)
+        )
       expect(rounds.length).toBe(6)
       expect(rounds[0]?.toSorted()).toEqual(each("PUT 200 *'s token 1"))
       expect(rounds[2]).toEqual(
@@ -202,10 +208,12 @@ it.live(
         .flat()
         .filter((line) => line.startsWith("POST 200"))
       expect(refreshes.length).toBe(new Set(refreshes).size)
-      expect(rounds.flat().filter((line) => /^PUT (?!200)/.test(line))).toEqual(
-        []
+      expect(
+        rounds.flat().filter((line) => /^PUT (?!200)/.test(line))
+      ).toEqual([])
+      expect(stdout.match(/acme: .*authorize the app again/g)?.length).toBe(
+        2
       )
-      expect(stdout.match(/acme: .*authorize the app again/g)?.length).toBe(2)
     })
 )
 
@@ -253,33 +261,36 @@ describe("the README of the examples", () => {
     expect(rows.toSorted()).toEqual(examples.toSorted())
   })
 
-  it.each(examples.filter((name) => !isTest(name) && name !== "connect.ts"))(
-    "%s is run by a test here",
-    (name) => {
-      expect(source).toContain(`run("${name}"`)
-    }
-  )
+  it.each(
+    examples.filter((name) => !isTest(name) && name !== "connect.ts")
+  )("%s is run by a test here", (name) => {
+    expect(source).toContain(`run("${name}"`)
+  })
 })
 
 describe("the README's code", () => {
   const withSandbox = <A, R>(
     body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A, never, R>
   ) =>
-    Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))
-
-  it.live("readme.ts updates the installation of the configured API key", () =>
-    withSandbox((sandbox) =>
-      Effect.gen(function* () {
-        const { code, stdout } = yield* run("readme.ts", {
-          environment: sandbox.environment
-        })
-        expect(code).toBe(0)
-        expect(stdout).toContain("is ACTIVATED")
-        expect(yield* sandbox.requests).toMatchObject([
-          { scheme: "Basic", status: 200 }
-        ])
-      })
+    Effect.flatMap(Sandbox.Sandbox, body).pipe(
+      Effect.provide(Sandbox.layer())
     )
+
+  it.live(
+    "readme.ts updates the installation of the configured API key",
+    () =>
+      withSandbox((sandbox) =>
+        Effect.gen(function* () {
+          const { code, stdout } = yield* run("readme.ts", {
+            environment: sandbox.environment
+          })
+          expect(code).toBe(0)
+          expect(stdout).toContain("is ACTIVATED")
+          expect(yield* sandbox.requests).toMatchObject([
+            { scheme: "Basic", status: 200 }
+          ])
+        })
+      )
   )
 
   it.live(

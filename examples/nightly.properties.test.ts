@@ -30,12 +30,14 @@ const given = (options: InstallationServiceTest.Options) =>
   )
 
 /**
- * A night, and the time that it takes: the longest wait is what Pleo asks for,
- * and no more than 20 seconds.
+ * A night, and the time that it takes: the longest wait is the one that Pleo
+ * asks for, and no more than 20 seconds.
  */
 const night = Effect.gen(function* () {
   const { night } = yield* Nightly
-  const fiber = yield* Effect.fork(Effect.withRandom(night, Random.fixed([0])))
+  const fiber = yield* Effect.fork(
+    Effect.withRandom(night, Random.fixed([0]))
+  )
   yield* TestClock.adjust("2 minutes")
   return yield* Fiber.join(fiber)
 })
@@ -77,7 +79,9 @@ it.effect.prop(
           _tag === "Synchronised"
         )
       }
-    }).pipe(given({ faults: failures.map((failure) => Fault.fail(failure)) })),
+    }).pipe(
+      given({ faults: failures.map((failure) => Fault.fail(failure)) })
+    ),
   { timeout: 60_000, fastCheck: { numRuns: 15 } }
 )
 

@@ -37,7 +37,9 @@ const consents = Effect.gen(function* () {
   return ids
 })
 
-/** A night in which nobody waits before a retry: the jitter is at its least. */
+/**
+ * A night in which nobody waits before a retry: the jitter is at its least.
+ */
 const night = Effect.flatMap(Nightly, ({ night }) =>
   Effect.withRandom(night, Random.fixed([0]))
 )
@@ -52,14 +54,18 @@ it.scoped("each customer's expired token is refreshed once a night", () =>
   Effect.gen(function* () {
     yield* consents
     yield* night
-    expect(yield* seen).toEqual(["PUT 200", "PUT 200", "PUT 200", "PUT 200"])
+    expect(yield* seen).toEqual([
+      "PUT 200",
+      "PUT 200",
+      "PUT 200",
+      "PUT 200"
+    ])
     yield* TestClock.adjust("24 hours")
     yield* night
     const requests = yield* seen
-    expect(requests.filter((request) => request.startsWith("POST"))).toEqual([
-      "POST 200",
-      "POST 200"
-    ])
+    expect(
+      requests.filter((request) => request.startsWith("POST"))
+    ).toEqual(["POST 200", "POST 200"])
     expect(requests.filter((request) => request.startsWith("PUT"))).toEqual(
       Array(8).fill("PUT 200")
     )

@@ -1,5 +1,5 @@
-// The nightly synchronisation with `InstallationService` in memory: Pleo has
-// faults, time is TestClock's, and each update is recorded.
+// The nightly synchronisation with `InstallationService` in memory: Pleo
+// has faults, time is TestClock's, and each update is recorded.
 import { describe, expect, it } from "@effect/vitest"
 import type { InstallationError } from "@effect-pleo/core"
 import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
@@ -9,7 +9,11 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import { Accounting, AccountingError } from "./nightly/Accounting.ts"
-import { layer as layerNightly, Nightly, Outcome } from "./nightly/Nightly.ts"
+import {
+  layer as layerNightly,
+  Nightly,
+  Outcome
+} from "./nightly/Nightly.ts"
 
 /** The first update is no fault's. */
 const success = Fault.delay(0)
@@ -109,21 +113,27 @@ describe("a customer's night", () => {
       )
   )
 
-  it.effect("gets through when Pleo is down for a moment, and then slow", () =>
-    Effect.gen(function* () {
-      const outcome = yield* during("1 minutes").pipe(
-        Effect.withRandom(Random.fixed([1]))
+  it.effect(
+    "gets through when Pleo is down for a moment, and then slow",
+    () =>
+      Effect.gen(function* () {
+        const outcome = yield* during("1 minutes").pipe(
+          Effect.withRandom(Random.fixed([1]))
+        )
+        expect(outcome._tag).toBe("Synchronised")
+        const updates = yield* (yield* test).updates
+        // Half a second, then one: the policy's waits, with the jitter at its
+        // most.
+        expect(
+          updates.map(({ receivedAt }) => receivedAt.epochMillis)
+        ).toEqual([0, 500, 1500, 4500])
+      }).pipe(
+        given(
+          books,
+          Fault.status(503, { times: 2 }),
+          Fault.delay("3 seconds")
+        )
       )
-      expect(outcome._tag).toBe("Synchronised")
-      const updates = yield* (yield* test).updates
-      // Half a second, then one: the policy's waits, with the jitter at its
-      // most.
-      expect(updates.map(({ receivedAt }) => receivedAt.epochMillis)).toEqual([
-        0, 500, 1500, 4500
-      ])
-    }).pipe(
-      given(books, Fault.status(503, { times: 2 }), Fault.delay("3 seconds"))
-    )
   )
 
   it.effect(
@@ -133,7 +143,10 @@ describe("a customer's night", () => {
         expect((yield* during("1 minutes"))._tag).toBe("Synchronised")
         const updates = yield* (yield* test).updates
         expect(
-          updates.map(({ isApplied, request }) => [request.status, isApplied])
+          updates.map(({ isApplied, request }) => [
+            request.status,
+            isApplied
+          ])
         ).toEqual([
           ["PENDING_INTEGRATION", true],
           ["ACTIVATED", true],
@@ -167,7 +180,9 @@ describe("a customer's night", () => {
     () => {
       let attempts = 0
       return Effect.gen(function* () {
-        expect(yield* during("10 minutes")).toMatchObject({ _tag: "Postponed" })
+        expect(yield* during("10 minutes")).toMatchObject({
+          _tag: "Postponed"
+        })
         expect(attempts).toBe(4)
         expect(yield* (yield* test).requests).toEqual([
           { status: "PENDING_INTEGRATION" }
@@ -176,7 +191,9 @@ describe("a customer's night", () => {
         given(() =>
           Effect.suspend(() => {
             attempts += 1
-            return Effect.fail(new AccountingError({ reason: "Unavailable" }))
+            return Effect.fail(
+              new AccountingError({ reason: "Unavailable" })
+            )
           })
         )
       )
@@ -190,7 +207,9 @@ describe("a customer's night", () => {
         _tag: "Postponed",
         why: expect.stringContaining("credential was rejected")
       })
-    }).pipe(given(() => Effect.dieMessage("must not run"), Fault.status(401)))
+    }).pipe(
+      given(() => Effect.dieMessage("must not run"), Fault.status(401))
+    )
   )
 })
 

@@ -1,5 +1,5 @@
-// One night of an accounting integration with three customers, in the sandbox:
-// what each installation is told.
+// One night of an accounting integration with three customers, in the
+// sandbox: what each installation is told.
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -36,13 +36,16 @@ const program = Effect.gen(function* () {
         Synchronised: ({ customer, entries }) =>
           `${customer}: ${entries} entries were booked`,
         InError: ({ code, customer }) => `${customer}: has to act, ${code}`,
-        Postponed: ({ customer, why }) => `${customer}: tomorrow again. ${why}`
+        Postponed: ({ customer, why }) =>
+          `${customer}: tomorrow again. ${why}`
       })
     )
 
   yield* Console.log("\nWhat Pleo was told:")
   for (const { body, grant } of yield* sandbox.requests)
-    yield* Console.log(`  ${(names.get(grant?.id) ?? "").padEnd(8)} ${body}`)
+    yield* Console.log(
+      `  ${(names.get(grant?.id) ?? "").padEnd(8)} ${body}`
+    )
 })
 
 const live = Nightly.layer({ customers }).pipe(

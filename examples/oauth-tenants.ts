@@ -1,6 +1,6 @@
-// Three customers on one layer, with tokens that live for two seconds: each is
-// refreshed as it expires. Then one takes its consent back, and gives it again;
-// and the authorisation server is down for a moment.
+// Three customers on one layer, with tokens that live for two seconds: each
+// is refreshed as it expires. Then one takes its consent back, and gives it
+// again; and the authorisation server is down for a moment.
 import {
   Credentials,
   InstallationService,
@@ -26,7 +26,10 @@ const authorize = (tenant: string) =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     const grant = yield* sandbox.authorize({ expiresIn: "2 seconds" })
-    yield* OAuth.storeTokens({ ...(yield* OAuth.clientConfig), tenant }, grant)
+    yield* OAuth.storeTokens(
+      { ...(yield* OAuth.clientConfig), tenant },
+      grant
+    )
     return grant.id
   })
 
@@ -45,7 +48,9 @@ const program = Effect.gen(function* () {
   const names = new Map<string, string>()
   let seen = 0
 
-  /** Updates all customers, and shows what that took, as the sandbox saw it. */
+  /**
+   * Updates all customers, and shows what that took, as the sandbox saw it.
+   */
   const updateAll = (title: string) =>
     Effect.gen(function* () {
       yield* Console.log(`\n${title}`)

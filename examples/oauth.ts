@@ -25,8 +25,8 @@ export const report = (tenant: string) =>
     )
   )
 
-// The client on the store on the database: they are closed in this order, so
-// that no new token is lost.
+// The client on the store on the database: they are closed in this order,
+// so that no new token is lost.
 export const live = NodeInstallationService.layerConfig({
   credentials: OAuth.config
 }).pipe(

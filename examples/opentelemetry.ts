@@ -20,8 +20,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Collector from "./support/collector.ts"
 
-// Once, at the top of an application. Everything below is traced and measured,
-// this library included.
+// Once, at the top of an application. Everything below is traced and
+// measured, this library included.
 const telemetry = (baseUrl: string) =>
   Otlp.layerJson({
     baseUrl,
@@ -52,10 +52,14 @@ const program = Effect.gen(function* () {
     expiresIn: 0
   })
   yield* sandbox.inject(
-    Fault.status(503, { when: ({ path }) => path === "/v1/installations/me" })
+    Fault.status(503, {
+      when: ({ path }) => path === "/v1/installations/me"
+    })
   )
   yield* sandbox.inject(
-    Fault.status(429, { when: ({ path }) => path === "/v1/installations/me" })
+    Fault.status(429, {
+      when: ({ path }) => path === "/v1/installations/me"
+    })
   )
 
   // What is left to be exported is sent when the layer closes.
@@ -78,6 +82,10 @@ const program = Effect.gen(function* () {
 })
 
 await program.pipe(
-  Effect.provide([Sandbox.layer(), Collector.layer, TokenStore.layerMemory]),
+  Effect.provide([
+    Sandbox.layer(),
+    Collector.layer,
+    TokenStore.layerMemory
+  ]),
   Effect.runPromise
 )

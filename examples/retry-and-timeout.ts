@@ -23,7 +23,10 @@ const program = Effect.gen(function* () {
   const installation = yield* InstallationService.update(
     UpdateInstallation.activated()
   ).pipe(
-    RetryPolicy.retry({ attemptTimeout: "500 millis", deadline: "10 seconds" })
+    RetryPolicy.retry({
+      attemptTimeout: "500 millis",
+      deadline: "10 seconds"
+    })
   )
   yield* Console.log(`\n${describe(installation)}`)
 

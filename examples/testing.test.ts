@@ -8,9 +8,9 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 
-const application = InstallationService.update({ status: "ACTIVATED" }).pipe(
-  RetryPolicy.retry()
-)
+const application = InstallationService.update({
+  status: "ACTIVATED"
+}).pipe(RetryPolicy.retry())
 
 it.effect("tries again when Pleo does not answer in time", () =>
   Effect.gen(function* () {

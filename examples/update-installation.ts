@@ -4,8 +4,8 @@
 //   pnpm start '{"status":"ERROR","errorCode":"AUTH_ERROR"}' this request
 //
 // With nothing configured it starts the sandbox and updates an installation
-// there. With PLEO_ACCESS_TOKEN or PLEO_API_KEY set (and PLEO_SERVER, unless it
-// is production) it updates the installation of that credential.
+// there. With PLEO_ACCESS_TOKEN or PLEO_API_KEY set (and PLEO_SERVER,
+// unless it is production) it updates the installation of that credential.
 import {
   InstallationClient,
   InstallationService,
@@ -35,9 +35,9 @@ const request = Effect.try({
 })
 
 const program = Effect.gen(function* () {
-  const installation = yield* InstallationService.update(yield* request).pipe(
-    RetryPolicy.retry()
-  )
+  const installation = yield* InstallationService.update(
+    yield* request
+  ).pipe(RetryPolicy.retry())
   yield* Console.log(`\n${describe(installation)}`)
 })
 

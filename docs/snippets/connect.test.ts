@@ -26,8 +26,13 @@ it.live("connects a customer who approves the app, and no other", () =>
     const sandbox = yield* Sandbox.Sandbox
 
     const { session, url } = yield* begin
-    const tenant = yield* complete(session, (yield* sandbox.consent(url)).href)
-    const update = InstallationService.update(UpdateInstallation.activated())
+    const tenant = yield* complete(
+      session,
+      (yield* sandbox.consent(url)).href
+    )
+    const update = InstallationService.update(
+      UpdateInstallation.activated()
+    )
     const { resource, status } = yield* update.pipe(
       RetryPolicy.retry(),
       Credentials.use(OAuth.tenant(tenant))

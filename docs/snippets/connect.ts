@@ -19,12 +19,16 @@ export const begin = Effect.gen(function* () {
 })
 
 /**
- * `callback` is the path and query of the request. Take the string out of the
- * session, so that it is used once.
+ * `callback` is the path and query of the request. Take the string out of
+ * the session, so that it is used once.
  */
 export const complete = (session: string, callback: string) =>
   Effect.gen(function* () {
     const client = yield* OAuth.clientConfig
     const pending = yield* Schema.decode(Session)(session)
-    return yield* OAuth.completeAuthorization({ ...client, callback, pending })
+    return yield* OAuth.completeAuthorization({
+      ...client,
+      callback,
+      pending
+    })
   })

@@ -8,8 +8,8 @@ import {
 import * as Effect from "effect/Effect"
 
 /**
- * Tells Pleo of all customers, 20 at a time, and gives those who could not be
- * told of, with the error.
+ * Updates all customers, 20 at a time, and returns the failed ones with their
+ * errors.
  */
 export const reportAll = (customers: ReadonlyArray<string>) =>
   Effect.forEach(

@@ -10,5 +10,7 @@ export const explained = InstallationService.update(
   UpdateInstallation.activated()
 ).pipe(
   RetryPolicy.retry(),
-  Effect.tapError((error) => Effect.logError(InstallationError.explain(error)))
+  Effect.tapError((error) =>
+    Effect.logError(InstallationError.explain(error))
+  )
 )

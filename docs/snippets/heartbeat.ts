@@ -16,7 +16,9 @@ const beat = Effect.gen(function* () {
   // The next beat is the next attempt.
 }).pipe(Effect.catchAll((error) => Effect.logWarning(error.message)))
 
-/** Never ends. Fork it with `Effect.forkScoped`, and it ends with the scope. */
+/**
+ * Never ends. Fork it with `Effect.forkScoped`, and it ends with the scope.
+ */
 export const heartbeat = Effect.repeat(
   beat,
   Schedule.jittered(Schedule.spaced("1 hour"))

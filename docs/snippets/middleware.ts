@@ -7,8 +7,8 @@ import * as Metric from "effect/Metric"
 
 const requests = Metric.counter("pleo_requests")
 
-// Neither headers nor body go into the metric: they hold the credential and the
-// customer's metadata.
+// Neither headers nor body go into the metric: they hold the credential and
+// the customer's metadata.
 const counted = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(

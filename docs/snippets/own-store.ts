@@ -4,11 +4,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 
 /**
- * What your database does in one step each. Here, what a key-value server with
- * transactions could do.
+ * The operations of your database, each in one step. Here, those of a
+ * key-value server with transactions.
  */
 export interface Database {
-  readonly get: (key: string) => Promise<TokenStore.StoredString | undefined>
+  readonly get: (
+    key: string
+  ) => Promise<TokenStore.StoredString | undefined>
   /**
    * Stores a string if the stored one has the previous generation; returns
    * whether it did.
@@ -19,7 +21,9 @@ export interface Database {
   ) => Promise<boolean>
 }
 
-export const layer = (database: Database): Layer.Layer<TokenStore.TokenStore> =>
+export const layer = (
+  database: Database
+): Layer.Layer<TokenStore.TokenStore> =>
   Layer.succeed(
     TokenStore.TokenStore,
     TokenStore.fromStrings({
@@ -33,7 +37,10 @@ export const layer = (database: Database): Layer.Layer<TokenStore.TokenStore> =>
       save: (key, expected, value) =>
         Effect.tryPromise({
           try: () =>
-            database.compareAndSet(key, { generation: expected + 1, value }),
+            database.compareAndSet(key, {
+              generation: expected + 1,
+              value
+            }),
           catch: () => new TokenStore.TokenStoreError({ operation: "save" })
         })
     })

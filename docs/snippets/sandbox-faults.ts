@@ -23,7 +23,13 @@ const program = Effect.gen(function* () {
     InstallationService.update(UpdateInstallation.activated())
   )
 
-  for (const { body, method, path, scheme, status } of yield* sandbox.requests)
+  for (const {
+    body,
+    method,
+    path,
+    scheme,
+    status
+  } of yield* sandbox.requests)
     yield* Console.log(
       `${method} ${path} ${scheme} ${body} -> ${status ?? "no response"}`
     )

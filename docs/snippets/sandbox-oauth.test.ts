@@ -19,10 +19,9 @@ const live = Sandbox.layerTest(
   { clientId: "my-app" }
 )
 
-const update = InstallationService.update(UpdateInstallation.activated()).pipe(
-  RetryPolicy.retry(),
-  Credentials.use(OAuth.tenant("acme"))
-)
+const update = InstallationService.update(
+  UpdateInstallation.activated()
+).pipe(RetryPolicy.retry(), Credentials.use(OAuth.tenant("acme")))
 
 it.live("asks the customer once the consent was withdrawn", () =>
   Effect.gen(function* () {
@@ -33,7 +32,8 @@ it.live("asks the customer once the consent was withdrawn", () =>
       grant
     )
 
-    // The next update receives a 401, refreshes the token, and is sent again.
+    // The next update receives a 401, refreshes the token, and is sent
+    // again.
     yield* sandbox.expire(grant.id)
     expect((yield* update).status).toBe("ACTIVATED")
 

@@ -9,10 +9,9 @@ import * as Effect from "effect/Effect"
 
 const work = Effect.zipRight(Console.log("working"), Effect.never)
 
-const goodbye = InstallationService.update(UpdateInstallation.inactive()).pipe(
-  RetryPolicy.retry({ deadline: "5 seconds" }),
-  Effect.ignoreLogged
-)
+const goodbye = InstallationService.update(
+  UpdateInstallation.inactive()
+).pipe(RetryPolicy.retry({ deadline: "5 seconds" }), Effect.ignoreLogged)
 
 const fiber = work.pipe(
   Effect.onInterrupt(() => goodbye),
@@ -25,8 +24,8 @@ for (const [signal, code] of [
   ["SIGINT", 130] as const
 ])
   process.once(signal, () => {
-    // When the layer is closed: its updates have ended, and new tokens are in
-    // the store.
+    // When the layer is closed: its updates have ended, and new tokens are
+    // in the store.
     fiber.addObserver(() => process.exit(code))
     fiber.unsafeInterruptAsFork(fiber.id())
   })

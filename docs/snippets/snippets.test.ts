@@ -53,7 +53,10 @@ const { activated } = UpdateInstallation
 
 const withSandbox = <A, E, R>(
   body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A, E, R>
-) => Effect.flatMap(Sandbox.Sandbox, body).pipe(Effect.provide(Sandbox.layer()))
+) =>
+  Effect.flatMap(Sandbox.Sandbox, body).pipe(
+    Effect.provide(Sandbox.layer())
+  )
 
 const configured = (variables: Record<string, string>) =>
   Layer.setConfigProvider(
@@ -119,30 +122,32 @@ describe("programs", { timeout: 60_000 }, () => {
     })
   )
 
-  it.live("shutdown.ts says that it is inactive before it ends with 143", () =>
-    withSandbox((sandbox) =>
-      Effect.gen(function* () {
-        const program = yield* Effect.promise(() =>
-          compile(file("shutdown.ts"))
-        )
-        const code = yield* Effect.async<number | null>((resume) => {
-          const environment = {
-            ...process.env,
-            PLEO_SERVER: sandbox.url,
-            PLEO_ACCESS_TOKEN: "token"
-          }
-          const child = spawn(process.execPath, [program], {
-            env: environment
+  it.live(
+    "shutdown.ts says that it is inactive before it ends with 143",
+    () =>
+      withSandbox((sandbox) =>
+        Effect.gen(function* () {
+          const program = yield* Effect.promise(() =>
+            compile(file("shutdown.ts"))
+          )
+          const code = yield* Effect.async<number | null>((resume) => {
+            const environment = {
+              ...process.env,
+              PLEO_SERVER: sandbox.url,
+              PLEO_ACCESS_TOKEN: "token"
+            }
+            const child = spawn(process.execPath, [program], {
+              env: environment
+            })
+            child.stdout.once("data", () => child.kill("SIGTERM"))
+            child.once("exit", (code) => resume(Effect.succeed(code)))
           })
-          child.stdout.once("data", () => child.kill("SIGTERM"))
-          child.once("exit", (code) => resume(Effect.succeed(code)))
+          expect(code).toBe(143)
+          expect(yield* sandbox.requests).toMatchObject([
+            { status: 200, body: '{"status":"INACTIVE"}' }
+          ])
         })
-        expect(code).toBe(143)
-        expect(yield* sandbox.requests).toMatchObject([
-          { status: 200, body: '{"status":"INACTIVE"}' }
-        ])
-      })
-    )
+      )
   )
 })
 
@@ -166,7 +171,9 @@ describe("over HTTP", () => {
         const response = yield* Effect.promise(() =>
           edge.fetch(new Request("https://example.com"), environment)
         )
-        expect(yield* Effect.promise(() => response.text())).toBe("ACTIVATED")
+        expect(yield* Effect.promise(() => response.text())).toBe(
+          "ACTIVATED"
+        )
       })
     )
   )
@@ -184,7 +191,10 @@ describe("over HTTP", () => {
         yield* InstallationService.update(activated()).pipe(
           Effect.provide(Drift.live),
           Effect.provide(
-            configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" })
+            configured({
+              PLEO_SERVER: sandbox.url,
+              PLEO_ACCESS_TOKEN: "token"
+            })
           ),
           Effect.provide(logger)
         )
@@ -203,7 +213,10 @@ describe("over HTTP", () => {
         ).pipe(
           Effect.provide(Middleware.live),
           Effect.provide(
-            configured({ PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: "token" })
+            configured({
+              PLEO_SERVER: sandbox.url,
+              PLEO_ACCESS_TOKEN: "token"
+            })
           )
         )
         expect(installation.status).toBe("ACTIVATED")
@@ -247,7 +260,9 @@ describe("over HTTP", () => {
     PLEO_CLIENT_SECRET: "my-secret"
   })
 
-  /** Connects a customer with tokens that look expired after `expiresIn`. */
+  /**
+   * Connects a customer with tokens that look expired after `expiresIn`.
+   */
   const connect = (
     sandbox: Sandbox.Sandbox["Type"],
     tenant: string,
@@ -350,11 +365,15 @@ describe("in memory", () => {
           yield* InstallationServiceTest.InstallationServiceTest
         yield* synchronize(Effect.void)
         yield* Effect.flip(
-          synchronize(Effect.fail(new LedgerError({ isLoginRejected: true })))
+          synchronize(
+            Effect.fail(new LedgerError({ isLoginRejected: true }))
+          )
         )
         yield* synchronize(Effect.void)
         yield* Effect.flip(
-          synchronize(Effect.fail(new LedgerError({ isLoginRejected: false })))
+          synchronize(
+            Effect.fail(new LedgerError({ isLoginRejected: false }))
+          )
         )
         expect(yield* requests).toEqual([
           { status: "ACTIVATED" },
@@ -381,33 +400,42 @@ describe("in memory", () => {
       "developers"
     ],
     [
-      new InstallationError.Unauthorized({ reason: "ReauthorizationRequired" }),
+      new InstallationError.Unauthorized({
+        reason: "ReauthorizationRequired"
+      }),
       "customer"
     ],
     [serverError, "later"],
     [
-      new InstallationError.Infrastructure({ reason: "Redirect", status: 302 }),
+      new InstallationError.Infrastructure({
+        reason: "Redirect",
+        status: 302
+      }),
       "developers"
     ]
   ] as const)("who-has-to-act.ts gives %s to the %s", ([error, desk]) =>
     Effect.gen(function* () {
       yield* (yield* test).inject(Fault.fail(error, { times: 3 }))
       const notes: Array<string> = []
-      const reported = yield* Effect.fork(report(activated(), desksOf(notes)))
+      const reported = yield* Effect.fork(
+        report(activated(), desksOf(notes))
+      )
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(reported)
       expect(notes).toEqual([desk])
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
-  it.effect("tuned-retries.ts makes two attempts where somebody waits", () =>
-    Effect.gen(function* () {
-      yield* (yield* test).inject(Fault.fail(serverError, { times: 2 }))
-      const update = yield* Effect.fork(Effect.either(inTheForeground))
-      yield* TestClock.adjust("5 seconds")
-      expect(Either.isLeft(yield* Fiber.join(update))).toBe(true)
-      expect((yield* (yield* test).updates).length).toBe(2)
-    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  it.effect(
+    "tuned-retries.ts makes two attempts where somebody waits",
+    () =>
+      Effect.gen(function* () {
+        yield* (yield* test).inject(Fault.fail(serverError, { times: 2 }))
+        const update = yield* Effect.fork(Effect.either(inTheForeground))
+        yield* TestClock.adjust("5 seconds")
+        expect(Either.isLeft(yield* Fiber.join(update))).toBe(true)
+        expect((yield* (yield* test).updates).length).toBe(2)
+      }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
   it.effect(
@@ -438,46 +466,52 @@ describe("in memory", () => {
       )
       yield* Effect.fork(heartbeat)
       yield* TestClock.adjust("4 hours")
-      expect((yield* (yield* test).updates).length).toBeGreaterThanOrEqual(4)
+      expect((yield* (yield* test).updates).length).toBeGreaterThanOrEqual(
+        4
+      )
       expect((yield* (yield* test).installation).metadata).toHaveProperty(
         "lastSeen"
       )
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
-  it.effect("logged.ts logs a failure once, with all that is known of it", () =>
-    Effect.gen(function* () {
-      const [logged, logger] = recordingLogger(({ annotations }) => [
-        ...HashMap.values(annotations)
-      ])
-      const forbidden = {
-        reason: "Forbidden",
-        status: 403,
-        requestId: "id-of-support"
-      } as const
-      yield* (yield* test).inject(
-        Fault.fail(new InstallationError.Unauthorized(forbidden))
-      )
-      yield* Logged.update(activated()).pipe(
-        Effect.provide(logger),
-        Effect.flip
-      )
-      expect(
-        logged.flat().map((text) => JSON.parse(String(text)))
-      ).toMatchObject([
-        {
-          _tag: "Unauthorized",
+  it.effect(
+    "logged.ts logs a failure once, with all that is known of it",
+    () =>
+      Effect.gen(function* () {
+        const [logged, logger] = recordingLogger(({ annotations }) => [
+          ...HashMap.values(annotations)
+        ])
+        const forbidden = {
           reason: "Forbidden",
-          requestId: "id-of-support",
-          mayHaveBeenApplied: false
-        }
-      ])
-    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+          status: 403,
+          requestId: "id-of-support"
+        } as const
+        yield* (yield* test).inject(
+          Fault.fail(new InstallationError.Unauthorized(forbidden))
+        )
+        yield* Logged.update(activated()).pipe(
+          Effect.provide(logger),
+          Effect.flip
+        )
+        expect(
+          logged.flat().map((text) => JSON.parse(String(text)))
+        ).toMatchObject([
+          {
+            _tag: "Unauthorized",
+            reason: "Forbidden",
+            requestId: "id-of-support",
+            mayHaveBeenApplied: false
+          }
+        ])
+      }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
   it.effect("explained.ts logs five lines of a failure", () =>
     Effect.gen(function* () {
-      const [lines, logger] = recordingLogger(({ message }) => String(message))
+      const [lines, logger] = recordingLogger(({ message }) =>
+        String(message)
+      )
       const error = new InstallationError.Infrastructure({
         reason: "ServerError",
         status: 503,

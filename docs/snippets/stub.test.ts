@@ -27,7 +27,8 @@ it.effect("a stub is retried like the client", () =>
           : Effect.succeed({
               id: "9c5b94b1-35ad-49bb-b118-8e8fc24abf80",
               applicationId: "6e2f0e5c-0b0f-4a0e-8f0a-1d2c3b4a5f60",
-              resource: "urn:pleo:company:123e4567-e89b-12d3-a456-426614174000",
+              resource:
+                "urn:pleo:company:123e4567-e89b-12d3-a456-426614174000",
               status,
               metadata,
               createdAt: DateTime.unsafeMake(0),

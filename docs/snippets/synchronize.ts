@@ -1,4 +1,7 @@
-import { type InstallationService, Synchronization } from "@effect-pleo/core"
+import {
+  type InstallationService,
+  Synchronization
+} from "@effect-pleo/core"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
@@ -9,12 +12,16 @@ export class LedgerError extends Data.TaggedError("LedgerError")<{
 }> {}
 
 /**
- * Reports the work as a synchronization. A rejected login is the customer's to
- * mend, and has an error code.
+ * Reports the work as a synchronization. A rejected login has an error code,
+ * since the customer has to correct it.
  */
 export const synchronize = <A, R>(
   work: Effect.Effect<A, LedgerError, R>
-): Effect.Effect<A, LedgerError, InstallationService.InstallationService | R> =>
+): Effect.Effect<
+  A,
+  LedgerError,
+  InstallationService.InstallationService | R
+> =>
   work.pipe(
     Synchronization.report({
       pendingAfter: "2 seconds",

@@ -12,13 +12,17 @@ export class AccountingError extends Data.TaggedError("AccountingError")<{
   readonly reason: "NotEntitled" | "LoggedOut" | "Unavailable"
 }> {}
 
-export class Accounting extends Context.Tag("@effect-pleo/examples/Accounting")<
+export class Accounting extends Context.Tag(
+  "@effect-pleo/examples/Accounting"
+)<
   Accounting,
   {
     /**
      * Books what a customer has spent since the last time, and gives how many
      * entries that made.
      */
-    readonly book: (customer: string) => Effect.Effect<number, AccountingError>
+    readonly book: (
+      customer: string
+    ) => Effect.Effect<number, AccountingError>
   }
 >() {}

@@ -1,6 +1,6 @@
 // The nightly synchronisation of an accounting integration: each customer's
-// expenses are booked, and the customer's installation at Pleo says how that is
-// going.
+// expenses are booked, and the customer's installation at Pleo says how
+// that is going.
 import {
   Credentials,
   InstallationError,
@@ -87,7 +87,10 @@ const make = (customers: ReadonlyArray<string>) =>
         Effect.raceFirst(heartbeat(customer))
       )
 
-    const inError = (customer: string, code: "NOT_ENTITLED" | "AUTH_ERROR") =>
+    const inError = (
+      customer: string,
+      code: "NOT_ENTITLED" | "AUTH_ERROR"
+    ) =>
       Effect.as(
         report(customer, UpdateInstallation.error(code)),
         Outcome.InError({ customer, code })
@@ -97,7 +100,8 @@ const make = (customers: ReadonlyArray<string>) =>
       Match.value(reason).pipe(
         Match.when("NotEntitled", () => inError(customer, "NOT_ENTITLED")),
         Match.when("LoggedOut", () => inError(customer, "AUTH_ERROR")),
-        // The installation stays PENDING_INTEGRATION: nothing is wrong with it.
+        // The installation stays PENDING_INTEGRATION: nothing is wrong with
+        // it.
         Match.when("Unavailable", () =>
           Effect.succeed(
             Outcome.Postponed({
@@ -129,7 +133,9 @@ const make = (customers: ReadonlyArray<string>) =>
         )
       )
 
-    const night = Effect.forEach(customers, synchronise, { concurrency: 10 })
+    const night = Effect.forEach(customers, synchronise, {
+      concurrency: 10
+    })
 
     return Nightly.of({
       synchronise,
@@ -141,5 +147,6 @@ const make = (customers: ReadonlyArray<string>) =>
     })
   })
 
-export const layer = (options: { readonly customers: ReadonlyArray<string> }) =>
-  Layer.effect(Nightly, make(options.customers))
+export const layer = (options: {
+  readonly customers: ReadonlyArray<string>
+}) => Layer.effect(Nightly, make(options.customers))

@@ -1,6 +1,6 @@
-// What runs in production, but for the accounting system: the installations by
-// OAuth, configured from outside. The tests use it too. In production, put
-// SqlTokenStore.layer in the place of the memory.
+// What runs in production, but for the accounting system: the installations
+// by OAuth, configured from outside. The tests use it too. In production,
+// put SqlTokenStore.layer in the place of the memory.
 import { OAuth, TokenStore } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
