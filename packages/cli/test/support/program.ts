@@ -1,0 +1,2 @@
+// The command, to be compiled beside this file.
+import "../../src/main.ts"
