@@ -217,5 +217,15 @@ const connect = Command.make(
 )
 
 export const root = Command.make("effect-pleo").pipe(
+  Command.withDescription("Read and change an installation in the Pleo App Marketplace by hand."),
   Command.withSubcommands([whoami, get, update, activate, create, remove, sandbox, connect])
 )
+
+const withValue = /^(--(?:credential-file|error-code|metadata|port|scope|server|store|tenant))=(.*)$/s
+
+/** `--metadata=a=b` as two arguments: @effect/cli takes it only if no other one is written as `--metadata c=d`. */
+export const separate = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args.flatMap((arg) => {
+    const [, name, value] = withValue.exec(arg) ?? []
+    return name === undefined || value === undefined ? [arg] : [name, value]
+  })

@@ -20,11 +20,18 @@ export interface Selection {
   readonly credentialFile: string | undefined
 }
 
-/** The environment, with the server of the command line in it. */
+/**
+ * The environment, with the server of the command line in it. In one map: a provider that falls back on another one
+ * does so too if its own value is invalid, and a mistyped --server must not lead to production.
+ */
 export const environment = (server: string | undefined): Layer.Layer<never> =>
   Layer.setConfigProvider(
-    ConfigProvider.orElse(ConfigProvider.fromMap(new Map([["PLEO_SERVER", serverOf(server)]])), () =>
-      ConfigProvider.fromEnv()
+    ConfigProvider.fromMap(
+      new Map(
+        Object.entries({ ...process.env, PLEO_SERVER: serverOf(server) }).flatMap(([name, value]) =>
+          value === undefined ? [] : [[name, value] as const]
+        )
+      )
     )
   )
 
