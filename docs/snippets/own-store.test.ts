@@ -12,7 +12,14 @@ const database: OwnStore.Database = {
       return false
     strings.set(key, next)
     return true
-  }
+  },
+  scan: async (prefix) => ({
+    entries: Array.from(strings, ([key, { value }]) => ({
+      key,
+      value
+    })).filter(({ key }) => key.startsWith(prefix)),
+    cursor: undefined
+  })
 }
 
 layer(OwnStore.layer(database), { excludeTestServices: true })(

@@ -19,6 +19,13 @@ export interface Database {
     key: string,
     next: TokenStore.StoredString
   ) => Promise<boolean>
+  /** Some of the strings under a prefix, and a cursor for more. */
+  readonly scan: (
+    prefix: string,
+    cursor: string | undefined
+  ) => Promise<
+    TokenStore.Page<{ readonly key: string; readonly value: string }>
+  >
 }
 
 export const layer = (
@@ -42,6 +49,11 @@ export const layer = (
               value
             }),
           catch: () => new TokenStore.TokenStoreError({ operation: "save" })
+        }),
+      list: (prefix, cursor) =>
+        Effect.tryPromise({
+          try: () => database.scan(prefix, cursor),
+          catch: () => new TokenStore.TokenStoreError({ operation: "list" })
         })
     })
   )

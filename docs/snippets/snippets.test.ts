@@ -44,6 +44,7 @@ import { LedgerError, synchronize } from "./synchronize.ts"
 import { effects, inAll, oneAttempt } from "./timeouts.ts"
 import { inTheForeground } from "./tuned-retries.ts"
 import { report } from "./who-has-to-act.ts"
+import { logEnded } from "./who-must-reconnect.ts"
 
 const serverError = new InstallationError.Infrastructure({
   reason: "ServerError",
@@ -325,6 +326,32 @@ describe("over HTTP", () => {
         expect(status).toBe("ACTIVATED")
       })
     )
+  )
+
+  it.live(
+    "who-must-reconnect.ts logs a customer whose grant was revoked, and no other",
+    () =>
+      withSandbox((sandbox) =>
+        Effect.gen(function* () {
+          const [lines, logger] = recordingLogger(({ message }) =>
+            String(message)
+          )
+          yield* connect(sandbox, "acme", "1 hour")
+          const grant = yield* sandbox.authorize()
+          yield* adopt("borealis", { ...grant, expiresIn: 0 })
+          yield* sandbox.revoke(grant.id)
+          yield* reportAll(["acme", "borealis"])
+          yield* Effect.provide(logEnded, logger)
+          expect(lines).toEqual(["borealis must reconnect: Refused"])
+        }).pipe(
+          Effect.provide(
+            NodeInstallationService.layerConfig({
+              credentials: OAuth.config
+            }).pipe(Layer.provideMerge(TokenStore.layerMemory))
+          ),
+          Effect.provide(configured(appAt(sandbox.url)))
+        )
+      )
   )
 
   it.live("every-customer.ts gives those who have to connect again", () =>

@@ -65,7 +65,8 @@ const store = Layer.sync(TokenStore.TokenStore, () => {
         if ((stored.get(key)?.generation ?? 0) !== expected) return false
         stored.set(key, { generation: expected + 1, value })
         return true
-      })
+      }),
+    list: () => Effect.succeed({ entries: [], cursor: undefined })
   })
 })
 

@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Semaphore, withPermit } from "./internal/semaphore.ts"
-import { fromStrings, type StoredString, TokenStore, TokenStoreError } from "./TokenStore.ts"
+import { fromStrings, TokenStore, TokenStoreError } from "./TokenStore.ts"
 
 // Two slots for each key, written in turn: a process killed while writing damages only the slot it was writing, and the
 // other still has the previous generation.
@@ -25,9 +25,12 @@ const Slot = Schema.parseJson(
   Schema.Struct({
     key: Schema.String,
     generation: Schema.Int.pipe(Schema.positive()),
+    // Of the key in the index.
+    position: Schema.Int,
     text: Schema.String
   })
 )
+type Slot = typeof Slot.Type
 
 const encode = Schema.encodeSync(Slot)
 const decode = Schema.decodeOption(Slot)
@@ -68,7 +71,20 @@ const locked = <A, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A,
       })
   )
 
-const failure = (operation: "load" | "save") => (error: PlatformError) =>
+// A `KeyValueStore` cannot list its keys, so each gets an entry in an index before it is first saved: its position. The
+// slots of the index count the entries, as their generation. A first save that fails leaves an entry without slots, or
+// with slots of another position: it is not listed.
+const index = "effect-pleo-index"
+const entryOf = (position: number) => `${index}-${position}`
+
+const Key = Schema.parseJson(Schema.String)
+const encodeKey = Schema.encodeSync(Key)
+const decodeKey = Schema.decodeOption(Key)
+
+/** Entries of the index that make a page of `list`. */
+const pageSize = 100
+
+const failure = (operation: TokenStoreError["operation"]) => (error: PlatformError) =>
   // The error's message and cause may quote paths and values.
   new TokenStoreError({ operation, code: error._tag === "SystemError" ? error.reason : error._tag })
 
@@ -87,39 +103,76 @@ export const make: Effect.Effect<TokenStore["Type"], never, KeyValueStore.KeyVal
   function* () {
     const store = yield* KeyValueStore.KeyValueStore
 
-    const newest = (name: string): Effect.Effect<Option.Option<StoredString>, PlatformError> =>
+    const newest = (name: string): Effect.Effect<Slot | undefined, PlatformError> =>
       Effect.map(
         Effect.forEach(slots, (slot) =>
           Effect.map(store.get(`${name}.${slot}`), (text) => Option.toArray(Option.flatMap(text, decode)))
         ),
-        (found) =>
-          Option.map(
-            Option.fromNullable(found.flat().sort((a, b) => b.generation - a.generation)[0]),
-            ({ generation, text }) => ({ generation, value: text })
-          )
+        (found) => found.flat().sort((a, b) => b.generation - a.generation)[0]
       )
 
+    // An interrupted write may continue, into the next write under the same name.
+    const set = (name: string, text: string) => Effect.uninterruptible(store.set(name, text))
+
+    const write = (name: string, slot: Slot) => set(`${name}.${slot.generation % slots.length}`, encode(slot))
+
+    const count = Effect.map(newest(index), (slot) => slot?.generation ?? 0)
+
+    /** Adds a key to the index, and returns its position. */
+    const append = (key: string): Effect.Effect<number, PlatformError> =>
+      locked(
+        index,
+        Effect.gen(function* () {
+          const position = yield* count
+          yield* set(entryOf(position), encodeKey(key))
+          yield* write(index, { key: index, generation: position + 1, position, text: "" })
+          return position
+        })
+      )
+
+    /** The newest slot of a key. Excludes saves too: between two of them, a load could find either slot half written. */
+    const read = (key: string) => Effect.flatMap(nameOf(key), (name) => locked(name, newest(name)))
+
+    /** The key at a position of the index, unless it has another position. */
+    const listed = (position: number, prefix: string) =>
+      Effect.gen(function* () {
+        const key = Option.flatMap(yield* store.get(entryOf(position)), decodeKey)
+        if (Option.isNone(key) || !key.value.startsWith(prefix)) return []
+        const slot = yield* read(key.value)
+        return slot?.position === position ? [{ key: key.value, value: slot.text }] : []
+      })
+
     return fromStrings({
-      // Excludes saves too: between two of them, a load could find either slot half written.
       load: (key) =>
-        Effect.flatMap(nameOf(key), (name) => locked(name, Effect.mapError(newest(name), failure("load")))),
+        Effect.mapBoth(read(key), {
+          onFailure: failure("load"),
+          onSuccess: (slot) =>
+            Option.map(Option.fromNullable(slot), ({ generation, text }) => ({ generation, value: text }))
+        }),
       save: (key, expected, value) =>
         Effect.flatMap(nameOf(key), (name) =>
           locked(
             name,
             Effect.gen(function* () {
               const stored = yield* newest(name)
-              if (Option.match(stored, { onNone: () => 0, onSome: (slot) => slot.generation }) !== expected)
-                return false
-              const generation = expected + 1
-              // An interrupted write may continue, into the next write to the same slot.
-              yield* Effect.uninterruptible(
-                store.set(`${name}.${generation % slots.length}`, encode({ key, generation, text: value }))
-              )
+              if ((stored?.generation ?? 0) !== expected) return false
+              const position = stored?.position ?? (yield* append(key))
+              yield* write(name, { key, generation: expected + 1, position, text: value })
               return true
             }).pipe(Effect.mapError(failure("save")))
           )
-        )
+        ),
+      list: (prefix, cursor) =>
+        Effect.gen(function* () {
+          const first = Number(cursor ?? 0)
+          const end = yield* locked(index, count)
+          const next = Math.min(first + pageSize, end)
+          const positions = Array.from({ length: next - first }, (_, index) => first + index)
+          const found = yield* Effect.forEach(positions, (position) => listed(position, prefix), {
+            concurrency: 16
+          })
+          return { entries: found.flat(), cursor: next < end ? String(next) : undefined }
+        }).pipe(Effect.mapError(failure("list")))
     })
   }
 )

@@ -12,9 +12,16 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { bearer, type Credentials } from "./Credentials.ts"
 import * as InstallationClient from "./InstallationClient.ts"
-import { BadRequest, type InstallationError, type Issue, Unauthorized } from "./InstallationError.ts"
+import {
+  BadRequest,
+  type Infrastructure,
+  type InstallationError,
+  type Issue,
+  Unauthorized
+} from "./InstallationError.ts"
 import { baseUrl, checkUrl, type Server, servers, tokenEndpoints } from "./internal/contract/servers.ts"
 import * as internal from "./internal/credentials/credentials.ts"
 import { optional, required, unset } from "./internal/credentials/variables.ts"
@@ -24,11 +31,13 @@ import type { AuthorizationError, PendingAuthorization } from "./internal/oauth/
 import * as Code from "./internal/oauth/authorizationCode.ts"
 import { put, putInTime } from "./internal/oauth/refresh.ts"
 import { Sessions } from "./internal/oauth/sessions.ts"
+import { list, type Tenant } from "./internal/oauth/tenants.ts"
 import { exchange, type App as TokenApp } from "./internal/oauth/tokenEndpoint.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
 import { TokenStore } from "./TokenStore.ts"
 
 export { AuthorizationError, PendingAuthorization } from "./internal/oauth/authorizationCode.ts"
+export type { Tenant }
 
 type ClientAuthentication = TokenApp["clientAuthentication"]
 
@@ -356,3 +365,16 @@ export const config: Effect.Effect<Credentials, ConfigError | BadRequest, TokenS
       return yield* credentials({ ...client, tenant })
     })
   )
+
+/**
+ * The customers of an app in the store, without their tokens, in the store's order. An `Ended` one has to connect again.
+ *
+ * @example
+ * ```ts
+ * const lost = Stream.filter(OAuth.tenants({ clientId: "my-app" }), ({ _tag }) => _tag === "Ended")
+ * ```
+ * @since 0.1.0
+ * @category getters
+ */
+export const tenants = (app: App): Stream.Stream<Tenant, BadRequest | Infrastructure, TokenStore> =>
+  Stream.unwrap(Effect.zipWith(parseApp(app, []), TokenStore, ({ keyOf }, store) => list(store, keyOf(""))))

@@ -26,6 +26,17 @@ export interface Stored {
 }
 
 /**
+ * A page of `list`, and the cursor of the next one: `undefined` after the last. A page may be empty.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Page<Entry> {
+  readonly entries: ReadonlyArray<Entry>
+  readonly cursor: string | undefined
+}
+
+/**
  * A failed read or write of the store. It has no cause, since a database error may quote the tokens.
  *
  * @example
@@ -36,7 +47,7 @@ export interface Stored {
  * @category errors
  */
 export class TokenStoreError extends Data.TaggedError("TokenStoreError")<{
-  readonly operation: "load" | "save"
+  readonly operation: "load" | "save" | "list"
   /** Such as `ENOSPC` or an SQLSTATE, never a secret. */
   readonly code?: string | undefined
 }> {
@@ -66,6 +77,17 @@ export class TokenStore extends Context.Tag("@effect-pleo/core/TokenStore")<
       expected: number,
       authorization: Authorization
     ) => Effect.Effect<boolean, TokenStoreError>
+    /**
+     * A page of the keys that begin with `prefix`, each once unless it is written meanwhile. The cursor is the store's
+     * own; the first page has none. An entry that `load` fails to decode has no authorization.
+     */
+    readonly list: (
+      prefix: string,
+      cursor: string | undefined
+    ) => Effect.Effect<
+      Page<{ readonly key: string; readonly authorization: Authorization | undefined }>,
+      TokenStoreError
+    >
   }
 >() {}
 
@@ -91,7 +113,14 @@ export const layerMemory: Layer.Layer<TokenStore> = Layer.sync(TokenStore, () =>
         if ((stored.get(key)?.generation ?? 0) !== expected) return false
         stored.set(key, { generation: expected + 1, authorization })
         return true
-      })
+      }),
+    list: (prefix) =>
+      Effect.sync(() => ({
+        entries: Array.from(stored, ([key, { authorization }]) => ({ key, authorization })).filter(
+          ({ key }) => key.startsWith(prefix)
+        ),
+        cursor: undefined
+      }))
   })
 })
 
@@ -113,14 +142,15 @@ const decode = Schema.decodeEither(json)
 
 /**
  * Builds a `TokenStore` from any string store. A string that is not an authorization fails `load` with the code
- * `INVALID`.
+ * `INVALID`, and is listed without an authorization.
  *
  * @example
  * ```ts
  * const strings = new Map<string, TokenStore.StoredString>()
  * const readOnly = TokenStore.fromStrings({
  *   load: (key) => Effect.sync(() => Option.fromNullable(strings.get(key))),
- *   save: () => Effect.fail(new TokenStore.TokenStoreError({ operation: "save", code: "READONLY" }))
+ *   save: () => Effect.fail(new TokenStore.TokenStoreError({ operation: "save", code: "READONLY" })),
+ *   list: () => Effect.succeed({ entries: [], cursor: undefined })
  * })
  * ```
  * @since 0.1.0
@@ -129,6 +159,10 @@ const decode = Schema.decodeEither(json)
 export const fromStrings = (strings: {
   readonly load: (key: string) => Effect.Effect<Option.Option<StoredString>, TokenStoreError>
   readonly save: (key: string, expected: number, value: string) => Effect.Effect<boolean, TokenStoreError>
+  readonly list: (
+    prefix: string,
+    cursor: string | undefined
+  ) => Effect.Effect<Page<{ readonly key: string; readonly value: string }>, TokenStoreError>
 }): TokenStore["Type"] =>
   TokenStore.of({
     load: (key) =>
@@ -145,5 +179,14 @@ export const fromStrings = (strings: {
         })
       ),
     save: (key, expected, authorization) =>
-      Effect.suspend(() => strings.save(key, expected, encode(authorization)))
+      Effect.suspend(() => strings.save(key, expected, encode(authorization))),
+    list: (prefix, cursor) =>
+      Effect.map(strings.list(prefix, cursor), (page) => ({
+        entries: page.entries.map(({ key, value }) => ({
+          key,
+          // One damaged string hides no other.
+          authorization: Either.getOrUndefined(decode(value))
+        })),
+        cursor: page.cursor
+      }))
   })

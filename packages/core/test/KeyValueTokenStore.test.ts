@@ -35,7 +35,7 @@ const storeOver = (
   )
 
 const slot = (map: ReadonlyMap<string, string>, generation: number): string =>
-  [...map.keys()].find((name) => name.endsWith(`.${generation % 2}`)) ?? ""
+  [...map.keys()].find((name) => !name.includes("index") && name.endsWith(`.${generation % 2}`)) ?? ""
 
 describe("a slot", () => {
   it.effect("that is torn at any length counts as not written", () =>
@@ -92,7 +92,8 @@ describe("a slot", () => {
       const store = yield* storeOver(map)
       for (const key of ["", ".", "..", "a/b", "中".repeat(1000), "\ud800", "\udbff"])
         yield* store.save(key, 0, ended(key))
-      expect(map.size).toBe(7)
+      // A slot and an entry of the index for each, and the two slots of the index.
+      expect(map.size).toBe(16)
       for (const name of map.keys()) expect(name).toMatch(/^[a-z0-9.-]{1,100}$/)
     })
   )
@@ -102,20 +103,21 @@ describe("a save", () => {
   it.effect("that is interrupted while it writes is over before the next begins", () =>
     Effect.gen(function* () {
       const map = new Map<string, string>()
+      yield* Effect.flatMap(storeOver(map), (store) => store.save("key", 0, ended("first")))
       const [writing, go] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       const store = yield* storeOver(
         map,
         Deferred.succeed(writing, undefined).pipe(Effect.zipRight(Deferred.await(go)))
       )
-      const first = yield* Effect.fork(store.save("key", 0, ended("interrupted")))
+      const first = yield* Effect.fork(store.save("key", 1, ended("interrupted")))
       yield* Deferred.await(writing)
       yield* Fiber.interruptFork(first)
-      const second = yield* Effect.fork(store.save("key", 0, ended("late")))
+      const second = yield* Effect.fork(store.save("key", 1, ended("late")))
       yield* Effect.yieldNow()
       yield* Deferred.succeed(go, undefined)
       expect(yield* Fiber.join(second)).toBe(false)
       expect(yield* store.load("key")).toEqual(
-        Option.some({ generation: 1, authorization: ended("interrupted") })
+        Option.some({ generation: 2, authorization: ended("interrupted") })
       )
     })
   )
@@ -134,6 +136,49 @@ describe("a save", () => {
         new TokenStoreError({ operation: "save", code: "WriteZero" })
       )
       expect(yield* store.load("key")).toEqual(Option.some({ generation: 1, authorization: ended("1") }))
+    })
+  )
+})
+
+describe("the index", () => {
+  const full = new PlatformError.SystemError({ reason: "WriteZero", module: "KeyValueStore", method: "set" })
+
+  it.effect.each([1, 2, 3])("lists a key once after a first save that fails at its write %i", (write) =>
+    Effect.gen(function* () {
+      const map = new Map<string, string>()
+      let writes = 0
+      const failing = yield* storeOver(
+        map,
+        Effect.suspend(() => (++writes === write ? Effect.fail(full) : Effect.void))
+      )
+      yield* Effect.flip(failing.save("key", 0, ended("1")))
+      expect(yield* failing.list("", undefined)).toEqual({ entries: [], cursor: undefined })
+
+      const store = yield* storeOver(map)
+      yield* store.save("another", 0, ended("2"))
+      expect(yield* store.save("key", 0, ended("1"))).toBe(true)
+      const { entries } = yield* store.list("", undefined)
+      expect(entries.map(({ key }) => key).toSorted()).toEqual(["another", "key"])
+    })
+  )
+
+  it.effect("takes as many writes for the thousandth customer as for the first", () =>
+    Effect.gen(function* () {
+      let writes = 0
+      const store = yield* storeOver(
+        new Map(),
+        Effect.sync(() => void writes++)
+      )
+      const writesOf = (key: string, expected: number) =>
+        Effect.sync(() => {
+          writes = 0
+        }).pipe(
+          Effect.zipRight(store.save(key, expected, ended(key))),
+          Effect.map(() => writes)
+        )
+      for (let customer = 0; customer < 1000; customer++) yield* writesOf(`${customer}`, 0)
+      expect(yield* writesOf("last", 0)).toBe(3)
+      expect(yield* writesOf("last", 1)).toBe(1)
     })
   )
 })

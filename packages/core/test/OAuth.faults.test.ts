@@ -27,7 +27,7 @@ describe("a save of the lease that lands after its timeout", () => {
     const late: Array<() => Effect.Effect<boolean>> = []
     let isLate = true
     const store = TokenStore.of({
-      load: shelf.store.load,
+      ...shelf.store,
       save: (key, expected, authorization) => {
         if (!isLate || authorization._tag !== "Refreshing")
           return shelf.store.save(key, expected, authorization)
@@ -80,7 +80,7 @@ describe("a save of the lease that lands after its timeout", () => {
 describe("a store that answers false for long", () => {
   /** Saves nothing, as it seems: its reads lag behind. */
   const lagging = (shelf: FakeOAuth.Shelf) =>
-    TokenStore.of({ load: shelf.store.load, save: () => Effect.succeed(false) })
+    TokenStore.of({ ...shelf.store, save: () => Effect.succeed(false) })
 
   it.scoped("is asked with a pause between, by a refresh", () =>
     Effect.gen(function* () {

@@ -493,7 +493,8 @@ describe("OAuth.credentials", () => {
               Effect.sync(() => {
                 kept = Option.some({ generation: generation + 1, value })
                 return true
-              })
+              }),
+            list: () => Effect.succeed({ entries: [], cursor: undefined })
           })
           yield* strings.save("key", 0, stored)
           expect(Option.getOrThrow(yield* strings.load("key")).authorization).toEqual(stored)

@@ -11,11 +11,35 @@ describe("fromStrings", () => {
     Effect.gen(function* () {
       const store = fromStrings({
         load: () => Effect.succeedSome({ generation: 1, value: '{"_tag":"Active","tokens":"canary-7d20' }),
-        save: () => Effect.succeed(true)
+        save: () => Effect.succeed(true),
+        list: () => Effect.succeed({ entries: [], cursor: undefined })
       })
       const error = yield* Effect.flip(store.load("key"))
       expect(error).toEqual(new TokenStoreError({ operation: "load", code: "INVALID" }))
       expect(leaks(error, "canary-7d20")).toEqual([])
+    })
+  )
+
+  it.effect("lists a string that is not an authorization without one, beside the others", () =>
+    Effect.gen(function* () {
+      const strings = ['{"_tag":"Active","tokens":"canary-7d20', JSON.stringify(ended), "null"]
+      const store = fromStrings({
+        load: () => Effect.succeedNone,
+        save: () => Effect.succeed(true),
+        list: (prefix, cursor) =>
+          Effect.succeed({
+            entries: strings.map((value, index) => ({ key: `${prefix}${index}`, value })),
+            cursor: `${cursor}, then more`
+          })
+      })
+      expect(yield* store.list("key", "some")).toEqual({
+        entries: [
+          { key: "key0", authorization: undefined },
+          { key: "key1", authorization: ended },
+          { key: "key2", authorization: undefined }
+        ],
+        cursor: "some, then more"
+      })
     })
   )
 })

@@ -157,7 +157,11 @@ describe.each<readonly [string, Copy, Copy]>([
     Effect.gen(function* () {
       const { client, requests } = answering(() => installation())
       const failed = new program.TokenStore.TokenStoreError({ operation: "load", code: "ENOSPC" })
-      const store = { load: () => Effect.fail(failed), save: () => Effect.fail(failed) }
+      const store = {
+        load: () => Effect.fail(failed),
+        save: () => Effect.fail(failed),
+        list: () => Effect.fail(failed)
+      }
       const credentials = layers.OAuth.credentials({
         clientId: "app",
         clientSecret: Redacted.make("secret"),

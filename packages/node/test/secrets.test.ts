@@ -110,7 +110,8 @@ const holding = (server: RawServer.RawServer, expiresIn: Duration.DurationInput)
 
 const invalidString = TokenStore.fromStrings({
   load: () => Effect.succeedSome({ generation: 1, value: `{"_tag":"Active","tokens":"${refreshToken}"}` }),
-  save: () => Effect.succeed(true)
+  save: () => Effect.succeed(true),
+  list: () => Effect.succeed({ entries: [], cursor: undefined })
 })
 
 /** Updates with OAuth tokens that fail in every way. */

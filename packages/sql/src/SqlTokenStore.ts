@@ -42,8 +42,16 @@ interface Row {
   readonly text: string
 }
 
-/** The longest that `load` and `save` may take. */
+interface Entry {
+  readonly key: string
+  readonly text: string
+}
+
+/** The longest that an operation may take. */
 const patience = Duration.seconds(10)
+
+/** Rows in a page of `list`. */
+const pageSize = 200
 
 /** The code in the causes of a driver's error: an SQLSTATE, or a code of SQLite or the operating system. */
 const codeOf = (error: unknown): string | undefined => {
@@ -119,7 +127,7 @@ const makeSqlite = (sql: SqlClient.SqlClient): Effect.Effect<Run> =>
  * transaction would wait forever. It runs in a daemon fiber, since a child would be interrupted with its parent.
  */
 const inTime = <A>(
-  operation: "load" | "save",
+  operation: TokenStoreError["operation"],
   effect: Effect.Effect<A, TokenStoreError>
 ): Effect.Effect<A, TokenStoreError> =>
   Effect.uninterruptibleMask((restore) =>
@@ -138,7 +146,7 @@ const inTime = <A>(
   )
 
 /**
- * Creates the table unless it exists. `load` and `save` commit outside the caller's transaction, and take 10 seconds at
+ * Creates the table unless it exists. Operations commit outside the caller's transaction, and take 10 seconds at
  * most. The `code` of an error is an SQLSTATE, a code of SQLite or the operating system, or `TIMEOUT`.
  *
  * @example
@@ -174,21 +182,27 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
     )
 
     const run = <A extends object>(
-      operation: "load" | "save",
+      operation: TokenStoreError["operation"],
       statement: Statement.Statement<A>
-    ): Effect.Effect<Option.Option<A>, TokenStoreError> =>
+    ): Effect.Effect<ReadonlyArray<A>, TokenStoreError> =>
       execute(statement.withoutTransform).pipe(
-        Effect.map(([row]) => Option.fromNullable(row)),
         // The error's message and cause may quote the tokens.
         Effect.mapError((error) => new TokenStoreError({ operation, code: codeOf(error) })),
         (effect) => inTime(operation, effect)
       )
 
+    // LIKE has wildcards, and ignores case in SQLite. A range of keys would depend on PostgreSQL's collation.
+    const hasPrefix = sql.onDialectOrElse({
+      pg: () => (prefix: string) => sql`starts_with(key, ${prefix})`,
+      orElse: () => (prefix: string) => sql`instr(key, ${prefix}) = 1`
+    })
+
     return fromStrings({
       load: (key) =>
         Effect.map(
           run("load", sql<Row>`SELECT generation, text FROM effect_pleo_tokens WHERE key = ${key}`),
-          Option.map(({ generation, text }) => ({ generation, value: text }))
+          ([row]) =>
+            Option.map(Option.fromNullable(row), ({ generation, text }) => ({ generation, value: text }))
         ),
       save: (key, expected, value) =>
         Effect.map(
@@ -200,7 +214,20 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
               : sql`UPDATE effect_pleo_tokens SET generation = ${expected + 1}, text = ${value}
                 WHERE key = ${key} AND generation = ${expected} RETURNING generation`
           ),
-          Option.isSome
+          (rows) => rows.length > 0
+        ),
+      list: (prefix, cursor) =>
+        Effect.map(
+          run(
+            "list",
+            sql<Entry>`SELECT key, text FROM effect_pleo_tokens
+              WHERE ${hasPrefix(prefix)} ${cursor === undefined ? sql`` : sql`AND key > ${cursor}`}
+              ORDER BY key LIMIT ${pageSize}`
+          ),
+          (rows) => ({
+            entries: rows.map(({ key, text }) => ({ key, value: text })),
+            cursor: rows.length < pageSize ? undefined : rows.at(-1)?.key
+          })
         )
     })
   }

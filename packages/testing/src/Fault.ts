@@ -60,14 +60,15 @@ export interface Options {
 }
 
 const make = <E = never>(
+  label: string,
   end: internal.Plan<E>["end"],
   { after = 0, isApplied = false, times = 1, when = served.when }: Options = {}
 ): Fault<E> => ({
-  [internal.TypeId]: { ...served, end, times, when, after: Duration.decode(after), isApplied }
+  [internal.TypeId]: { ...served, label, end, times, when, after: Duration.decode(after), isApplied }
 })
 
-const respond = (response: internal.Response, options?: Options): Fault =>
-  make({ _tag: "Response", response }, options)
+const respond = (label: string, response: internal.Response, options?: Options): Fault =>
+  make(label, { _tag: "Response", response }, options)
 
 const lowerCased = (headers: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
@@ -98,7 +99,7 @@ export const status = (
   const { body = "", headers = {}, retryAfter, ...others } = options
   const wait =
     retryAfter === undefined ? {} : { "retry-after": String(Math.ceil(Duration.toSeconds(retryAfter))) }
-  return respond({ status, headers: { ...lowerCased(headers), ...wait }, body }, others)
+  return respond(`status ${status}`, { status, headers: { ...lowerCased(headers), ...wait }, body }, others)
 }
 
 /**
@@ -115,7 +116,7 @@ export const status = (
  */
 export const delay = (duration: Duration.DurationInput, options: Options = {}): Fault => {
   const { after = 0, isApplied = true, ...others } = options
-  const { [internal.TypeId]: plan } = make(served.end, {
+  const { [internal.TypeId]: plan } = make(`delay ${Duration.format(duration)}`, served.end, {
     ...others,
     after: isApplied ? after : Duration.sum(after, duration)
   })
@@ -134,7 +135,7 @@ export const delay = (duration: Duration.DurationInput, options: Options = {}): 
  * @category constructors
  */
 export const resetConnection = (options?: Omit<Options, "isApplied">): Fault =>
-  make({ _tag: "ConnectionReset" }, { ...options, isApplied: false })
+  make("resetConnection", { _tag: "ConnectionReset" }, { ...options, isApplied: false })
 
 /**
  * Applies the update, and resets the connection instead of responding.
@@ -148,7 +149,7 @@ export const resetConnection = (options?: Omit<Options, "isApplied">): Fault =>
  * @category constructors
  */
 export const loseResponse = (options?: Omit<Options, "isApplied">): Fault =>
-  make({ _tag: "ConnectionReset" }, { ...options, isApplied: true })
+  make("loseResponse", { _tag: "ConnectionReset" }, { ...options, isApplied: true })
 
 /**
  * Never responds. Nothing is applied, unless `isApplied` says so.
@@ -161,7 +162,8 @@ export const loseResponse = (options?: Omit<Options, "isApplied">): Fault =>
  * @since 0.1.0
  * @category constructors
  */
-export const stallResponse = (options?: Options): Fault => make({ _tag: "NoResponse" }, options)
+export const stallResponse = (options?: Options): Fault =>
+  make("stallResponse", { _tag: "NoResponse" }, options)
 
 /**
  * Responds with a success whose body is a web page, as a captive portal does. Nothing is applied, unless `isApplied`
@@ -177,6 +179,7 @@ export const stallResponse = (options?: Options): Fault => make({ _tag: "NoRespo
  */
 export const malformedResponse = (options?: Options): Fault =>
   respond(
+    "malformedResponse",
     {
       status: 200,
       headers: { "content-type": "text/html" },
@@ -200,5 +203,5 @@ export const malformedResponse = (options?: Options): Fault =>
 export const fail = (error: InstallationError, options: Options = {}): Fault<InstallationError> => {
   if (options.isApplied && !error.mayHaveBeenApplied)
     throw new TypeError(`Cannot be applied all the same, since the error says otherwise: ${error.message}`)
-  return make<InstallationError>({ _tag: "Failure", error }, options)
+  return make<InstallationError>("fail", { _tag: "Failure", error }, options)
 }

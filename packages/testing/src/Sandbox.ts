@@ -23,7 +23,7 @@ import type * as Fault from "./Fault.ts"
 import { TypeId } from "./internal/marketplace/plan.ts"
 import { authorizePath, type RecordedRequest, tokenPath } from "./internal/sandbox/api.ts"
 import * as Consent from "./internal/sandbox/consent.ts"
-import { hostsOf } from "./internal/sandbox/sameOrigin.ts"
+import { hostsOf } from "./internal/sandbox/guard.ts"
 import * as server from "./internal/sandbox/server.ts"
 import * as State from "./internal/sandbox/state.ts"
 

@@ -22,11 +22,14 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import {
   type Check,
+  expectKeys,
+  expectListed,
   expectNone,
   expectRefused,
   expectSaved,
   expectStored,
   freshKey,
+  listAll,
   Mismatch,
   match,
   Violation
@@ -37,6 +40,10 @@ const racers = 50
 const rounds = 5
 const generations = 50
 const readers = 4
+
+/** Keys saved at a time until a list has several pages, and the most of them: more than a database's default limit. */
+const batch = 100
+const mostKeys = 1100
 
 const law = (title: string, check: (store: TokenStore["Type"]) => Check) => ({
   title,
@@ -220,6 +227,87 @@ export const laws: ReadonlyArray<{
       )
       yield* Effect.raceFirst(write, Effect.zipRight(Fiber.join(reading), Effect.never))
       yield* Fiber.join(reading)
+    })
+  ),
+
+  law("what is saved is listed once, with its newest authorization", (store) =>
+    Effect.gen(function* () {
+      const shared = yield* freshKey
+      yield* expectRefused(
+        store,
+        shared,
+        1,
+        "a save that expects 1, where nothing is stored, to return false"
+      )
+      yield* expectKeys(yield* listAll(store, shared), [], "no key that was never saved")
+      for (const [index, [description, authorization]] of samples.entries()) {
+        const key = yield* freshKey
+        yield* expectSaved(store, key, 0, authorization)
+        yield* expectListed(store, key, authorization, description)
+        yield* expectSaved(store, shared, index, authorization)
+        yield* expectRefused(store, shared, index, `a save that expects ${index} again to return false`)
+        yield* expectListed(store, shared, authorization, `${description}, over something else`)
+      }
+
+      const raced = yield* freshKey
+      yield* Effect.forEach(Array.from({ length: racers }), () => store.save(raced, 0, numbered(0)), {
+        concurrency: "unbounded",
+        discard: true
+      })
+      yield* expectListed(store, raced, numbered(0), "a key once, after concurrent first saves")
+    })
+  ),
+
+  law("a list has the keys that begin with its prefix, and no others", (store) =>
+    Effect.gen(function* () {
+      const base = yield* freshKey
+      const keys = similar(base)
+      for (const key of keys) yield* expectSaved(store, key, 0, numbered(0))
+      for (const prefix of [...keys, base.toUpperCase(), base.slice(0, -1)])
+        yield* expectKeys(
+          yield* listAll(store, prefix),
+          keys.filter((key) => key.startsWith(prefix)),
+          `the keys that begin with ${JSON.stringify(prefix)}`
+        )
+    })
+  ),
+
+  law("all pages of a list have each key once, whatever else is saved between them", (store) =>
+    Effect.gen(function* () {
+      const prefix = yield* freshKey
+      const keys: Array<string> = []
+      for (let enough = mostKeys; keys.length < enough; ) {
+        const added = Array.from(
+          { length: batch },
+          (_, n) => `${prefix}-${((keys.length + n) * 7919) % mostKeys}`
+        )
+        yield* Effect.forEach(added, (key) => expectSaved(store, key, 0, numbered(1)), {
+          concurrency: 10,
+          discard: true
+        })
+        keys.push(...added)
+        if (enough < mostKeys) continue
+        const { cursor } = yield* store.list(prefix, undefined)
+        // Three pages, if they are of the same size.
+        if (cursor !== undefined) enough = Math.min(mostKeys, 2 * keys.length + batch)
+      }
+      yield* expectKeys(yield* listAll(store, prefix), keys, `${keys.length} keys, each once`)
+
+      const isOther = (key: string) => !keys.includes(key)
+      let others = 0
+      const between = Effect.suspend(() => {
+        others += 1
+        // Before the others, among them, and after them, in most orders.
+        return Effect.forEach(["!", "-5", "~"], (end) =>
+          expectSaved(store, `${prefix}${end}-${others}`, 0, numbered(2))
+        )
+      })
+      yield* expectKeys(
+        yield* listAll(store, prefix, Effect.asVoid(between)),
+        keys,
+        `${keys.length} keys, each once, while others are saved`,
+        isOther
+      )
     })
   )
 ]

@@ -694,7 +694,7 @@ describe("over HTTP, another process", () => {
         expect((yield* post(sandbox, "/faults", { fault: { _tag } })).status).toBe(204)
       yield* Effect.flip(attempt(sandbox.url + tokenPath, refreshForm(refresh)))
       expect(yield* outcomes(sandbox)).toEqual(["rotated"])
-      const stalled = yield* Effect.fork(attempt(sandbox.url))
+      const stalled = yield* Effect.fork(attempt(`${sandbox.url}/elsewhere`))
       yield* sandbox.awaitRequests(4)
       yield* Fiber.interrupt(stalled)
     })

@@ -38,8 +38,9 @@ it.scoped("a file that is torn at any byte leaves the generation before, whose s
       const store = yield* TokenStore
       for (const generation of [1, 2, 3]) yield* store.save("key", generation - 1, active(generation))
 
-      expect(readdirSync(directory)).toHaveLength(2)
-      const newest = join(directory, readdirSync(directory).find((name) => name.endsWith(".1")) ?? "")
+      const slots = readdirSync(directory).filter((name) => !name.includes("index"))
+      expect(slots).toHaveLength(2)
+      const newest = join(directory, slots.find((name) => name.endsWith(".1")) ?? "")
       const whole = readFileSync(newest)
       for (let length = whole.length - 1; length >= 0; length--) {
         truncateSync(newest, length)

@@ -217,7 +217,7 @@ describe("refusals", () => {
       const { url } = yield* makeSandbox()
       const headers = { authorization }
       const answers = yield* Effect.all([
-        request(`${url}/`, { headers }),
+        request(`${url}/v1`, { headers }),
         request(`${url}/v2/installations/me`, { method: "PUT", headers, body: "{}" }),
         request(`${url}/v1/installations/me/more`, { method: "PUT", headers, body: "{}" }),
         request(`${url}/v1/installations/me`, { method: "PATCH", headers, body: "{}" })
@@ -455,7 +455,7 @@ describe("over HTTP", () => {
       ])
       const { body, status, text } = yield* request(`${sandbox.url}/sandbox/requests`)
       expect(status).toBe(200)
-      expect(JSON.parse(body)).toEqual(yield* sandbox.requests)
+      expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify(yield* sandbox.requests)))
       expect(JSON.parse(body).map((it: Sandbox.Request) => it.status)).toEqual([
         503,
         503,
@@ -530,7 +530,13 @@ describe("the server", () => {
           answers.push(yield* put(sandbox, { authorization }))
           answers.push(yield* put(sandbox, { authorization }, "{"))
         }
-        for (const path of ["/", "/sandbox/requests", "/sandbox/faults", "/v1/installations/me"])
+        for (const path of [
+          "/",
+          "/nowhere",
+          "/sandbox/requests",
+          "/sandbox/installations",
+          "/v1/installations/me"
+        ])
           answers.push(yield* request(sandbox.url + path, { headers: { authorization } }))
       }
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 400, 401, 404, 500]))

@@ -33,8 +33,47 @@ function texts(
         if ((before?.generation ?? 0) !== expected) return false
         map.set(nameOf(key), { generation: generation(expected + 1), value: stored(value, before?.value) })
         return true
-      })
+      }),
+    list: (prefix) =>
+      Effect.sync(() => ({
+        entries: Array.from(map, ([key, { value }]) => ({ key, value })).filter(({ key }) =>
+          key.startsWith(prefix)
+        ),
+        cursor: undefined
+      }))
   })
+}
+
+/** Of stores whose list is not looked at. */
+const unlisted = { list: () => Effect.succeed({ entries: [], cursor: undefined }) }
+
+type Entry = Effect.Effect.Success<ReturnType<Store["list"]>>["entries"][number]
+
+const pageSize = 300
+
+/** The page after a key, in the order of the keys. */
+const pageAfter = (entries: ReadonlyArray<Entry>, prefix: string, cursor: string | undefined) => {
+  const left = entries
+    .filter(({ key }) => key.startsWith(prefix) && (cursor === undefined || key > cursor))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+  const page = left.slice(0, pageSize)
+  return { entries: page, cursor: left.length > pageSize ? page.at(-1)?.key : undefined }
+}
+
+/** A store with another list. */
+const listing = (
+  list: (
+    entries: ReadonlyArray<Entry>,
+    prefix: string,
+    cursor: string | undefined
+  ) => ReturnType<typeof pageAfter>
+): Store => {
+  const store = texts()
+  return {
+    ...store,
+    list: (prefix, cursor) =>
+      Effect.map(store.list("", undefined), ({ entries }) => list(entries, prefix, cursor))
+  }
 }
 
 /** Saves something else than it is told. */
@@ -50,6 +89,7 @@ const saving = (change: Change): Store => {
 const deciding = (accepts: (generation: number, expected: number) => boolean): Store => {
   const map = new Map<string, TokenStore.Stored>()
   return {
+    ...unlisted,
     load: (key) => Effect.sync(() => Option.fromNullable(map.get(key))),
     save: (key, expected, authorization) =>
       Effect.sync(() => {
@@ -82,10 +122,15 @@ const title = {
   next: "every save makes the next generation",
   one: "of saves that expect the same generation one succeeds",
   keys: "keys do not interfere",
-  whole: "a load while another saves finds one generation, whole"
+  whole: "a load while another saves finds one generation, whole",
+  listed: "what is saved is listed once, with its newest authorization",
+  prefix: "a list has the keys that begin with its prefix, and no others",
+  pages: "all pages of a list have each key once, whatever else is saved between them"
 }
 
-const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, make: () => Store]> = [
+type Broken = readonly [law: keyof typeof title, what: string, make: () => Store]
+
+const broken: ReadonlyArray<Broken> = [
   [
     "none",
     "makes up an end for what it does not know",
@@ -239,6 +284,7 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
     () => {
       const map = new Map<string, TokenStore.Stored>()
       return {
+        ...unlisted,
         load: (key) => Effect.sync(() => Option.fromNullable(map.get(key))),
         save: (key, expected, authorization) =>
           Effect.gen(function* () {
@@ -286,6 +332,7 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
     () => {
       const map = new Map<string, TokenStore.Stored>()
       return {
+        ...unlisted,
         load: (key) => Effect.sync(() => Option.fromNullable(map.get(key))),
         save: (key, expected, authorization) =>
           Effect.gen(function* () {
@@ -305,6 +352,7 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
     () => {
       const map = new Map<string, TokenStore.Stored>()
       return {
+        ...unlisted,
         load: (key) => Effect.sync(() => Option.fromNullable(map.get(key))),
         save: (key, expected, authorization) =>
           Effect.gen(function* () {
@@ -324,6 +372,7 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
       const map = new Map<string, ReadonlyArray<TokenStore.Stored>>()
       let loads = 0
       return {
+        ...unlisted,
         load: (key) =>
           Effect.sync(() => {
             const [newest, older] = map.get(key) ?? []
@@ -341,6 +390,127 @@ const broken: ReadonlyArray<readonly [law: keyof typeof title, what: string, mak
           })
       }
     }
+  ],
+  ["listed", "lists nothing", () => ({ ...texts(), ...unlisted })],
+  [
+    "listed",
+    "lists a key for each generation",
+    () => {
+      const store = texts()
+      const saved: Array<Entry> = []
+      return {
+        ...store,
+        save: (key, expected, authorization) =>
+          Effect.tap(store.save(key, expected, authorization), (isSaved) => {
+            if (isSaved) saved.push({ key, authorization })
+          }),
+        list: (prefix, cursor) => Effect.sync(() => pageAfter(saved, prefix, cursor))
+      }
+    }
+  ],
+  [
+    "listed",
+    "lists what it has refused",
+    () => {
+      const store = texts()
+      const saved = new Map<string, Authorization>()
+      return {
+        ...store,
+        save: (key, expected, authorization) => {
+          saved.set(key, authorization)
+          return store.save(key, expected, authorization)
+        },
+        list: (prefix, cursor) =>
+          Effect.sync(() =>
+            pageAfter(
+              Array.from(saved, ([key, authorization]) => ({ key, authorization })),
+              prefix,
+              cursor
+            )
+          )
+      }
+    }
+  ],
+  [
+    "listed",
+    "lists the first authorization of a key",
+    () => {
+      const first = new Map<string, Authorization | undefined>()
+      return listing((entries, prefix, cursor) => {
+        for (const { authorization, key } of entries) if (!first.has(key)) first.set(key, authorization)
+        return pageAfter(
+          Array.from(first, ([key, authorization]) => ({ key, authorization })),
+          prefix,
+          cursor
+        )
+      })
+    }
+  ],
+  ["prefix", "lists all keys", () => listing((entries, _, cursor) => pageAfter(entries, "", cursor))],
+  [
+    "prefix",
+    "does not tell upper case from lower",
+    () =>
+      listing((entries, prefix) => ({
+        entries: entries.filter(({ key }) => key.toLowerCase().startsWith(prefix.toLowerCase())),
+        cursor: undefined
+      }))
+  ],
+  ...(
+    [
+      ["%", "%", ".*"],
+      ["_", "_", "."],
+      ["*", "\\*", ".*"],
+      ["?", "\\?", "."]
+    ] as const
+  ).map(
+    ([name, escaped, meaning]): Broken => [
+      "prefix",
+      `takes ${name} for a wildcard`,
+      () =>
+        listing((entries, prefix) => {
+          const source = prefix.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&").replaceAll(escaped, meaning)
+          return {
+            entries: entries.filter(({ key }) => new RegExp(`^${source}`, "s").test(key)),
+            cursor: undefined
+          }
+        })
+    ]
+  ),
+  [
+    "pages",
+    "ends after the first page",
+    () => listing((entries, prefix) => ({ ...pageAfter(entries, prefix, undefined), cursor: undefined }))
+  ],
+  [
+    "pages",
+    "gives the first page for ever",
+    () => listing((entries, prefix) => pageAfter(entries, prefix, undefined))
+  ],
+  [
+    "pages",
+    "skips a key between pages",
+    () =>
+      listing((entries, prefix, cursor) => {
+        const page = pageAfter(entries, prefix, cursor)
+        return { ...page, cursor: page.cursor && pageAfter(entries, prefix, page.cursor).entries[0]?.key }
+      })
+  ],
+  [
+    "pages",
+    "counts the keys before a page, which may become more",
+    () =>
+      listing((entries, prefix, cursor) => {
+        const first = Number(cursor ?? 0)
+        const sorted = pageAfter(entries, prefix, undefined)
+        const all = entries
+          .filter(({ key }) => key.startsWith(prefix))
+          .sort((a, b) => (a.key < b.key ? -1 : 1))
+        return {
+          entries: all.slice(first, first + pageSize),
+          cursor: sorted.cursor && first + pageSize < all.length ? String(first + pageSize) : undefined
+        }
+      })
   ]
 ]
 
@@ -410,6 +580,7 @@ describe("a violation", () => {
       }
       expect(Redacted.value(authorization.tokens.accessToken)).toContain(canary)
       const store: Store = {
+        ...unlisted,
         load: () => Effect.succeedSome({ generation: 1, authorization }),
         save: () => Effect.succeed(true)
       }

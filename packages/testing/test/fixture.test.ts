@@ -182,7 +182,7 @@ describe("awaitRequests", () => {
       const sandbox = yield* makeSandbox()
       expect(yield* sandbox.awaitRequests(0)).toEqual([])
       const waiting = yield* Effect.fork(sandbox.awaitRequests(2))
-      const get = Effect.promise(() => fetch(sandbox.url))
+      const get = Effect.promise(() => fetch(`${sandbox.url}/elsewhere`))
       yield* get
       expect(yield* sandbox.awaitRequests(1)).toHaveLength(1)
       expect(waiting.unsafePoll()).toBeNull()

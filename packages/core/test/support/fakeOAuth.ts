@@ -192,7 +192,14 @@ export class Shelf {
         this.stored.set(key, { generation: expected + 1, authorization })
         this.history.push(authorization._tag)
         return true
-      })
+      }),
+    list: (prefix) =>
+      this.#operate("list", () => ({
+        entries: Array.from(this.stored, ([key, { authorization }]) => ({ key, authorization })).filter(
+          ({ key }) => key.startsWith(prefix)
+        ),
+        cursor: undefined
+      }))
   })
 
   /** What is stored, of the only customer. */
@@ -202,7 +209,7 @@ export class Shelf {
     return stored.authorization
   }
 
-  #operate<A>(operation: "load" | "save", run: () => A): Effect.Effect<A, TokenStoreError> {
+  #operate<A>(operation: TokenStoreError["operation"], run: () => A): Effect.Effect<A, TokenStoreError> {
     if (this.next[0] === "throws") {
       this.next.shift()
       throw new Error("thrown by the store")

@@ -50,6 +50,7 @@ class Process {
         })
       ).pipe(Effect.flatMap((result) => unlessDead(Effect.succeed(result))))
     this.store = TokenStore.of({
+      ...shelf.store,
       load: (key) => operate("load", shelf.store.load(key)),
       save: (key, expected, authorization) => {
         if (!this.isDead) onSave(authorization)

@@ -52,6 +52,7 @@ const reach = (step: Step, key: string) =>
 const observe = (store: TokenStore["Type"]): TokenStore["Type"] => {
   const own = new Set<string>()
   return {
+    ...store,
     load: (key) =>
       Effect.tap(store.load(key), (stored) => {
         const authorization = Option.getOrUndefined(stored)?.authorization

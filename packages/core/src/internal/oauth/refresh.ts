@@ -78,7 +78,7 @@ const within = <A, E>(timeout: number, self: Effect.Effect<A, E>): Effect.Effect
   Effect.clockWith((clock) => Deadline.effect({ clock, at: monotonic(clock) + timeout }, self))
 
 /** Turns a timeout or a defect of the store into a failure, so that the caller keeps what it wanted to save. */
-const soon = <A>(
+export const soon = <A>(
   self: () => Effect.Effect<A, TokenStoreError>,
   timeout: number
 ): Effect.Effect<A, Infrastructure> =>

@@ -93,6 +93,69 @@ export const expectStored = (
   description = `generation ${generation} as it was saved`
 ): Check => Effect.flatMap(store.load(key), (stored) => match(stored, generation, authorization, description))
 
+/** All pages of a list. `between` runs after each but the last. */
+export const listAll = <E = never>(
+  store: TokenStore["Type"],
+  prefix: string,
+  between: Effect.Effect<void, E> = Effect.void
+): Effect.Effect<
+  ReadonlyArray<{ readonly key: string; readonly authorization: Authorization | undefined }>,
+  E | Mismatch | TokenStoreError
+> =>
+  Effect.gen(function* () {
+    const seen = new Set<string | undefined>()
+    const entries = []
+    let cursor: string | undefined
+    do {
+      seen.add(cursor)
+      const page = yield* store.list(prefix, cursor)
+      entries.push(...page.entries)
+      cursor = page.cursor
+      if (cursor === undefined) return entries
+      yield* between
+    } while (!seen.has(cursor))
+    return yield* new Mismatch({ expected: "a list that ends", actual: "the cursor of an earlier page" })
+  })
+
+/** Expects these keys, each once, in any order. Keys that `isOptional` accepts may be there too. */
+export const expectKeys = (
+  entries: ReadonlyArray<{ readonly key: string }>,
+  keys: ReadonlyArray<string>,
+  description: string,
+  isOptional: (key: string) => boolean = () => false
+): Effect.Effect<void, Mismatch> => {
+  const listed = entries.map(({ key }) => key)
+  const counts = new Map<string, number>()
+  for (const key of listed) counts.set(key, (counts.get(key) ?? 0) + 1)
+  const found = [
+    ["missing", keys.filter((key) => !counts.has(key))],
+    ["more than once", keys.filter((key) => (counts.get(key) ?? 0) > 1)],
+    ["unexpected", listed.filter((key) => !keys.includes(key) && !isOptional(key))]
+  ] as const
+  const wrong = found.flatMap(([what, [first, ...others]]) =>
+    first === undefined
+      ? []
+      : [`${what}: ${JSON.stringify(first)}${others.length === 0 ? "" : ` and ${others.length} more`}`]
+  )
+  return wrong.length === 0
+    ? Effect.void
+    : Effect.fail(new Mismatch({ expected: description, actual: wrong.join("; ") }))
+}
+
+/** Expects a key to be listed once, with this authorization. */
+export const expectListed = (
+  store: TokenStore["Type"],
+  key: string,
+  authorization: Authorization,
+  description: string
+): Check =>
+  Effect.gen(function* () {
+    const entries = yield* listAll(store, key)
+    yield* expectKeys(entries, [key], description)
+    const actual = difference(authorization, entries[0]?.authorization)
+    if (actual !== undefined) return yield* new Mismatch({ expected: description, actual })
+  })
+
 export const match = (
   stored: Option.Option<Stored>,
   generation: number,

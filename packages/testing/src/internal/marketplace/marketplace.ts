@@ -52,6 +52,7 @@ type Served = Either.Either<Installation | Introspection | undefined, 400 | 404>
 
 /** Without a fault: also what a fault is made of. */
 export const served: Plan = {
+  label: "none",
   end: { _tag: "Served" },
   times: 1,
   when: () => true,
@@ -60,17 +61,36 @@ export const served: Plan = {
   isApplied: true
 }
 
+interface Pending<E> {
+  readonly id: string
+  readonly plan: Plan<E>
+  left: number
+}
+
 /** Each change is one synchronous step, so no other request comes between. */
 export class Marketplace<Entry, E = never> {
-  readonly record = new Record<Entry>()
+  readonly record: Record<Entry>
   readonly #installations = new Map<string, Installation>()
   readonly #deleted = new Set<string>()
-  readonly #faults: Array<{ readonly plan: Plan<E>; left: number }> = []
+  readonly #faults: Array<Pending<E>> = []
+  #injected = 0
   readonly #seed: (now: DateTime.Utc) => Partial<Installation>
+  readonly #changed: () => void
 
   /** `seed` is what an installation has other than by default, when it is first seen. */
-  constructor(seed: (now: DateTime.Utc) => Partial<Installation>) {
+  constructor(seed: (now: DateTime.Utc) => Partial<Installation>, changed = () => {}) {
     this.#seed = seed
+    this.#changed = changed
+    this.record = new Record(changed)
+  }
+
+  /** By the keys of their owners, in the order of their first installations. */
+  get installations(): ReadonlyMap<string, Installation> {
+    return new Map([...this.#installations].filter(([key]) => !this.#deleted.has(key)))
+  }
+
+  get faults(): ReadonlyArray<Pending<E>> {
+    return this.#faults
   }
 
   /** The installation of an owner. With OAuth, it exists from the first request on. */
@@ -97,6 +117,7 @@ export class Marketplace<Entry, E = never> {
 
   #set(key: string, installation: Installation): Installation {
     this.#installations.set(key, installation)
+    this.#changed()
     return installation
   }
 
@@ -124,6 +145,7 @@ export class Marketplace<Entry, E = never> {
       case operations.deleteInstallation:
         if (found === undefined) return Either.left(404)
         this.#deleted.add(key)
+        this.#changed()
         return Either.right(undefined)
     }
     const isNew = operation === operations.updateInstallation && !this.#installations.has(key)
@@ -140,7 +162,18 @@ export class Marketplace<Entry, E = never> {
   }
 
   inject(plans: ReadonlyArray<Plan<E>>): void {
-    for (const plan of plans) if (plan.times >= 1) this.#faults.push({ plan, left: plan.times })
+    for (const plan of plans)
+      if (plan.times >= 1) this.#faults.push({ id: String(++this.#injected), plan, left: plan.times })
+    this.#changed()
+  }
+
+  /** Whether there was such a fault to take back. */
+  withdraw(id: string): boolean {
+    const index = this.#faults.findIndex((fault) => fault.id === id)
+    if (index === -1) return false
+    this.#faults.splice(index, 1)
+    this.#changed()
+    return true
   }
 
   /** The oldest fault for a request, which counts as one of its times. */
@@ -150,6 +183,7 @@ export class Marketplace<Entry, E = never> {
     if (next === undefined) return served
     next.left -= 1
     if (next.left < 1) this.#faults.splice(index, 1)
+    this.#changed()
     return next.plan
   }
 }

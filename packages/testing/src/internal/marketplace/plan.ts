@@ -34,6 +34,10 @@ type End<E> =
   | { readonly _tag: "Failure"; readonly error: E }
 
 export interface Plan<out E = never> {
+  /** For a person to read. */
+  readonly label: string
+  /** The only path it is for, if another process injected it for one. */
+  readonly path?: string
   readonly end: End<E>
   readonly times: number
   readonly when: (target: Target) => boolean

@@ -3,7 +3,18 @@ import * as Effect from "effect/Effect"
 /** The entries received, oldest first. */
 export class Record<Entry> {
   readonly #entries: Array<Entry> = []
+  readonly #changed: () => void
   readonly #waiting = new Set<() => void>()
+
+  constructor(changed: () => void) {
+    this.#changed = changed
+  }
+
+  /** The last ones, each a new object once it was completed. */
+  last(count: number): { readonly offset: number; readonly entries: ReadonlyArray<Entry> } {
+    const offset = Math.max(0, this.#entries.length - count)
+    return { offset, entries: this.#entries.slice(offset) }
+  }
 
   readonly all: Effect.Effect<ReadonlyArray<Entry>> = Effect.sync(() => [...this.#entries])
 
@@ -11,8 +22,10 @@ export class Record<Entry> {
   add(entry: Entry): (news: Partial<Entry>) => void {
     const index = this.#entries.push(entry) - 1
     for (const check of this.#waiting) check()
+    this.#changed()
     return (news) => {
       this.#entries[index] = { ...entry, ...this.#entries[index], ...news }
+      this.#changed()
     }
   }
 

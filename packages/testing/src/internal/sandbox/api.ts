@@ -1,13 +1,13 @@
-// The routes of the sandbox but for its pages: the App Marketplace API, the token endpoint of its authorization server,
-// and the routes by which another process injects faults, changes grants, and reads the record.
+// The contract of the App Marketplace API and of the token endpoint, and the JSON by which another process injects faults, changes grants, and reads the record.
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
-import * as HttpApiError from "@effect/platform/HttpApiError"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { AppMarketplaceApi } from "@effect-pleo/core/AppMarketplaceApi"
+import { Installation } from "@effect-pleo/core/Installation"
 import * as Schema from "effect/Schema"
 import * as Fault from "../../Fault.ts"
+import { type Plan, TypeId } from "../marketplace/plan.ts"
 
 export const controlPrefix = "/sandbox"
 
@@ -44,6 +44,7 @@ const PresentedGrant = Schema.Struct({
 export interface PresentedGrant extends Schema.Schema.Type<typeof PresentedGrant> {}
 
 export const RecordedRequest = Schema.Struct({
+  at: Schema.DateTimeUtc,
   method: Schema.String,
   path: Schema.String,
   scheme: Schema.Literal("Bearer", "Basic", "none", "unknown"),
@@ -52,7 +53,11 @@ export const RecordedRequest = Schema.Struct({
   /** The status of the response. `null` as long as there is none, and if the connection was reset. */
   status: Schema.NullOr(Schema.Number),
   /** Absent if the request carries no token that the sandbox issued. */
-  grant: Schema.optionalWith(PresentedGrant, { exact: true })
+  grant: Schema.optionalWith(PresentedGrant, { exact: true }),
+  /** A name for the customer or the credential whose installation it is, such as `company Acme` or `API key 2`. */
+  installation: Schema.optionalWith(Schema.String, { exact: true }),
+  /** The fault that it met, such as `status 503`. */
+  fault: Schema.optionalWith(Schema.String, { exact: true })
 })
 
 export interface RecordedRequest extends Schema.Schema.Type<typeof RecordedRequest> {}
@@ -102,15 +107,17 @@ const oauth = HttpApiGroup.make("OAuth").add(
     .addError(InvalidClient, { status: 401 })
 )
 
-const isApplied = Schema.optional(Schema.Boolean)
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+const isApplied = optional(Schema.Boolean)
 
 /** A fault as JSON, named by its constructor. Durations are in milliseconds. */
-const FaultOrder = Schema.Struct({
+export const FaultOrder = Schema.Struct({
   fault: Schema.Union(
     Schema.TaggedStruct("status", {
       status: Schema.Int.pipe(Schema.between(200, 999)),
-      headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
-      body: Schema.optional(Schema.String),
+      headers: optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+      body: optional(Schema.String),
       isApplied
     }),
     Schema.TaggedStruct("delay", { duration: Schema.DurationFromMillis, isApplied }),
@@ -119,12 +126,12 @@ const FaultOrder = Schema.Struct({
     Schema.TaggedStruct("stallResponse", { isApplied }),
     Schema.TaggedStruct("malformedResponse", { isApplied })
   ),
-  times: Schema.optional(Schema.Int.pipe(Schema.positive())),
-  path: Schema.optional(Schema.String.pipe(Schema.startsWith("/"))),
-  after: Schema.optional(Schema.DurationFromMillis)
+  times: optional(Schema.Int.pipe(Schema.positive())),
+  path: optional(Schema.String.pipe(Schema.startsWith("/"))),
+  after: optional(Schema.DurationFromMillis)
 })
 
-export const faultOf = ({ after, fault, path, times }: typeof FaultOrder.Type): Fault.Fault => {
+const faultOf = ({ after, fault, path, times }: typeof FaultOrder.Type): Fault.Fault => {
   const options: Fault.Options = {
     after,
     times,
@@ -146,37 +153,43 @@ export const faultOf = ({ after, fault, path, times }: typeof FaultOrder.Type): 
   }
 }
 
-const grantId = HttpApiSchema.param("id", Schema.String)
+export const planOf = (order: typeof FaultOrder.Type): Plan => ({
+  ...faultOf(order)[TypeId],
+  ...(order.path !== undefined && { path: order.path })
+})
 
-const control = HttpApiGroup.make("Sandbox")
-  .add(
-    HttpApiEndpoint.post("injectFault", "/faults").setPayload(FaultOrder).addSuccess(HttpApiSchema.NoContent)
-  )
-  .add(HttpApiEndpoint.get("listRequests", "/requests").addSuccess(Schema.Array(RecordedRequest)))
-  .add(
-    HttpApiEndpoint.post("authorize", "/grants")
-      .setPayload(
-        // No body at all is read as null.
-        Schema.NullOr(
-          Schema.Struct({
-            clientId: Schema.optional(Schema.NonEmptyString),
-            clientSecret: Schema.optional(Schema.Redacted(Schema.NonEmptyString)),
-            expiresIn: Schema.optional(Schema.DurationFromMillis)
-          })
-        )
-      )
-      .addSuccess(Grant)
-  )
-  .add(
-    HttpApiEndpoint.del("revoke")`/grants/${grantId}`
-      .addSuccess(HttpApiSchema.NoContent)
-      .addError(HttpApiError.NotFound)
-  )
-  .add(
-    HttpApiEndpoint.post("expire")`/grants/${grantId}/expire`
-      .addSuccess(HttpApiSchema.NoContent)
-      .addError(HttpApiError.NotFound)
-  )
-  .prefix(controlPrefix)
+export const PendingFault = Schema.Struct({
+  id: Schema.String,
+  /** Such as `status 503`. */
+  fault: Schema.String,
+  /** For how many requests it still is. `null` for all. */
+  left: Schema.NullOr(Schema.Int),
+  path: optional(Schema.String)
+})
 
-export const SandboxApi = HttpApi.make("SandboxApi").addHttpApi(AppMarketplaceApi).add(oauth).add(control)
+export const GrantOrder = Schema.Struct({
+  clientId: optional(Schema.NonEmptyString),
+  clientSecret: optional(Schema.Redacted(Schema.NonEmptyString)),
+  expiresIn: optional(Schema.DurationFromMillis)
+})
+
+/** A grant without its tokens. */
+export const GrantState = Schema.Struct({
+  id: Schema.String,
+  /** Whose installation it is for, such as `company Acme`. */
+  owner: Schema.String,
+  clientId: optional(Schema.String),
+  scopes: Schema.Array(Schema.String),
+  /** How many pairs of tokens were issued. */
+  generation: Schema.Int,
+  /** `pending` until its code is exchanged; `expired` if its access token is. */
+  state: Schema.Literal("pending", "live", "expired", "revoked"),
+  /** `null` if it never expires, or was made to. */
+  expiresAt: Schema.NullOr(Schema.DateTimeUtc)
+})
+
+export interface GrantState extends Schema.Schema.Type<typeof GrantState> {}
+
+export const OwnedInstallation = Schema.Struct({ owner: Schema.String, ...Installation.fields })
+
+export const SandboxApi = HttpApi.make("SandboxApi").addHttpApi(AppMarketplaceApi).add(oauth)

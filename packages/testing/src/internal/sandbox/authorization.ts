@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto"
 import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
-import type { Grant, Outcome, PresentedGrant } from "./api.ts"
+import type { Grant, GrantState, Outcome, PresentedGrant } from "./api.ts"
 
 /** Whose grant it is, and how long its access tokens live. */
 export interface Options {
@@ -99,7 +100,7 @@ const challengeOf = (verifier: string): string => createHash("sha256").update(ve
  * The grants of an authorization server that rotates refresh tokens and treats reuse as theft
  * (RFC 9700, section 4.14.2), that of a code as well (RFC 6749, section 4.1.2). Each change is one synchronous step, so no other request comes between.
  */
-export const make = ({ codeExpiresIn = "60 seconds", ...expected }: Expected) => {
+export const make = ({ codeExpiresIn = "60 seconds", ...expected }: Expected, changed: () => void) => {
   const anyClient = expectedClient(expected)
   const consents = new Map<string, Consent>()
   const tokens = new Map<string, Issued>()
@@ -113,6 +114,7 @@ export const make = ({ codeExpiresIn = "60 seconds", ...expected }: Expected) =>
   const issue = (consent: Consent, now: number): Grant => {
     consent.generation += 1
     consent.expiresAt = now + Duration.toMillis(consent.expiresIn)
+    changed()
     const { expiresIn, id } = consent
     return {
       id,
@@ -142,6 +144,7 @@ export const make = ({ codeExpiresIn = "60 seconds", ...expected }: Expected) =>
     if (consent.revoked) return invalid("revoked")
     if (generation !== consent.generation) {
       consent.revoked = true
+      changed()
       return invalid("reused")
     }
     if (!isValid) return invalid("refused")
@@ -152,7 +155,10 @@ export const make = ({ codeExpiresIn = "60 seconds", ...expected }: Expected) =>
   const change = (id: string, f: (consent: Consent) => void) =>
     Effect.sync(() => {
       const consent = consents.get(id)
-      if (consent !== undefined) f(consent)
+      if (consent !== undefined) {
+        f(consent)
+        changed()
+      }
       return consent !== undefined
     })
 
@@ -173,6 +179,7 @@ export const make = ({ codeExpiresIn = "60 seconds", ...expected }: Expected) =>
       revoked: false
     }
     consents.set(id, begun)
+    changed()
     return begun
   }
 
@@ -222,6 +229,23 @@ export const make = ({ codeExpiresIn = "60 seconds", ...expected }: Expected) =>
           now < consent.expiresAt
         )
       }),
+    /** All grants, oldest first. */
+    list: (now: number): ReadonlyArray<GrantState> =>
+      Array.from(consents.values(), (consent) => ({
+        id: consent.id,
+        owner: consent.owner,
+        ...(consent.client.clientId !== undefined && { clientId: consent.client.clientId }),
+        scopes: consent.scopes,
+        generation: consent.generation,
+        state: consent.revoked
+          ? "revoked"
+          : consent.generation === 0
+            ? "pending"
+            : now < consent.expiresAt
+              ? "live"
+              : "expired",
+        expiresAt: Number.isFinite(consent.expiresAt) ? DateTime.unsafeMake(consent.expiresAt) : null
+      })),
     /** A grant as introspection describes it. Without a grant, it is of the client that is expected. */
     describe: (id: string | undefined): { key?: string; clientId: string; scopes: ReadonlyArray<string> } => {
       const consent = id === undefined ? undefined : consents.get(id)

@@ -1,14 +1,11 @@
 // The page on which a person decides what an app may do.
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { authorizePath } from "./api.ts"
 import { type AuthorizationRequest, decide, defaultCompany, type Refusal, read } from "./consent.ts"
 import { html, page, redirect } from "./html.ts"
-import { sameOriginOnly } from "./sameOrigin.ts"
 import { SandboxState } from "./state.ts"
 
 const refusal = (refusal: Refusal) =>
@@ -19,7 +16,7 @@ const refusal = (refusal: Refusal) =>
         html`<h1>This request cannot be authorized</h1>
 <p>${refusal.message}</p>
 <p class="muted">You stay here, since the app's own address is not known for sure.</p>`,
-        400
+        { status: 400 }
       )
 
 const form = ({ clientId, redirectUri, scopes }: AuthorizationRequest) =>
@@ -36,8 +33,8 @@ ${scopes.map((scope) => html`<li><code>${scope}</code></li>\n`)}</ul>
 <input id="company" name="company" value="${defaultCompany}" required maxlength="100" autocomplete="off" aria-describedby="about-company">
 <p id="about-company" class="muted">The same name is the same company, with the same installation.</p>
 <p>
-<button class="primary" name="decision" value="approve">Approve</button>
-<button name="decision" value="deny" formnovalidate>Deny</button>
+<button class="primary large" name="decision" value="approve">Approve</button>
+<button class="large" name="decision" value="deny" formnovalidate>Deny</button>
 </p>
 </form>
 <p class="muted">Both lead back to ${new URL(redirectUri).origin}.</p>`
@@ -58,26 +55,16 @@ const decisionIn = (body: string) => {
 export const layer = HttpApiBuilder.Router.use((router) =>
   Effect.gen(function* () {
     const state = yield* SandboxState
-    const server = yield* HttpServer.HttpServer
-    const route = (
-      app: (
-        request: HttpServerRequest.HttpServerRequest
-      ) => Effect.Effect<HttpServerResponse.HttpServerResponse>
-    ) =>
-      HttpServerRequest.HttpServerRequest.pipe(
-        Effect.flatMap(app),
-        sameOriginOnly,
-        Effect.provideService(HttpServer.HttpServer, server)
-      )
+    const { HttpServerRequest: Request } = HttpServerRequest
     yield* router.get(
       authorizePath,
-      route((request) =>
+      Effect.flatMap(Request, (request) =>
         Effect.succeed(Either.match(requestOf(request, state), { onLeft: refusal, onRight: form }))
       )
     )
     yield* router.post(
       authorizePath,
-      route((request) =>
+      Effect.flatMap(Request, (request) =>
         Effect.gen(function* () {
           const authorizationRequest = yield* requestOf(request, state)
           const decision = yield* decisionIn(yield* Effect.orElseSucceed(request.text, () => ""))

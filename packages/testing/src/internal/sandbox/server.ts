@@ -19,10 +19,15 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { Owner } from "../marketplace/marketplace.ts"
+import { type Owner, served as unharmed } from "../marketplace/marketplace.ts"
 import * as Plan from "../marketplace/plan.ts"
-import { controlPrefix, faultOf, type PresentedGrant, type RecordedRequest, SandboxApi } from "./api.ts"
+import { controlPrefix, type PresentedGrant, type RecordedRequest, SandboxApi } from "./api.ts"
 import * as consentPage from "./consentPage.ts"
+import * as control from "./control.ts"
+import { problem } from "./control.ts"
+import { issueOf } from "./guard.ts"
+import { Note } from "./note.ts"
+import * as page from "./page.ts"
 import { SandboxState } from "./state.ts"
 import * as tokenEndpoint from "./tokenEndpoint.ts"
 
@@ -30,6 +35,13 @@ const schemeOf = ({ headers }: HttpServerRequest.HttpServerRequest): RecordedReq
   const { authorization } = headers
   if (authorization === undefined) return "none"
   return /^bearer /i.test(authorization) ? "Bearer" : /^basic /i.test(authorization) ? "Basic" : "unknown"
+}
+
+/** The key of the owner that a credential is for, whether it is valid or not. */
+const keyOf = (request: HttpServerRequest.HttpServerRequest): string => {
+  const scheme = schemeOf(request)
+  const secret = (request.headers["authorization"] ?? "").replace(/^\w+ +/, "")
+  return `${scheme} ${scheme === "Basic" ? Buffer.from(secret, "base64").toString().replace(/:$/, "") : secret}`
 }
 
 // HttpApiSecurity hands on what follows the scheme without looking at the scheme.
@@ -67,7 +79,7 @@ const serve = <A>(
   AppMarketplaceApi.Caller | SandboxState
 > =>
   Effect.gen(function* () {
-    const { authorization, marketplace } = yield* SandboxState
+    const { authorization, marketplace, names } = yield* SandboxState
     const { scheme, secret } = yield* AppMarketplaceApi.Caller
     const credential = Redacted.value(secret)
     const grant = scheme === "Bearer" ? authorization.identify("access", credential) : undefined
@@ -76,6 +88,7 @@ const serve = <A>(
       authMethod: scheme === "Bearer" ? "OAUTH2" : "API_KEY",
       ...authorization.describe(grant?.id)
     }
+    yield* (yield* Note).note({ installation: names.of(owner.key) })
     const body = yield* Either.mapLeft(makeCodec(operation).encode(payload), () => refusals[400])
     const value = yield* Either.mapLeft(
       marketplace.serve(operation, owner, body, yield* DateTime.now),
@@ -107,22 +120,6 @@ const installations = HttpApiBuilder.group(SandboxApi, "Installations", (handler
 
 const authenticationGroup = HttpApiBuilder.group(SandboxApi, "Authentication", (handlers) =>
   handlers.handle("introspect", () => withoutNotFound(serve(operations.introspect)))
-)
-
-const foundOr404 = (found: Effect.Effect<boolean>) =>
-  Effect.if(found, { onTrue: () => Effect.void, onFalse: () => new HttpApiError.NotFound() })
-
-const control = HttpApiBuilder.group(SandboxApi, "Sandbox", (handlers) =>
-  Effect.map(SandboxState, ({ authorization, marketplace }) =>
-    handlers
-      .handle("injectFault", ({ payload }) =>
-        Effect.sync(() => marketplace.inject([faultOf(payload)[Plan.TypeId]]))
-      )
-      .handle("listRequests", () => marketplace.record.all)
-      .handle("authorize", ({ payload }) => authorization.authorize(payload ?? {}))
-      .handle("revoke", ({ path }) => foundOr404(authorization.revoke(path.id)))
-      .handle("expire", ({ path }) => foundOr404(authorization.expire(path.id)))
-  )
 )
 
 const resetConnection = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
@@ -164,32 +161,44 @@ const targetOf = (
   return { method, path, ...(update && { update }), ...(grant && { grant: grant.id }) }
 }
 
-const recordAndMeetFaults = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<never, R | SandboxState> =>
+const isOwnPage = ({ method, url }: HttpServerRequest.HttpServerRequest): boolean =>
+  url.startsWith(`${controlPrefix}/`) || (method === "GET" && /^\/(\?|$)/.test(url))
+
+const recordAndMeetFaults = <E, R>(
+  app: HttpApp.Default<E, R>
+): HttpApp.Default<never, R | SandboxState | HttpServer.HttpServer> =>
   Effect.gen(function* () {
     const state = yield* SandboxState
+    const { address } = yield* HttpServer.HttpServer
     const request = yield* HttpServerRequest.HttpServerRequest
+    const issue = address._tag === "TcpAddress" ? issueOf(request, address.port) : undefined
+    if (issue !== undefined) return problem(403, issue)
     const served = Effect.catchAllCause(app, (cause) =>
       Effect.map(HttpServerError.causeResponse(cause), ([response]) => response)
     )
-    if (request.url.startsWith(`${controlPrefix}/`)) return yield* served
+    if (isOwnPage(request)) return yield* served
     // Cookies ignore ports, so browsers send those of the app too.
     const { authorization: _, cookie: __, referer: ___, ...headers } = request.headers
     const text = yield* Effect.orElseSucceed(request.text, () => "")
     const { body, path } = tokenEndpoint.redact(request, text)
     const grant = grantOf(state, request, text)
+    const { key } = state.authorization.describe(grant?.id)
+    const installation = key === undefined ? state.names.known(keyOf(request)) : state.names.of(key)
+    const plan = state.marketplace.take(targetOf(request, text, grant))
     const note = state.marketplace.record.add({
+      at: yield* DateTime.now,
       method: request.method,
       path,
       scheme: schemeOf(request),
       headers,
       body,
       status: null,
-      ...(grant && { grant })
+      ...(grant && { grant }),
+      ...(installation !== undefined && { installation }),
+      ...(plan !== unharmed && { fault: plan.label })
     })
-    const response = yield* Plan.run(state.marketplace.take(targetOf(request, text, grant)), {
-      serve: Effect.provideService(served, tokenEndpoint.Verdict, {
-        note: (outcome) => Effect.sync(() => grant && note({ grant: { ...grant, outcome } }))
-      }),
+    const response = yield* Plan.run(plan, {
+      serve: Effect.provideService(served, Note, { grant, note: (news) => Effect.sync(() => note(news)) }),
       respond,
       resetConnection,
       fail: Effect.fail,
@@ -208,7 +217,14 @@ const serving = HttpApiBuilder.httpApp.pipe(
   HttpMiddleware.withTracerDisabledWhen(tokenEndpoint.isOAuth),
   Layer.provide([HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer]),
   Layer.provide(HttpApiBuilder.api(SandboxApi)),
-  Layer.provide([installations, authenticationGroup, tokenEndpoint.layer, consentPage.layer, control]),
+  Layer.provide([
+    installations,
+    authenticationGroup,
+    tokenEndpoint.layer,
+    consentPage.layer,
+    control.layer,
+    page.layer
+  ]),
   Layer.provide(authentication)
 )
 

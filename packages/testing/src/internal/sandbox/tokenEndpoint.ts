@@ -2,18 +2,13 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { type OAuthError, type Outcome, type PresentedGrant, SandboxApi } from "./api.ts"
 import type { Authorization, Client, Exchange } from "./authorization.ts"
+import { Note } from "./note.ts"
 import { SandboxState } from "./state.ts"
-
-/** Takes down what became of the code or the refresh token that the request at hand presents. */
-export class Verdict extends Context.Reference<Verdict>()("@effect-pleo/testing/Verdict", {
-  defaultValue: () => ({ note: (_: Outcome): Effect.Effect<void> => Effect.void })
-}) {}
 
 const isForm = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
   /^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(headers["content-type"] ?? "")
@@ -134,9 +129,10 @@ export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
     handlers.handleRaw("token", ({ request }) =>
       Effect.gen(function* () {
         yield* doNotStore
-        const verdict = yield* Verdict
+        const { grant, note } = yield* Note
+        const verdict = (outcome: Outcome) => note(grant ? { grant: { ...grant, outcome } } : {})
         // Whatever is said further down takes the place of this.
-        yield* verdict.note("refused")
+        yield* verdict("refused")
         const form = yield* readForm(request)
         const grantType = form.get("grant_type")
         const { authorization: header } = request.headers
@@ -153,7 +149,7 @@ export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
         if (exchange === undefined) return yield* fail("unsupported_grant_type")
         if (clientId === undefined || clientSecret === undefined) return yield* fail("invalid_client")
         const { response, outcome } = yield* exchange(authorization, form, { clientId, clientSecret })
-        yield* verdict.note(outcome)
+        yield* verdict(outcome)
         if (response._tag === "Left") return yield* fail(response.left)
         const pair = response.right
         return {
