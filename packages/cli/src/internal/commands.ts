@@ -18,6 +18,7 @@ import { metadataOf } from "./metadata.ts"
 import * as Output from "./output.ts"
 import * as Sandbox from "./sandbox.ts"
 import { productionNotice, serverOf } from "./server.ts"
+import * as Tenants from "./tenants.ts"
 import { isInteractive, paintErr, say, waiting } from "./terminal.ts"
 
 const optionalText = (name: string, metavar: string, description: string) =>
@@ -216,9 +217,15 @@ const connect = Command.make(
   Command.withDescription("Connect a customer: its consent in a browser, and its tokens in the token store.")
 )
 
+const tenants = Command.make("tenants", { json, server, store }, ({ json, server, store }) =>
+  Effect.flatMap(Tenants.tenants(server, store), (all) =>
+    Output.result(json, Json.Tenants, all, Tenants.table)
+  )
+).pipe(Command.withDescription("List the customers in the token store, and who has to connect again."))
+
 export const root = Command.make("effect-pleo").pipe(
   Command.withDescription("Read and change an installation in the Pleo App Marketplace by hand."),
-  Command.withSubcommands([whoami, get, update, activate, create, remove, sandbox, connect])
+  Command.withSubcommands([whoami, get, update, activate, create, remove, sandbox, connect, tenants])
 )
 
 const withValue = /^(--(?:credential-file|error-code|metadata|port|scope|server|store|tenant))=(.*)$/s

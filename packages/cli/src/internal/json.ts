@@ -3,6 +3,8 @@ import { Installation } from "@effect-pleo/core/Installation"
 import { Introspection } from "@effect-pleo/core/Introspection"
 import * as Schema from "effect/Schema"
 
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
 /** `get`, `update`, `activate` and `create`: as Pleo's API has it. */
 export { Installation }
 
@@ -18,7 +20,17 @@ export const Connected = Schema.Struct({ tenant: Schema.String })
 /** `sandbox`, once it listens. */
 export const Listening = Schema.Struct({ url: Schema.String })
 
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+/** One of `tenants`. One that is `Ended` has to connect again, and `reason` says why. */
+export const Tenant = Schema.Struct({
+  tenant: Schema.String,
+  state: Schema.Literal("Active", "Refreshing", "Ended", "Invalid"),
+  reason: optional(Schema.Literal("Refused", "Lost", "Deleted"))
+})
+
+export type Tenant = typeof Tenant.Type
+
+/** `tenants`. */
+export const Tenants = Schema.Array(Tenant)
 
 /** Every command that fails. `_tag` is that of an error of @effect-pleo/core, or of this command. */
 export const Failure = Schema.Struct({
