@@ -7,7 +7,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { root, separate } from "./internal/commands.ts"
+import { normalize, root } from "./internal/commands.ts"
 import { failed } from "./internal/report.ts"
 import * as Terminal from "./internal/terminal.ts"
 
@@ -33,7 +33,7 @@ const run = Command.run(root, {
 // A reader such as `head` may leave early.
 process.stdout.on("error", () => process.exit(1))
 
-const program = run(separate(process.argv)).pipe(
+const program = run([...process.argv.slice(0, 2), ...normalize(process.argv.slice(2))]).pipe(
   Effect.as(0),
   Effect.catchAllCause(
     (cause): Effect.Effect<number> =>

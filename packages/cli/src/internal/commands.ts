@@ -228,11 +228,20 @@ export const root = Command.make("effect-pleo").pipe(
   Command.withSubcommands([whoami, get, update, activate, create, remove, sandbox, connect, tenants])
 )
 
-const withValue = /^(--(?:credential-file|error-code|metadata|port|scope|server|store|tenant))=(.*)$/s
+const withValue =
+  /^(--(?:credential-file|error-code|log-level|metadata|port|scope|server|store|tenant))=(.*)$/s
 
-/** `--metadata=a=b` as two arguments: @effect/cli takes it only if no other one is written as `--metadata c=d`. */
-export const separate = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
-  args.flatMap((arg) => {
+/**
+ * The arguments as @effect/cli takes them: `--metadata=a=b` beside `--metadata c=d` only as two arguments each, and
+ * `--log-level` only as the first option.
+ */
+export const normalize = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const separate = args.flatMap((arg) => {
     const [, name, value] = withValue.exec(arg) ?? []
     return name === undefined || value === undefined ? [arg] : [name, value]
   })
+  const level = separate.indexOf("--log-level")
+  return level < 0
+    ? separate
+    : [...separate.slice(level, level + 2), ...separate.slice(0, level), ...separate.slice(level + 2)]
+}

@@ -1,2 +1,0 @@
-// The command, to be compiled beside this file.
-import "../../src/main.ts"
