@@ -14,7 +14,8 @@ const build = async (): Promise<string> => {
     entryPoints: [main],
     bundle: true,
     format: "esm",
-    keepNames: true,
+    // What takes the time of a short process is parsing.
+    minify: true,
     logLevel: "silent",
     outdir,
     outExtension: { ".js": ".mjs" },

@@ -28,6 +28,9 @@ export interface Process {
   readonly end: Effect.Effect<Result>
 }
 
+/** Of a test that starts several processes, in milliseconds: a busy machine takes seconds for each. */
+export const timeout = 60_000
+
 type Environment = Readonly<Record<string, string>>
 
 const follow = (child: ChildProcess): Process => {
