@@ -11,7 +11,7 @@ export class CommandError extends Data.TaggedError("CommandError")<{
 }> {}
 
 /** The code of an error of the operating system or of a database, which quotes nothing. */
-export const codeOf = (error: unknown): string | undefined => {
+const codeOf = (error: unknown): string | undefined => {
   for (let cause = error, depth = 0; typeof cause === "object" && cause !== null && depth < 8; depth++) {
     const { cause: next, code } = cause as { readonly cause?: unknown; readonly code?: unknown }
     if (typeof code === "string" && /^[A-Z0-9_]{1,40}$/.test(code)) return code

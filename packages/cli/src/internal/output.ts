@@ -45,7 +45,7 @@ export const introspection = (each: Introspection): string =>
   ])
 
 /** JSON leaves some characters as they are that a terminal obeys. */
-export const toJson = (value: unknown): string => visible(JSON.stringify(value))
+const toJson = (value: unknown): string => visible(JSON.stringify(value))
 
 /** Prints a result as its schema encodes it, or as people read it. */
 export const result = <A, I>(
