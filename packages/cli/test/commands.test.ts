@@ -398,6 +398,27 @@ describe("sandbox", () => {
   )
 })
 
+describe("a change of production", () => {
+  it.scopedLive(
+    "is announced on stderr, and a read is not",
+    () =>
+      Effect.gen(function* () {
+        // Without a credential, neither is sent.
+        const [change, read] = yield* Effect.all(
+          [run(["activate"]), run(["get", "--server", "production"])],
+          {
+            concurrency: 2
+          }
+        )
+        expect(change.code).toBe(2)
+        expect(change.stderr).toContain("PRODUCTION: this activate changes")
+        expect(read.code).toBe(2)
+        expect(read.stderr).not.toContain("PRODUCTION")
+      }),
+    timeout
+  )
+})
+
 describe("--completions", () => {
   it.scopedLive(
     "prints a script for each shell",
