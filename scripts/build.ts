@@ -7,10 +7,10 @@ import { createRequire } from "node:module"
 import { basename, dirname, join, relative, resolve } from "node:path"
 import { build as esbuild } from "esbuild"
 import ts from "typescript"
-import { packages as allNames, root } from "./support/modules.ts"
+import { published, root } from "./support/modules.ts"
 
 const [, , destination, ...chosen] = process.argv
-const names = chosen.length === 0 ? allNames : chosen
+const names = chosen.length === 0 ? published : chosen
 const packages = names.map((name) => join(root, "packages", name))
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string): void => {

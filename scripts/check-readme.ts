@@ -2,10 +2,10 @@
 // names it. This holds the blocks against the files, and with --write puts the files into the blocks. It does
 // the same with the table of errors. It also bounds the README, and checks its links, commands and versions.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { packages } from "./support/modules.ts"
+import { published } from "./support/modules.ts"
 import { reasons } from "./support/reasons.ts"
 
-const ofPackages = packages.map((name) => `packages/${name}/README.md`)
+const ofPackages = published.map((name) => `packages/${name}/README.md`)
 const guides = readdirSync("docs/guide").map((name) => `docs/guide/${name}`)
 const documents = ["README.md", "CONTRIBUTING.md", "docs/index.md", ...guides, ...ofPackages]
 const block = /(?:<!-- (?<path>\S+) -->\n)?```(?:ts|typescript|js)\n(?<code>[\s\S]*?)```/g

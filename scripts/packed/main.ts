@@ -1,6 +1,6 @@
 // Packs the packages, installs them where nothing else is, and makes an update with them wherever they say they run.
 // Prints a table, and exits with 1 when anything in it failed.
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
@@ -11,6 +11,7 @@ import {
   checkOneEffect,
   checkUnitTests,
   installApplication,
+  installCommand,
   installEverything,
   installLowest,
   installTools,
@@ -31,6 +32,7 @@ interface Row {
 // Those of a group stand together, whoever is done first.
 const groups = {
   packed: [] as Array<Row>,
+  command: [] as Array<Row>,
   application: [] as Array<Row>,
   lowest: [] as Array<Row>,
   everything: [] as Array<Row>
@@ -172,9 +174,43 @@ const everything = async (parent: string, all: ReadonlyArray<Packed>): Promise<v
 
 const packed = async (all: ReadonlyArray<Packed>): Promise<void> => {
   for (const each of all) {
-    await row("packed", each.name, "publint", () => checkByPublint(each))
+    await row("packed", each.name, "publint", () => checkByPublint(each.tarball))
     await row("packed", each.name, "attw", () => checkByAttw(each))
   }
+}
+
+/** The first start of a command that was just installed. */
+const command = async (
+  parent: string,
+  tarball: string,
+  all: ReadonlyArray<Packed>,
+  server: string
+): Promise<void> => {
+  const what = "@effect-pleo/cli"
+  const install = once(() => installCommand(join(parent, "command"), tarball, all))
+  await row("command", what, "publint", () => checkByPublint(tarball))
+  await row("command", what, "effect is installed once", async () => checkOneEffect(await install()))
+  await row("command", what, "maps lead to files, README, LICENSE", async () =>
+    checkFiles(join(await install(), "node_modules", what))
+  )
+  const start = async (...args: ReadonlyArray<string>) =>
+    run(["npx", "effect-pleo", ...args], {
+      cwd: await install(),
+      env: {
+        PLEO_SERVER: server,
+        PLEO_TOKEN_ENDPOINT: `${server}/oauth/token`,
+        PLEO_CLIENT_ID: "client",
+        PLEO_CLIENT_SECRET: "secret"
+      }
+    })
+  await row("command", what, "tenants", async () => {
+    writeFileSync(join(await install(), "tokens.db"), "")
+    return start("tenants", "--store", "sqlite:tokens.db")
+  })
+  await row("command", what, "update", async () => {
+    writeFileSync(join(await install(), "token"), "token-command")
+    return start("update", "ACTIVATED", "--credential-file", "token")
+  })
 }
 
 const table = (): string => {
@@ -193,11 +229,13 @@ const table = (): string => {
 const main = async (server: string): Promise<void> => {
   const parent = mkdtempSync(join(tmpdir(), "effect-pleo-packed-"))
   try {
-    const all = await packAll(join(parent, "tarballs"))
+    const { command: tarball, libraries: all } = await packAll(join(parent, "tarballs"))
     // Two at a time: most of it waits for one core, or for the network.
     await Promise.all([
       application(parent, all, server).then(() => lowest(parent, all, server)),
-      packed(all).then(() => everything(parent, all))
+      packed(all)
+        .then(() => command(parent, tarball, all, server))
+        .then(() => everything(parent, all))
     ])
   } finally {
     rmSync(parent, { recursive: true, force: true })

@@ -6,7 +6,7 @@ import { promisify } from "node:util"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { pack } from "../pack.ts"
-import { root } from "../support/modules.ts"
+import { packages, root } from "../support/modules.ts"
 
 export interface Packed {
   readonly name: string
@@ -17,22 +17,27 @@ export interface Packed {
   readonly peers: Readonly<Record<string, string>>
 }
 
-/** Builds and packs all into the directory. */
-export const packAll = async (directory: string): Promise<ReadonlyArray<Packed>> => {
-  const tarballs = await pack(directory)
-  return tarballs.map((file) => {
-    const name = file.replace(/^effect-pleo-(.*)-[^-]*\.tgz$/, "$1")
+/** Builds and packs all into the directory: the libraries, and the tarball of the command. */
+export const packAll = async (
+  directory: string
+): Promise<{ readonly libraries: ReadonlyArray<Packed>; readonly command: string }> => {
+  const files = new Map(
+    (await pack(directory)).map((file) => [file.replace(/^effect-pleo-(.*)-[^-]*\.tgz$/, "$1"), file])
+  )
+  const fileOf = (name: string) => join(directory, files.get(name) ?? "")
+  const libraries = packages.map((name) => {
     const modules = readdirSync(join(root, "packages", name, "src"))
       // Modules have names in capitals; index and main are entries.
       .filter((file) => /^[A-Z].*\.ts$/.test(file))
       .map((file) => file.replace(/\.ts$/, ""))
     const manifest = readFileSync(join(root, "packages", name, "package.json"), "utf8")
     const { peerDependencies: peers } = JSON.parse(manifest)
-    return { name: `@effect-pleo/${name}`, tarball: join(directory, file), modules, peers }
+    return { name: `@effect-pleo/${name}`, tarball: fileOf(name), modules, peers }
   })
+  return { libraries, command: fileOf("cli") }
 }
 
-export const checkByPublint = async ({ tarball }: Packed): Promise<void> => {
+export const checkByPublint = async (tarball: string): Promise<void> => {
   const { buffer, byteOffset, length } = readFileSync(tarball)
   const contents = (buffer as ArrayBuffer).slice(byteOffset, byteOffset + length)
   const { messages, pkg } = await publint({ pack: { tarball: contents } })

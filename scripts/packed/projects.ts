@@ -67,7 +67,14 @@ export const checkUnitTests = (application: string, tested: string): void => {
   if (more.length > maxUnitTestPackages) throw new Error(`${more.length} more packages: ${more.join(", ")}`)
 }
 
-/** All four, with what they want beside them, and the compilers. */
+/** The command, which brings all that it needs. */
+export const installCommand = (
+  directory: string,
+  command: string,
+  all: ReadonlyArray<Packed>
+): Promise<string> => install(directory, [command, ...all.map(({ tarball }) => tarball)])
+
+/** All libraries, with what they want beside them, and the compilers. */
 export const installEverything = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
   install(directory, [
     ...all.map(({ tarball }) => tarball),

@@ -4,8 +4,11 @@ import { fileURLToPath } from "node:url"
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** The packages that are published, by their directories. */
+/** The libraries, by their directories. */
 export const packages: ReadonlyArray<string> = ["core", "node", "sql", "testing"]
+
+/** All that is published: the libraries, and the command, which exports nothing. */
+export const published: ReadonlyArray<string> = [...packages, "cli"]
 
 export interface Module {
   readonly package: string

@@ -7,7 +7,7 @@ import * as esbuild from "esbuild"
 /** Our packages and Effect's. They are pure ES modules, hundreds of them: to load one file takes a fraction. */
 const isBundled = /^(?:effect|@effect|@effect-pleo)(?:\/|$)/
 
-const external: esbuild.Plugin = {
+export const external: esbuild.Plugin = {
   name: "external",
   setup: ({ onResolve, resolve }) => {
     onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...options }) => {

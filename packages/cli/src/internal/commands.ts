@@ -1,0 +1,247 @@
+// The commands, with their options.
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as Prompt from "@effect/cli/Prompt"
+import * as ValidationError from "@effect/cli/ValidationError"
+import { InstallationErrorCode, InstallationStatus } from "@effect-pleo/core/Installation"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
+import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Connect from "./connect.ts"
+import * as Credentials from "./credentials.ts"
+import { CommandError, UsageError } from "./failure.ts"
+import * as Json from "./json.ts"
+import { metadataOf } from "./metadata.ts"
+import * as Output from "./output.ts"
+import * as Sandbox from "./sandbox.ts"
+import { productionNotice, serverOf } from "./server.ts"
+import * as Tenants from "./tenants.ts"
+import { isInteractive, paintErr, say, waiting } from "./terminal.ts"
+
+const optionalText = (name: string, metavar: string, description: string) =>
+  Options.text(name).pipe(
+    Options.withPseudoName(metavar),
+    Options.withDescription(description),
+    Options.optional,
+    Options.map(Option.getOrUndefined)
+  )
+
+const json = Options.boolean("json").pipe(
+  Options.withDescription("Print one JSON value on stdout, also on failure.")
+)
+const server = optionalText(
+  "server",
+  "SERVER",
+  "production, staging or a URL. Default: PLEO_SERVER, or else production."
+)
+const store = optionalText(
+  "store",
+  "STORE",
+  "The token store: sqlite:FILE or postgres://... Default: PLEO_STORE, which may have a password."
+)
+const selection = {
+  json,
+  server,
+  store,
+  tenant: optionalText("tenant", "NAME", "The customer whose tokens are in the token store."),
+  credentialFile: optionalText("credential-file", "FILE", "A file that has an access token and nothing else.")
+}
+
+const choices = <A extends string>(values: ReadonlyArray<A>) => values.map((value): [A, A] => [value, value])
+
+const status = Args.choice(choices(InstallationStatus.literals), { name: "STATUS" })
+
+const metadata = Options.text("metadata").pipe(
+  Options.withPseudoName("KEY=VALUE"),
+  Options.withDescription(
+    "Metadata: key=value, whose value is a string, or @file.json. May be repeated. Without it, none is sent."
+  ),
+  Options.repeated
+)
+
+const invalidPort = Effect.fail(
+  ValidationError.invalidValue(HelpDoc.p("--port: expected a number from 0 to 65535"))
+)
+
+const port = (description: string) =>
+  Options.integer("port").pipe(
+    Options.withDescription(`${description} Default: any free port.`),
+    Options.withDefault(0),
+    Options.mapEffect((port) => (port >= 0 && port <= 65535 ? Effect.succeed(port) : invalidPort))
+  )
+
+interface Selected extends Credentials.Selection {
+  readonly json: boolean
+}
+
+/** Runs a command for the selected installation. */
+const withService =
+  (command: string, { server, ...others }: Selected) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => {
+      const notice = productionNotice(command, serverOf(server))
+      return Effect.zipRight(
+        notice === undefined ? Effect.void : say(paintErr("loud", notice)),
+        Effect.provide(self, Credentials.layer({ server, ...others }))
+      )
+    })
+
+const request = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  self.pipe(RetryPolicy.retry(), waiting("Waiting for Pleo"))
+
+const whoami = Command.make("whoami", selection, (options) =>
+  request(InstallationService.introspect()).pipe(
+    Effect.flatMap((value) => Output.result(options.json, Json.Credential, value, Output.introspection)),
+    withService("whoami", options)
+  )
+).pipe(Command.withDescription("Show whose credential this is: its app, its company, and its scopes."))
+
+const printInstallation = (options: Selected) => (value: typeof Json.Installation.Type) =>
+  Output.result(options.json, Json.Installation, value, Output.installation)
+
+const get = Command.make("get", selection, (options) =>
+  request(InstallationService.get()).pipe(
+    Effect.flatMap(printInstallation(options)),
+    withService("get", options)
+  )
+).pipe(Command.withDescription("Show the installation as Pleo has it on record."))
+
+const update = Command.make(
+  "update",
+  {
+    status,
+    ...selection,
+    errorCode: Options.choice("error-code", InstallationErrorCode.literals).pipe(
+      Options.withDescription("Why the installation does not work."),
+      Options.optional
+    ),
+    metadata
+  },
+  ({ errorCode, metadata, status, ...options }) =>
+    Effect.flatMap(metadataOf(metadata), (metadata) =>
+      request(
+        InstallationService.update({
+          status,
+          ...(Option.isSome(errorCode) ? { errorCode: errorCode.value } : {}),
+          ...metadata
+        })
+      ).pipe(Effect.flatMap(printInstallation(options)), withService("update", options))
+    )
+).pipe(Command.withDescription("Set the status, and optionally the error code and the metadata."))
+
+const activate = Command.make("activate", selection, (options) =>
+  request(InstallationService.activate()).pipe(
+    Effect.flatMap(printInstallation(options)),
+    withService("activate", options)
+  )
+).pipe(Command.withDescription("Activate the installation."))
+
+const create = Command.make(
+  "create",
+  { status: Args.optional(status), ...selection, metadata },
+  ({ metadata, status, ...options }) =>
+    Effect.flatMap(metadataOf(metadata), (metadata) =>
+      request(
+        InstallationService.create({
+          ...(Option.isSome(status) ? { status: status.value } : {}),
+          ...metadata
+        })
+      ).pipe(Effect.flatMap(printInstallation(options)), withService("create", options))
+    )
+).pipe(Command.withDescription("Create the installation, as an API key requires."))
+
+/** Asks a person, who has seen which installation it is. */
+const confirmed = Effect.gen(function* () {
+  const installation = yield* request(InstallationService.get())
+  yield* say(Output.installation(installation))
+  const isConfirmed = yield* Prompt.confirm({ message: "Delete this installation, and revoke its tokens?" })
+  if (!isConfirmed)
+    return yield* new CommandError({ reason: "Declined", message: "Declined: nothing was deleted" })
+})
+
+const remove = Command.make(
+  "delete",
+  {
+    ...selection,
+    yes: Options.boolean("yes").pipe(Options.withDescription("Do not ask. Required without a terminal."))
+  },
+  ({ yes, ...options }) =>
+    yes || isInteractive()
+      ? Effect.zipRight(yes ? Effect.void : confirmed, request(InstallationService.delete())).pipe(
+          Effect.zipRight(
+            Output.result(
+              options.json,
+              Json.Deleted,
+              { deleted: true as const },
+              () => "The installation is deleted."
+            )
+          ),
+          withService("delete", options)
+        )
+      : Effect.fail(new UsageError({ message: "delete asks first: pass --yes where nobody can be asked" }))
+).pipe(Command.withDescription("Delete the installation, which revokes its tokens. Asks first."))
+
+const sandbox = Command.make(
+  "sandbox",
+  { json, port: port("Where it listens on 127.0.0.1.") },
+  ({ json, port }) => Sandbox.run(port, json)
+).pipe(Command.withDescription("Run Pleo's API on this machine, to try the other commands, until Ctrl-C."))
+
+const connect = Command.make(
+  "connect",
+  {
+    json,
+    server,
+    store,
+    tenant: optionalText(
+      "tenant",
+      "NAME",
+      "Your name for the customer. Default: Pleo's name for the company."
+    ),
+    scopes: Options.text("scope").pipe(
+      Options.withPseudoName("SCOPE"),
+      Options.withDescription("A permission that the app asks for. May be repeated."),
+      Options.atLeast(1)
+    ),
+    port: port("The port of the redirect URI, http://127.0.0.1:PORT/callback, which the app has registered."),
+    noOpen: Options.boolean("no-open").pipe(Options.withDescription("Print the URL without opening it."))
+  },
+  ({ json, noOpen, ...options }) =>
+    Effect.flatMap(Connect.connect({ ...options, opensBrowser: !noOpen }), (tenant) =>
+      Output.result(json, Json.Connected, { tenant }, () => Output.table([["tenant", tenant]]))
+    )
+).pipe(
+  Command.withDescription("Connect a customer: its consent in a browser, and its tokens in the token store.")
+)
+
+const tenants = Command.make("tenants", { json, server, store }, ({ json, server, store }) =>
+  Effect.flatMap(Tenants.tenants(server, store), (all) =>
+    Output.result(json, Json.Tenants, all, Tenants.table)
+  )
+).pipe(Command.withDescription("List the customers in the token store, and who has to connect again."))
+
+export const root = Command.make("effect-pleo").pipe(
+  Command.withDescription("Read and change an installation in the Pleo App Marketplace by hand."),
+  Command.withSubcommands([whoami, get, update, activate, create, remove, sandbox, connect, tenants])
+)
+
+const withValue =
+  /^(--(?:credential-file|error-code|log-level|metadata|port|scope|server|store|tenant))=(.*)$/s
+
+/**
+ * The arguments as @effect/cli takes them: `--metadata=a=b` beside `--metadata c=d` only as two arguments each, and
+ * `--log-level` only as the first option.
+ */
+export const normalize = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const separate = args.flatMap((arg) => {
+    const [, name, value] = withValue.exec(arg) ?? []
+    return name === undefined || value === undefined ? [arg] : [name, value]
+  })
+  const level = separate.indexOf("--log-level")
+  return level < 0
+    ? separate
+    : [...separate.slice(level, level + 2), ...separate.slice(0, level), ...separate.slice(level + 2)]
+}

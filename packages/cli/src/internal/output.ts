@@ -1,0 +1,59 @@
+// Results: a few aligned lines, or one JSON value.
+import type { Installation } from "@effect-pleo/core/Installation"
+import type { Introspection } from "@effect-pleo/core/Introspection"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { paintOut, print, type Style, visible } from "./terminal.ts"
+
+type Row = readonly [label: string, value: string | undefined, style?: Style]
+
+const width = 12
+
+/** Rows without a value are left out. */
+export const table = (rows: ReadonlyArray<Row>): string =>
+  rows
+    .flatMap(([label, value, style]) => {
+      if (value === undefined) return []
+      const text = visible(value)
+      return `${paintOut("dim", label.padEnd(width))}${style === undefined ? text : paintOut(style, text)}`
+    })
+    .join("\n")
+
+const styleOf = (status: string): Style =>
+  status === "ACTIVATED" ? "green" : status === "ERROR" ? "red" : "yellow"
+
+export const installation = (each: Installation): string =>
+  table([
+    ["status", each.status, styleOf(each.status)],
+    ["error code", each.errorCode, "red"],
+    ["company", each.resource],
+    ["metadata", JSON.stringify(each.metadata)],
+    ["id", each.id],
+    ["app", each.applicationId],
+    ["created", DateTime.formatIso(each.createdAt)],
+    ["updated", DateTime.formatIso(each.updatedAt)]
+  ])
+
+export const introspection = (each: Introspection): string =>
+  table([
+    ["app", each.applicationName],
+    ["client", each.clientId],
+    ["company", each.subject],
+    ["method", each.authMethod],
+    ["scopes", each.scopes.join(" ")]
+  ])
+
+/** JSON leaves some characters as they are that a terminal obeys. */
+const toJson = (value: unknown): string => visible(JSON.stringify(value))
+
+/** Prints a result as its schema encodes it, or as people read it. */
+export const result = <A, I>(
+  json: boolean,
+  schema: Schema.Schema<A, I>,
+  value: A,
+  human: (value: A) => string
+): Effect.Effect<void> =>
+  json
+    ? Effect.flatMap(Effect.orDie(Schema.encode(schema)(value)), (encoded) => print(toJson(encoded)))
+    : Effect.suspend(() => print(human(value)))

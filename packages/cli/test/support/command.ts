@@ -1,0 +1,160 @@
+// The command as a process of its own: piped, or in a pseudo-terminal.
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Sandbox from "@effect-pleo/testing/Sandbox"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { program } from "./build.ts"
+
+export interface Result {
+  readonly code: number | null
+  /** In a terminal, also what the command wrote to stderr. */
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Process {
+  readonly child: ChildProcess
+  /** Waits until the text has been written, to either stream. */
+  readonly says: (text: string) => Effect.Effect<void>
+  readonly type: (text: string) => Effect.Effect<void>
+  /** Of stderr so far. */
+  readonly stderr: () => string
+  readonly end: Effect.Effect<Result>
+}
+
+/** Of a test that starts several processes, in milliseconds: a busy machine takes seconds for each. */
+export const timeout = 60_000
+
+type Environment = Readonly<Record<string, string>>
+
+const follow = (child: ChildProcess): Process => {
+  const output = { stdout: "", stderr: "" }
+  const listeners = new Set<() => void>()
+  const wake = () => {
+    for (const listener of [...listeners]) listener()
+  }
+  let isClosed = false
+  for (const name of ["stdout", "stderr"] as const)
+    child[name]?.on("data", (chunk) => {
+      output[name] += chunk
+      wake()
+    })
+  const end = once(child, "close").then(([code]) => {
+    isClosed = true
+    wake()
+    return { code, ...output }
+  })
+  return {
+    child,
+    says: (text) =>
+      Effect.async((resume) => {
+        const look = () => {
+          const isSaid = `${output.stdout}${output.stderr}`.includes(text)
+          if (!isSaid && !isClosed) return
+          listeners.delete(look)
+          resume(
+            isSaid
+              ? Effect.void
+              : Effect.dieMessage(`It ended without "${text}":\n${output.stdout}${output.stderr}`)
+          )
+        }
+        listeners.add(look)
+        look()
+      }),
+    type: (text) => Effect.sync(() => child.stdin?.write(text)),
+    stderr: () => output.stderr,
+    end: Effect.promise(() => end)
+  }
+}
+
+const environmentOf = (environment: Environment): Environment => ({
+  PATH: process.env["PATH"] ?? "",
+  HOME: tmpdir(),
+  TERM: "xterm",
+  ...environment
+})
+
+const start = (file: string, args: ReadonlyArray<string>, environment: Environment, hasInput: boolean) =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      follow(
+        spawn(file, args, {
+          env: environmentOf(environment),
+          stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"]
+        })
+      )
+    ),
+    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+/** A running command without a terminal. */
+export const spawned = (
+  args: ReadonlyArray<string>,
+  environment: Environment = {}
+): Effect.Effect<Process, never, Scope.Scope> =>
+  Effect.flatMap(Effect.promise(program), (program) =>
+    start(process.execPath, [program, ...args], environment, false)
+  )
+
+/** A running command in a pseudo-terminal of util-linux. `redirection` is the shell's, such as `>file`. */
+export const inTerminal = (
+  args: ReadonlyArray<string>,
+  environment: Environment = {},
+  redirection = ""
+): Effect.Effect<Process, never, Scope.Scope> =>
+  Effect.flatMap(Effect.promise(program), (program) => {
+    const command = [process.execPath, program, ...args].map((each) => `'${each}'`).join(" ")
+    return start("script", ["-qec", `exec ${command} ${redirection}`, "/dev/null"], environment, true)
+  })
+
+export const run = (args: ReadonlyArray<string>, environment?: Environment): Effect.Effect<Result> =>
+  Effect.scoped(Effect.flatMap(spawned(args, environment), ({ end }) => end))
+
+export const runInTerminal = (
+  args: ReadonlyArray<string>,
+  environment?: Environment,
+  redirection?: string
+): Effect.Effect<Result> =>
+  Effect.scoped(Effect.flatMap(inTerminal(args, environment, redirection), ({ end }) => end))
+
+export const directory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+)
+
+/** A sandbox, and the variables of an app and of a store in a new directory. */
+export const makeSandbox = Effect.gen(function* () {
+  const sandbox = Context.get(yield* Layer.build(Sandbox.layer()), Sandbox.Sandbox)
+  const file = join(yield* directory, "tokens.db")
+  return {
+    sandbox,
+    file,
+    app: {
+      PLEO_SERVER: sandbox.url,
+      PLEO_TOKEN_ENDPOINT: `${sandbox.url}/oauth/token`,
+      PLEO_CLIENT_ID: "client-of-the-tests",
+      PLEO_CLIENT_SECRET: "canary-client-secret",
+      PLEO_STORE: `sqlite:${file}`
+    }
+  }
+})
+
+/** The only JSON value of an output, on one line. */
+export const parse = (stdout: string): unknown => {
+  const [line = "", ...others] = stdout.trimEnd().split("\n")
+  if (others.length > 0) throw new Error(`expected one line:\n${stdout}`)
+  return JSON.parse(line)
+}
+
+export const runBash = (script: string): Effect.Effect<string> =>
+  Effect.scoped(
+    Effect.flatMap(start("bash", ["-c", script], {}, false), ({ end }) =>
+      Effect.map(end, ({ stdout }) => stdout)
+    )
+  )
