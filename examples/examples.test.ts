@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -6,6 +7,7 @@ import { SqlTokenStore } from "@effect-pleo/sql"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { compile } from "../packages/node/test/support/program.ts"
 import * as Postgres from "../packages/sql/test/support/postgres.ts"
 import { type Options, run as runFile } from "./support/run.ts"
 
@@ -20,7 +22,7 @@ const lines = (text: string) => text.trim().split("\n")
 
 describe("update-installation.ts", () => {
   it.live(
-    "updates an installation of the sandbox with the contract's example",
+    "reports a synchronization of the sandbox until it is ACTIVATED",
     () =>
       Effect.gen(function* () {
         const { code, stderr, stdout } = yield* run(
@@ -30,12 +32,47 @@ describe("update-installation.ts", () => {
         expect(stdout).toMatch(
           /No credential is configured.*sandbox at http:\/\/127\.0\.0\.1:\d+/
         )
-        expect(stdout).toMatch(
-          /^ {2}PUT \/v1\/installations\/me {2}200 {2}\d+ ms$/m
+        const told = Array.from(
+          stdout.matchAll(/^ {2}(\w+) .* {2}(\d+) {2}\d+ ms$/gm),
+          ([, method, status]) => `${method} ${status}`
         )
+        expect(told).toEqual([
+          "POST 200",
+          "GET 200",
+          "PUT 200",
+          "PUT 200",
+          "GET 200"
+        ])
         expect(stdout).toContain("The installation is ACTIVATED")
-        expect(stdout).toContain('{"externalApplicationId":"123456789"}')
+        expect(stdout).toContain('{"taxCodes":42}')
       })
+  )
+
+  it.live("keeps the sandbox open if it is asked to", () =>
+    Effect.gen(function* () {
+      const program = yield* Effect.promise(() =>
+        compile(new URL("update-installation.ts", import.meta.url))
+      )
+      const page = yield* Effect.async<string>((resume) => {
+        const child = spawn(process.execPath, [program, "--open"], {
+          env: { PATH: process.env["PATH"] }
+        })
+        let output = ""
+        child.stdout.on("data", (chunk) => {
+          output += chunk
+          const [, url] = /Open (\S+) in a browser/.exec(output) ?? []
+          if (url === undefined) return
+          resume(
+            Effect.promise(async () => (await fetch(url)).text()).pipe(
+              Effect.ensuring(Effect.sync(() => child.kill()))
+            )
+          )
+        })
+        return Effect.sync(() => child.kill())
+      })
+      expect(page).toContain("<h1>Pleo sandbox</h1>")
+      expect(page).toContain("ACTIVATED")
+    })
   )
 
   it.live("takes empty variables for unset ones", () =>

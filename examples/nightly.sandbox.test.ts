@@ -25,7 +25,7 @@ const application = Effect.provide(
   )
 )
 
-/** Each customer lets the app in: by name, the id of what that came to. */
+/** Each customer authorizes the app: the IDs of the grants, by name. */
 const consents = Effect.gen(function* () {
   const sandbox = yield* Sandbox.Sandbox
   const ids: Record<string, string> = {}

@@ -12,7 +12,7 @@ const application = InstallationService.update({
   status: "ACTIVATED"
 }).pipe(RetryPolicy.retry())
 
-it.effect("tries again when Pleo does not answer in time", () =>
+it.effect("tries again when Pleo does not respond in time", () =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(application)
     yield* TestClock.adjust("1 minute")
@@ -35,7 +35,7 @@ it.effect("tries again when Pleo does not answer in time", () =>
   )
 )
 
-it.scoped("gets over a lost connection", () =>
+it.scoped("retries after a lost connection", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     yield* sandbox.inject(Fault.resetConnection())

@@ -1,15 +1,18 @@
-// Updates an installation and shows what went over the wire.
+// Reports a synchronization and shows each request, or sends one update.
 //
-//   pnpm start                                               the contract's own example
-//   pnpm start '{"status":"ERROR","errorCode":"AUTH_ERROR"}' this request
+//   pnpm start                          a synchronization, in the sandbox
+//   pnpm start --open                   and keeps the sandbox open
+//   pnpm start '{"status":"INACTIVE"}'  this update
 //
-// With nothing configured it starts the sandbox and updates an installation
-// there. With PLEO_ACCESS_TOKEN or PLEO_API_KEY set (and PLEO_SERVER,
-// unless it is production) it updates the installation of that credential.
+// With PLEO_ACCESS_TOKEN or PLEO_API_KEY set (and PLEO_SERVER, unless it is
+// production) it updates the installation of that credential.
+import { parseArgs } from "node:util"
 import {
+  type Installation,
   InstallationClient,
   InstallationService,
   RetryPolicy,
+  Synchronization,
   type UpdateInstallation
 } from "@effect-pleo/core"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
@@ -22,30 +25,55 @@ import { describe } from "./support/describe.ts"
 import { sandboxed } from "./support/sandboxed.ts"
 import { wire } from "./support/wire.ts"
 
-const example: UpdateInstallation.UpdateInstallation = {
-  status: "ACTIVATED",
-  errorCode: "NOT_ENTITLED",
-  metadata: { externalApplicationId: "123456789" }
-}
-
-const request = Effect.try({
-  try: (): UpdateInstallation.UpdateInstallation =>
-    process.argv[2] === undefined ? example : JSON.parse(process.argv[2]),
-  catch: () => new Error("The argument is not JSON.")
+const { positionals, values: options } = parseArgs({
+  allowPositionals: true,
+  options: { open: { type: "boolean", default: false } }
 })
+const [argument] = positionals
 
-const program = Effect.gen(function* () {
-  const installation = yield* InstallationService.update(
-    yield* request
-  ).pipe(RetryPolicy.retry())
-  yield* Console.log(`\n${describe(installation)}`)
-})
-
-const announceSandbox = Effect.flatMap(Sandbox.Sandbox, ({ url }) =>
-  Console.log(
-    `No credential is configured: this updates an installation of the sandbox at ${url}\n`
-  )
+/** Stands for the work of an integration. */
+const importTaxCodes = Console.log("  importing tax codes").pipe(
+  Effect.zipRight(Effect.sleep("300 millis")),
+  Effect.as(42)
 )
+
+const synchronize = Effect.gen(function* () {
+  yield* InstallationService.create()
+  yield* importTaxCodes.pipe(
+    Synchronization.report({
+      metadata: { success: (taxCodes) => ({ taxCodes }) }
+    })
+  )
+  return yield* InstallationService.get()
+})
+
+const update = (json: string) =>
+  Effect.try({
+    try: (): UpdateInstallation.UpdateInstallation => JSON.parse(json),
+    catch: () => new Error("The argument is not JSON.")
+  }).pipe(Effect.flatMap(InstallationService.update))
+
+const show = <E>(
+  self: Effect.Effect<
+    Installation.Installation,
+    E,
+    InstallationService.InstallationService
+  >
+) =>
+  Effect.flatMap(RetryPolicy.retry()(self), (installation) =>
+    Console.log(`\n${describe(installation)}`)
+  )
+
+const inSandbox = Effect.gen(function* () {
+  const { url } = yield* Sandbox.Sandbox
+  yield* Console.log(
+    `No credential is configured: this is the sandbox at ${url}\n`
+  )
+  yield* show(argument === undefined ? synchronize : update(argument))
+  if (!options.open) return
+  yield* Console.log(`\nOpen ${url} in a browser. Ctrl+C ends the sandbox.`)
+  yield* Effect.never
+})
 
 const isConfigured = Effect.gen(function* () {
   const names = ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY", "PLEO_SERVER"]
@@ -59,11 +87,10 @@ const isConfigured = Effect.gen(function* () {
 const main = Effect.if(isConfigured, {
   onTrue: () =>
     Effect.provide(
-      program,
+      show(update(argument ?? '{"status":"ACTIVATED"}')),
       Layer.provide(InstallationClient.layerConfig(), wire)
     ),
-  onFalse: () =>
-    Effect.provide(Effect.zipRight(announceSandbox, program), sandboxed)
+  onFalse: () => Effect.provide(inSandbox, sandboxed)
 }).pipe(
   Effect.as(0),
   Effect.catchAll((error) =>

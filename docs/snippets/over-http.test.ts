@@ -22,7 +22,7 @@ const live = Layer.unwrapEffect(
 ).pipe(Layer.provideMerge(Sandbox.layer()))
 
 // `it.live`, since over a socket time passes by itself.
-it.live("gets through when an answer is lost on the way", () =>
+it.live("sends the update again when its response is lost", () =>
   Effect.gen(function* () {
     const sandbox = yield* Sandbox.Sandbox
     yield* sandbox.inject(Fault.loseResponse())

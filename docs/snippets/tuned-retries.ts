@@ -4,7 +4,7 @@ import {
   UpdateInstallation
 } from "@effect-pleo/core"
 
-// While a person looks at a page: an answer within 5 seconds, or none.
+// While a person looks at a page: a response within 5 seconds, or none.
 export const inTheForeground = InstallationService.update(
   UpdateInstallation.activated()
 ).pipe(

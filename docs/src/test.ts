@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net"
 import { extname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
+import { violationsOf } from "../../scripts/support/axe.ts"
 import { withChromium } from "../../scripts/support/chromium.ts"
 import "./build.ts"
 
@@ -132,6 +133,9 @@ const openAll = async (
   for (const path of paths) {
     await goto(page, origin + path)
     found.set(path, await look(page, path, view))
+    // The pages of the API are alike.
+    if (view.name === "1280 light" || (view.name === "1280 dark" && !path.startsWith("/api/core")))
+      for (const violation of await violationsOf(page)) problems.add(`${path} (${view.name}): ${violation}`)
     if (pictures !== undefined)
       await page.screenshot({ path: join(pictures, `${view.name}${path.replaceAll("/", " ")}.png`) })
   }

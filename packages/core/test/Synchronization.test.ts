@@ -15,6 +15,7 @@ import * as InstallationClient from "../src/InstallationClient.ts"
 import * as InstallationService from "../src/InstallationService.ts"
 import { failedReports } from "../src/internal/telemetry/metrics.ts"
 import * as Synchronization from "../src/Synchronization.ts"
+import { lost, setUpService } from "./support/fakeOAuth.ts"
 import { answering, authorizationOf, bearer, bodyOf, installation } from "./support/http.ts"
 
 interface State {
@@ -160,6 +161,30 @@ describe("a synchronization", () => {
       expect(server.logs).toHaveLength(4)
     }).pipe(Effect.provide(live))
   })
+
+  it.scoped("keeps its failure for a customer who has to connect again, which is logged and counted", () =>
+    Effect.gen(function* () {
+      const { server, service } = yield* setUpService(0)
+      server.tokenFaults.push(lost)
+      const logs: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => {
+        logs.push(`${message} ${Cause.pretty(cause)}`)
+      })
+      const before = (yield* Metric.value(failedReports)).count
+      const synchronized = Synchronization.report(Effect.fail("the ledger is closed")).pipe(
+        Effect.provideService(InstallationService.InstallationService, service),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      expect(yield* exitOf(synchronized)).toEqual(Exit.fail("the ledger is closed"))
+      expect((yield* Metric.value(failedReports)).count).toBe(before + 2)
+      const failed = logs.filter((line) =>
+        line.startsWith("The status of a synchronization was not reported")
+      )
+      expect(failed).toHaveLength(2)
+      expect(failed.join()).toContain("Ask the customer to authorize the app again")
+      expect(server.updates).toEqual([])
+    })
+  )
 
   it.effect("ends within the deadline of a report after an interruption", () =>
     Effect.gen(function* () {

@@ -27,7 +27,7 @@ const style = `
   :root { --line: #565656; --muted: #b4b4b4; --accent: #a8c7fa; --on-accent: #062e6f; --bad: #f2b8b5 }
 }
 * { box-sizing: border-box }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 34rem; padding: 1.5rem 1rem; overflow-wrap: anywhere }
+body { background: Canvas; color: CanvasText; font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 34rem; padding: 1.5rem 1rem; overflow-wrap: anywhere }
 body.wide { max-width: 76rem }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 0.5rem }
 h2 { font-size: 1.125rem; margin: 1.5rem 0 0.25rem }

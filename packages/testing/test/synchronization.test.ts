@@ -1,0 +1,32 @@
+// Core's synchronizations in a process that is told to end.
+import { spawn } from "node:child_process"
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { compile } from "../../node/test/support/program.ts"
+import * as Sandbox from "../src/Sandbox.ts"
+
+it.live.each(["SIGTERM", "SIGINT"] as const)(
+  "%s ends a synchronization, which reports its error first",
+  (signal) =>
+    Effect.gen(function* () {
+      const sandbox = yield* Sandbox.Sandbox
+      const program = yield* Effect.promise(() =>
+        compile(new URL("synchronizationProcess.ts", import.meta.url))
+      )
+      const code = yield* Effect.async<number | null>((resume) => {
+        const child = spawn(process.execPath, [program], { env: { ...process.env, ...sandbox.environment } })
+        child.stdout.once("data", () => child.kill(signal))
+        child.once("exit", (code) => resume(Effect.succeed(code)))
+        return Effect.sync(() => child.kill("SIGKILL"))
+      })
+      // NodeRuntime's code for an interruption.
+      expect(code).toBe(0)
+      const bodies = (yield* sandbox.requests).flatMap(({ body, method, status }) =>
+        method === "PUT" && status === 200 ? [JSON.parse(body)] : []
+      )
+      expect(bodies).toEqual([
+        { status: "PENDING_INTEGRATION" },
+        { status: "ERROR", errorCode: "AUTH_ERROR" }
+      ])
+    }).pipe(Effect.provide(Sandbox.layer()))
+)
