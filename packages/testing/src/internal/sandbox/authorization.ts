@@ -60,17 +60,17 @@ export interface Client {
   readonly clientSecret: string
 }
 
-interface Refresh extends Client {
+export interface Refresh extends Client {
   readonly refreshToken: string
 }
 
-interface Redemption extends Client {
+export interface Redemption extends Client {
   readonly code: string
   readonly redirectUri: string
   readonly codeVerifier: string
 }
 
-interface Approval {
+export interface Approval {
   readonly clientId: string
   readonly owner: string
   readonly scopes: ReadonlyArray<string>
