@@ -57,6 +57,11 @@ describe("tenants", () => {
     Effect.gen(function* () {
       const prefix = "https%3A%2F%2Fauth.pleo.io%2Foauth%2Ftoken/my-app/"
       const asked: Array<string | undefined> = []
+      // Keys that no tenant has: a foreign program's.
+      const foreign = ["%", "a/b", "%41"].map((rest) => ({
+        key: `${prefix}${rest}`,
+        authorization: undefined
+      }))
       const store = TokenStore.of({
         ...new Shelf().store,
         list: (asking, cursor) =>
@@ -66,7 +71,10 @@ describe("tenants", () => {
             const page = Number(cursor ?? 0)
             return {
               // An empty page in the middle, as a scan may have.
-              entries: page === 1 ? [] : [{ key: `${prefix}customer%20${page}`, authorization: undefined }],
+              entries:
+                page === 1
+                  ? []
+                  : [{ key: `${prefix}customer%20${page}`, authorization: undefined }, ...foreign],
               cursor: page === 2 ? undefined : String(page + 1)
             }
           })

@@ -51,7 +51,7 @@ interface Entry {
 const patience = Duration.seconds(10)
 
 /** Rows in a page of `list`. */
-const pageSize = 200
+const pageSize = 100
 
 /** The code in the causes of a driver's error: an SQLSTATE, or a code of SQLite or the operating system. */
 const codeOf = (error: unknown): string | undefined => {
@@ -191,12 +191,6 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
         (effect) => inTime(operation, effect)
       )
 
-    // LIKE has wildcards, and ignores case in SQLite. A range of keys would depend on PostgreSQL's collation.
-    const hasPrefix = sql.onDialectOrElse({
-      pg: () => (prefix: string) => sql`starts_with(key, ${prefix})`,
-      orElse: () => (prefix: string) => sql`instr(key, ${prefix}) = 1`
-    })
-
     return fromStrings({
       load: (key) =>
         Effect.map(
@@ -216,16 +210,17 @@ export const make: Effect.Effect<TokenStore["Type"], SqlError, SqlClient.SqlClie
           ),
           (rows) => rows.length > 0
         ),
+      // The prefix is compared here: LIKE has wildcards, a range depends on the collation, and by a function PostgreSQL
+      // misjudges how many rows match, and sorts all of them for each page.
       list: (prefix, cursor) =>
         Effect.map(
           run(
             "list",
             sql<Entry>`SELECT key, text FROM effect_pleo_tokens
-              WHERE ${hasPrefix(prefix)} ${cursor === undefined ? sql`` : sql`AND key > ${cursor}`}
-              ORDER BY key LIMIT ${pageSize}`
+              ${cursor === undefined ? sql`` : sql`WHERE key > ${cursor}`} ORDER BY key LIMIT ${pageSize}`
           ),
           (rows) => ({
-            entries: rows.map(({ key, text }) => ({ key, value: text })),
+            entries: rows.flatMap(({ key, text }) => (key.startsWith(prefix) ? [{ key, value: text }] : [])),
             cursor: rows.length < pageSize ? undefined : rows.at(-1)?.key
           })
         )

@@ -42,7 +42,7 @@ const generations = 50
 const readers = 4
 
 /** Keys saved at a time until a list has several pages, and the most of them: more than a database's default limit. */
-const batch = 100
+const batch = 50
 const mostKeys = 1100
 
 const law = (title: string, check: (store: TokenStore["Type"]) => Check) => ({

@@ -25,6 +25,16 @@ const stateOf = (tenant: string, authorization: Authorization | undefined): Tena
     : { tenant, _tag: authorization._tag }
 }
 
+/** The tenant in the rest of a key, or `undefined` if it is not this library's. */
+const decode = (encoded: string): string | undefined => {
+  try {
+    const tenant = decodeURIComponent(encoded)
+    return encodeURIComponent(tenant) === encoded ? tenant : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The customers whose keys begin with `prefix`, page by page. */
 export const list = (store: TokenStore["Type"], prefix: string): Stream.Stream<Tenant, Infrastructure> =>
   Stream.paginateChunkEffect(undefined as string | undefined, (cursor) =>
@@ -32,9 +42,10 @@ export const list = (store: TokenStore["Type"], prefix: string): Stream.Stream<T
       soon(() => store.list(prefix, cursor), Number.POSITIVE_INFINITY),
       (page) => [
         Chunk.fromIterable(
-          page.entries.map(({ authorization, key }) =>
-            stateOf(decodeURIComponent(key.slice(prefix.length)), authorization)
-          )
+          page.entries.flatMap(({ authorization, key }) => {
+            const tenant = decode(key.slice(prefix.length))
+            return tenant === undefined ? [] : [stateOf(tenant, authorization)]
+          })
         ),
         Option.fromNullable(page.cursor)
       ]
