@@ -35,11 +35,13 @@ const parsePort = (text: string) =>
 
 const usage = (url: string) => `Sandbox: ${url}
 
-  PUT    ${url}/v1/installations/me   any bearer token or API key is accepted
-  GET    ${url}${authorizePath}         the page of a customer's consent
-  POST   ${url}${tokenPath}             codes and refresh tokens
-  GET    ${url}${controlPrefix}/requests         also installations, grants and faults
-  POST   ${url}${controlPrefix}/faults           -d '{"fault":{"_tag":"status","status":503},"times":2}'
+Each bearer token and each API key has an installation of its own.
+  curl -X PUT ${url}/v1/installations/me -H 'Authorization: Bearer any' -d '{"status":"ACTIVATED"}' \\
+    -H 'Content-Type: application/json'
+  curl ${url}${controlPrefix}/faults -d '{"fault":{"_tag":"status","status":503},"times":2}'
+  curl ${url}${controlPrefix}/requests   # or installations, grants, faults
+
+OAuth: ${url}${authorizePath} and ${url}${tokenPath}
 `
 
 const run = (port: number) =>

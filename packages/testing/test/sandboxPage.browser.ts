@@ -126,6 +126,20 @@ describe("the sandbox's page", () => {
     })
   )
 
+  it.live("keeps the focus of a button while its list changes", () =>
+    open(1280, "light", async (page, url) => {
+      const grants = page.locator("#grants li")
+      await fetch(`${url}/sandbox/grants`, { method: "POST" })
+      await grants.first().waitFor()
+      await tabTo(page, "[id^=revoke-]")
+      await fetch(`${url}/sandbox/grants`, { method: "POST" })
+      await grants.nth(1).waitFor()
+      await page.keyboard.press("Enter")
+      await grants.first().getByText("revoked").waitFor()
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("grants-title")
+    })
+  )
+
   it.live("says what is wrong with a fault that it refuses", () =>
     open(
       375,
