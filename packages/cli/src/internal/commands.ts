@@ -206,7 +206,7 @@ const connect = Command.make(
       Options.withDescription("A permission that the app asks for. May be repeated."),
       Options.atLeast(1)
     ),
-    port: port("The port of the redirect URI, http://127.0.0.1:PORT/callback, which the app has registered."),
+    port: port("The port of the redirect URI, http://localhost:PORT/callback, which the app has registered."),
     noOpen: Options.boolean("no-open").pipe(Options.withDescription("Print the URL without opening it."))
   },
   ({ json, noOpen, ...options }) =>

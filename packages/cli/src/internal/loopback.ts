@@ -111,7 +111,8 @@ const open = (port: number) =>
 export const listen = (port: number): Effect.Effect<Listener, CommandError, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* open(port)
-    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    // As Pleo lets an app register it: http is for localhost.
+    const origin = `http://localhost:${(server.address() as AddressInfo).port}`
     const received = yield* Deferred.make<Callback>()
     let expected: Redacted.Redacted | undefined
     let isReceived = false
