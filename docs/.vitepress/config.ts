@@ -44,7 +44,7 @@ export default defineConfig({
   transformHead: ({ title }) => [["meta", { property: "og:title", content: title }]],
   srcExclude: ["node_modules/**"],
   markdown: {
-    theme: { light: "github-light", dark: "github-dark" },
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config: (md) => {
       md.use(linkCode, new Map(Object.entries(links)))
     }
