@@ -127,7 +127,7 @@ describe("the commands of an installation", () => {
         expect(get?.stdout).toContain("AUTHORIZED")
         expect(refused?.stdout).toContain("PLEO_SERVER")
         expect(help?.stdout).toContain("EXIT CODES")
-        // What is left is the sequence that clears the spinner's line.
+        // The rest is the sequence that clears the spinner's line.
         for (const { stdout } of [get, refused, help])
           expect(stdout.replaceAll("\u001b[K", "")).not.toContain("\u001b")
       }),

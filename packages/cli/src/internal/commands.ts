@@ -99,14 +99,19 @@ const whoami = Command.make("whoami", selection, (options) =>
   )
 ).pipe(Command.withDescription("Show whose credential this is: its app, its company, and its scopes."))
 
-const printInstallation = (options: Selected) => (value: typeof Json.Installation.Type) =>
-  Output.result(options.json, Json.Installation, value, Output.installation)
+/** Sends a request for the selected installation, and prints the installation in the response. */
+const printInstallation = <E, R>(
+  command: string,
+  options: Selected,
+  self: Effect.Effect<typeof Json.Installation.Type, E, R>
+) =>
+  request(self).pipe(
+    Effect.flatMap((value) => Output.result(options.json, Json.Installation, value, Output.installation)),
+    withService(command, options)
+  )
 
 const get = Command.make("get", selection, (options) =>
-  request(InstallationService.get()).pipe(
-    Effect.flatMap(printInstallation(options)),
-    withService("get", options)
-  )
+  printInstallation("get", options, InstallationService.get())
 ).pipe(Command.withDescription("Show the installation as Pleo has it on record."))
 
 const update = Command.make(
@@ -122,21 +127,20 @@ const update = Command.make(
   },
   ({ errorCode, metadata, status, ...options }) =>
     Effect.flatMap(metadataOf(metadata), (metadata) =>
-      request(
+      printInstallation(
+        "update",
+        options,
         InstallationService.update({
           status,
           ...(Option.isSome(errorCode) ? { errorCode: errorCode.value } : {}),
           ...metadata
         })
-      ).pipe(Effect.flatMap(printInstallation(options)), withService("update", options))
+      )
     )
 ).pipe(Command.withDescription("Set the status, and optionally the error code and the metadata."))
 
 const activate = Command.make("activate", selection, (options) =>
-  request(InstallationService.activate()).pipe(
-    Effect.flatMap(printInstallation(options)),
-    withService("activate", options)
-  )
+  printInstallation("activate", options, InstallationService.activate())
 ).pipe(Command.withDescription("Activate the installation."))
 
 const create = Command.make(
@@ -144,12 +148,14 @@ const create = Command.make(
   { status: Args.optional(status), ...selection, metadata },
   ({ metadata, status, ...options }) =>
     Effect.flatMap(metadataOf(metadata), (metadata) =>
-      request(
+      printInstallation(
+        "create",
+        options,
         InstallationService.create({
           ...(Option.isSome(status) ? { status: status.value } : {}),
           ...metadata
         })
-      ).pipe(Effect.flatMap(printInstallation(options)), withService("create", options))
+      )
     )
 ).pipe(Command.withDescription("Create the installation, as an API key requires."))
 

@@ -25,3 +25,9 @@ export const formatCode = (error: unknown): string => {
   const code = codeOf(error)
   return code === undefined ? "" : ` (${code})`
 }
+
+export const cannotListen = (port: number, error: unknown): CommandError =>
+  new CommandError({
+    reason: "Listen",
+    message: `Cannot listen on port ${port} of 127.0.0.1${formatCode(error)}`
+  })

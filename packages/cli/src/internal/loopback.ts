@@ -7,7 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { CommandError, formatCode } from "./failure.ts"
+import { type CommandError, cannotListen } from "./failure.ts"
 
 const path = "/callback"
 
@@ -88,16 +88,7 @@ const open = (port: number) =>
   Effect.acquireRelease(
     Effect.async<Http.Server, CommandError>((resume) => {
       const server = Http.createServer()
-      server.once("error", (error) =>
-        resume(
-          Effect.fail(
-            new CommandError({
-              reason: "Listen",
-              message: `Cannot listen on port ${port} of 127.0.0.1${formatCode(error)}`
-            })
-          )
-        )
-      )
+      server.once("error", (error) => resume(Effect.fail(cannotListen(port, error))))
       server.listen({ host: "127.0.0.1", port }, () => resume(Effect.succeed(server)))
     }),
     (server) =>

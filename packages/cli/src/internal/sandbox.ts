@@ -1,7 +1,7 @@
 // The sandbox of @effect-pleo/testing, until it is interrupted.
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { CommandError, formatCode } from "./failure.ts"
+import { cannotListen } from "./failure.ts"
 import * as Json from "./json.ts"
 import { result } from "./output.ts"
 
@@ -18,15 +18,7 @@ export const run = (port: number, json: boolean) =>
   Effect.gen(function* () {
     // Its HTTP server takes a while to load.
     const { layer, Sandbox } = yield* Effect.promise(() => import("@effect-pleo/testing/Sandbox"))
-    const listening = layer({ port }).pipe(
-      Layer.mapError(
-        (error) =>
-          new CommandError({
-            reason: "Listen",
-            message: `Cannot listen on port ${port} of 127.0.0.1${formatCode(error)}`
-          })
-      )
-    )
+    const listening = Layer.mapError(layer({ port }), (error) => cannotListen(port, error))
     const announced = Effect.flatMap(Sandbox, ({ url }) =>
       result(json, Json.Listening, { url }, () => usage(url))
     )

@@ -14,7 +14,7 @@ const build = async (): Promise<string> => {
     entryPoints: [main],
     bundle: true,
     format: "esm",
-    // What takes the time of a short process is parsing.
+    // Parsing takes most of the time of a short process.
     minify: true,
     logLevel: "silent",
     outdir,
