@@ -1,4 +1,4 @@
-// What holds of the nightly synchronisation whatever Pleo answers, with
+// Laws of the nightly synchronization under any response of Pleo, with
 // generated failures, requests and installations.
 import { expect, it } from "@effect/vitest"
 import { InstallationService } from "@effect-pleo/core"

@@ -19,8 +19,8 @@ import * as Layer from "effect/Layer"
 const customers = ["acme", "borealis", "cirrus"] as const
 
 /**
- * What happens when a customer lets the app in: here the sandbox plays Pleo's
- * consent page.
+ * Connects a customer that has authorized the app. Here the sandbox plays
+ * Pleo's consent page.
  */
 const authorize = (tenant: string) =>
   Effect.gen(function* () {

@@ -182,7 +182,7 @@ const walk = async (browser: Browser, origin: string, start: string): Promise<vo
   await page.close()
 }
 
-/** What people look for, and where it is. */
+/** Likely searches, and the guide that answers each. */
 const searches = [
   ["install", "/guide/getting-started"],
   ["retry", "/guide/errors-and-retries"],
@@ -198,13 +198,18 @@ const search = async (browser: Browser, origin: string): Promise<void> => {
     await page.locator(".VPNavBarSearch button").first().click()
     for (const [words, address] of searches) {
       await page.locator("#localsearch-input").fill(words)
-      const results = page.locator(".VPLocalSearchBox .result")
-      await results.first().waitFor()
-      // They change some time after the last key.
-      await page.waitForTimeout(500)
-      const first = await results.first().getAttribute("href")
-      if (!first?.includes(address))
-        problems.add(`search (${view.name}): ${words} finds ${first} first, not ${address}`)
+      const first = page.locator(".VPLocalSearchBox .result").first()
+      await page
+        .waitForFunction(
+          (address) =>
+            document.querySelector<HTMLAnchorElement>(".VPLocalSearchBox .result")?.href.includes(address),
+          address,
+          { timeout: 30_000 }
+        )
+        .catch(async () => {
+          const found = await first.getAttribute("href", { timeout: 1000 }).catch(() => null)
+          problems.add(`search (${view.name}): ${words} finds ${found} first, not ${address}`)
+        })
     }
     if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${view.name} search.png`) })
     await page.close()

@@ -1,4 +1,4 @@
-// What runs in production, but for the accounting system: the installations
+// The layer of production, without the accounting system: the installations
 // by OAuth, configured from outside. The tests use it too. In production,
 // put SqlTokenStore.layer in the place of the memory.
 import { OAuth, TokenStore } from "@effect-pleo/core"

@@ -131,7 +131,7 @@ export interface Options {
 const plain = (secret: string | Redacted.Redacted): string =>
   Redacted.isRedacted(secret) ? Redacted.value(secret) : secret
 
-/** What the authorization endpoint does, without HTTP. */
+/** The authorization endpoint without HTTP. */
 const consent = (
   state: State.SandboxState["Type"],
   authorizationUrl: URL,

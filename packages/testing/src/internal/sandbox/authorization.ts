@@ -14,7 +14,7 @@ export interface Options {
   readonly expiresIn?: Duration.DurationInput | undefined
 }
 
-/** What is absent is not checked. */
+/** An absent field is not checked. */
 export interface Expected extends Pick<Options, "clientId" | "clientSecret"> {
   /** Default: 60 seconds. */
   readonly codeExpiresIn?: Duration.DurationInput | undefined

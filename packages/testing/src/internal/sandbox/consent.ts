@@ -1,4 +1,5 @@
 // The authorization endpoint as a state machine (RFC 6749, section 4.1; RFC 7636), with and without a browser.
+import { isSecure } from "@effect-pleo/core/internal/testing"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -6,7 +7,7 @@ import type { Marketplace } from "../marketplace/marketplace.ts"
 import type { RecordedRequest } from "./api.ts"
 import type { Authorization } from "./authorization.ts"
 
-/** The app that may ask for consent. What is absent is not checked. */
+/** The app that may ask for consent. An absent field is not checked. */
 export interface Registered {
   readonly clientId?: string | undefined
   readonly redirectUris?: ReadonlyArray<string> | undefined
@@ -31,16 +32,12 @@ export interface Decision {
 
 export const defaultCompany = "Acme"
 
-const isLoopback = (hostname: string): boolean =>
-  hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
-
 /** Why an app cannot be reached at a URI (RFC 6749, section 3.1.2). */
 const checkRedirectUri = (uri: string | undefined, registered: Registered["redirectUris"]) => {
   // A URL parser leaves out line breaks, which must not get into a header.
   if (uri === undefined || !/^[\x21-\x7e]+$/.test(uri) || !URL.canParse(uri))
     return "redirect_uri: expected an absolute URL."
-  const { hostname, protocol } = new URL(uri)
-  if (protocol !== "https:" && !(protocol === "http:" && isLoopback(hostname)))
+  if (!isSecure(new URL(uri)))
     return "redirect_uri: expected an https URL, or an http URL of this machine (127.0.0.1, localhost)."
   if (uri.includes("#")) return "redirect_uri: expected a URL without a fragment."
   if (registered !== undefined && !registered.includes(uri))

@@ -136,7 +136,7 @@ ${section(
   )
 }
 
-/** What changed since the last time: all of it at first. */
+/** The changes since the last time: everything at first. */
 const makeNews = (state: State) => {
   const sent = new Map<string, string>()
   const sentRequests = new Map<number, RecordedRequest>()
