@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -27,7 +26,7 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import { run } from "../../examples/support/run.ts"
-import { compile } from "../../packages/node/test/support/program.ts"
+import { signal } from "../../packages/node/test/support/program.ts"
 import * as Drift from "./drift.ts"
 import edge from "./edge.ts"
 import { reportAll } from "./every-customer.ts"
@@ -128,21 +127,15 @@ describe("programs", { timeout: 60_000 }, () => {
     () =>
       withSandbox((sandbox) =>
         Effect.gen(function* () {
-          const program = yield* Effect.promise(() =>
-            compile(file("shutdown.ts"))
+          const environment = {
+            PLEO_SERVER: sandbox.url,
+            PLEO_ACCESS_TOKEN: "token"
+          }
+          const code = yield* signal(
+            file("shutdown.ts"),
+            environment,
+            "SIGTERM"
           )
-          const code = yield* Effect.async<number | null>((resume) => {
-            const environment = {
-              ...process.env,
-              PLEO_SERVER: sandbox.url,
-              PLEO_ACCESS_TOKEN: "token"
-            }
-            const child = spawn(process.execPath, [program], {
-              env: environment
-            })
-            child.stdout.once("data", () => child.kill("SIGTERM"))
-            child.once("exit", (code) => resume(Effect.succeed(code)))
-          })
           expect(code).toBe(143)
           expect(yield* sandbox.requests).toMatchObject([
             { status: 200, body: '{"status":"INACTIVE"}' }

@@ -1,8 +1,7 @@
 // Core's synchronizations in a process that is told to end.
-import { spawn } from "node:child_process"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { compile } from "../../node/test/support/program.ts"
+import { signal as send } from "../../node/test/support/program.ts"
 import * as Sandbox from "../src/Sandbox.ts"
 
 it.live.each(["SIGTERM", "SIGINT"] as const)(
@@ -10,15 +9,11 @@ it.live.each(["SIGTERM", "SIGINT"] as const)(
   (signal) =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox.Sandbox
-      const program = yield* Effect.promise(() =>
-        compile(new URL("synchronizationProcess.ts", import.meta.url))
+      const code = yield* send(
+        new URL("synchronizationProcess.ts", import.meta.url),
+        sandbox.environment,
+        signal
       )
-      const code = yield* Effect.async<number | null>((resume) => {
-        const child = spawn(process.execPath, [program], { env: { ...process.env, ...sandbox.environment } })
-        child.stdout.once("data", () => child.kill(signal))
-        child.once("exit", (code) => resume(Effect.succeed(code)))
-        return Effect.sync(() => child.kill("SIGKILL"))
-      })
       // NodeRuntime's code for an interruption.
       expect(code).toBe(0)
       const bodies = (yield* sandbox.requests).flatMap(({ body, method, status }) =>

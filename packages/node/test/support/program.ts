@@ -1,7 +1,9 @@
 // Programs that tests start as processes of their own.
+import { spawn } from "node:child_process"
 import { mkdirSync, renameSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import * as Effect from "effect/Effect"
 import * as esbuild from "esbuild"
 
 /** Our packages and Effect's. They are pure ES modules, hundreds of them: to load one file takes a fraction. */
@@ -50,3 +52,20 @@ export const compile = (source: URL): Promise<string> => {
   programs.set(file, program)
   return program
 }
+
+/** Runs a program, sends it a signal upon its first output, and returns its exit code. */
+export const signal = (
+  source: URL,
+  environment: Readonly<Record<string, string>>,
+  name: NodeJS.Signals
+): Effect.Effect<number | null> =>
+  Effect.flatMap(
+    Effect.promise(() => compile(source)),
+    (program) =>
+      Effect.async((resume) => {
+        const child = spawn(process.execPath, [program], { env: { ...process.env, ...environment } })
+        child.stdout.once("data", () => child.kill(name))
+        child.once("exit", (code) => resume(Effect.succeed(code)))
+        return Effect.sync(() => child.kill("SIGKILL"))
+      })
+  )
