@@ -1,26 +1,28 @@
 import { spawn } from "node:child_process"
 import { createServer } from "node:net"
-import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+import { compile } from "../../node/test/support/program.ts"
 
 /** Runs the command until it ends, or until its output matches and it is interrupted. */
 const run = (args: ReadonlyArray<string>, until?: RegExp) =>
-  Effect.async<{ readonly code: number | null; readonly out: string; readonly err: string }>((resume) => {
-    const child = spawn(process.execPath, ["--import", "tsx", main, ...args])
-    let [out, err] = ["", ""]
-    child.stdout.on("data", (chunk) => {
-      out += chunk
-      if (until?.test(out)) child.kill("SIGINT")
-    })
-    child.stderr.on("data", (chunk) => {
-      err += chunk
-    })
-    child.on("close", (code) => resume(Effect.succeed({ code, out, err })))
-    return Effect.sync(() => child.kill("SIGKILL"))
-  })
+  Effect.flatMap(
+    Effect.promise(() => compile(new URL("../src/main.ts", import.meta.url))),
+    (program) =>
+      Effect.async<{ readonly code: number | null; readonly out: string; readonly err: string }>((resume) => {
+        const child = spawn(process.execPath, [program, ...args])
+        let [out, err] = ["", ""]
+        child.stdout.on("data", (chunk) => {
+          out += chunk
+          if (until?.test(out)) child.kill("SIGINT")
+        })
+        child.stderr.on("data", (chunk) => {
+          err += chunk
+        })
+        child.on("close", (code) => resume(Effect.succeed({ code, out, err })))
+        return Effect.sync(() => child.kill("SIGKILL"))
+      })
+  )
 
 /** A port that another server holds as long as the scope. */
 const taken = Effect.acquireRelease(

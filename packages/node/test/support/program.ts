@@ -1,13 +1,15 @@
 // Programs that tests start as processes of their own.
 import { spawn } from "node:child_process"
 import { mkdirSync, renameSync, writeFileSync } from "node:fs"
-import { basename, dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
 import * as esbuild from "esbuild"
 
 /** Our packages and Effect's. They are pure ES modules, hundreds of them: to load one file takes a fraction. */
 const isBundled = /^(?:effect|@effect|@effect-pleo)(?:\/|$)/
+
+const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
 export const external: esbuild.Plugin = {
   name: "external",
@@ -33,9 +35,8 @@ const build = async (file: string): Promise<string> => {
     plugins: [external],
     write: false
   })
-  const directory = join(dirname(file), ".cache")
-  const program = join(directory, `${basename(file, ".ts")}.mjs`)
-  mkdirSync(directory, { recursive: true })
+  const program = join(root, ".cache", relative(root, file).replace(/\.ts$/, ".mjs"))
+  mkdirSync(dirname(program), { recursive: true })
   // At once, since another worker may be starting what is there.
   const written = `${program}.${process.pid}`
   for (const { contents } of outputFiles) writeFileSync(written, contents)
