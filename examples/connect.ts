@@ -13,8 +13,7 @@ import {
   Credentials,
   InstallationService,
   OAuth,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import { NodeHttpClient, NodeInstallationService } from "@effect-pleo/node"
 import { SqlTokenStore } from "@effect-pleo/sql"
@@ -60,9 +59,9 @@ const callback = Effect.gen(function* () {
     callback: url,
     pending
   })
-  const { status } = yield* InstallationService.update(
-    UpdateInstallation.activated()
-  ).pipe(RetryPolicy.retry(), Credentials.use(OAuth.tenant(tenant)))
+  const { status } = yield* InstallationService.update({
+    status: "ACTIVATED"
+  }).pipe(RetryPolicy.retry(), Credentials.use(OAuth.tenant(tenant)))
   return HttpServerResponse.text(`Connected: ${tenant} is ${status}.`)
 }).pipe(
   Effect.tapError((error) => Effect.logWarning(error.message)),

@@ -1,8 +1,4 @@
-import {
-  Credentials,
-  InstallationService,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { Credentials, InstallationService } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -14,7 +10,7 @@ const tokens = ["token-of-one-customer", "token-of-another"].map((token) =>
 const program = Effect.forEach(
   tokens,
   (token) =>
-    InstallationService.update(UpdateInstallation.activated()).pipe(
+    InstallationService.update({ status: "ACTIVATED" }).pipe(
       Credentials.use(Credentials.bearer(token)),
       Effect.either // one customer's failure is not another's
     ),

@@ -6,8 +6,7 @@ import {
   InstallationService,
   OAuth,
   RetryPolicy,
-  TokenStore,
-  UpdateInstallation
+  TokenStore
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import { Fault } from "@effect-pleo/testing"
@@ -34,7 +33,7 @@ const authorize = (tenant: string) =>
   })
 
 const update = (tenant: string) =>
-  InstallationService.update(UpdateInstallation.activated()).pipe(
+  InstallationService.update({ status: "ACTIVATED" }).pipe(
     RetryPolicy.retry(),
     Credentials.use(OAuth.tenant(tenant)),
     Effect.match({

@@ -3,8 +3,7 @@ import {
   Credentials,
   InstallationService,
   OAuth,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import { SqlTokenStore } from "@effect-pleo/sql"
@@ -15,7 +14,7 @@ import * as Layer from "effect/Layer"
 // For a customer that connect.ts has connected. Tokens are refreshed on the
 // way.
 export const report = (tenant: string) =>
-  InstallationService.update(UpdateInstallation.activated()).pipe(
+  InstallationService.update({ status: "ACTIVATED" }).pipe(
     RetryPolicy.retry(),
     Credentials.use(OAuth.tenant(tenant)),
     Effect.tapErrorTag("Unauthorized", ({ reason }) =>

@@ -8,8 +8,7 @@ import {
   InstallationService,
   OAuth,
   RetryPolicy,
-  TokenStore,
-  UpdateInstallation
+  TokenStore
 } from "@effect-pleo/core"
 import { NodeHttpClient } from "@effect-pleo/node"
 import { Fault } from "@effect-pleo/testing"
@@ -29,9 +28,9 @@ const telemetry = (baseUrl: string) =>
     tracerExportInterval: "1 second"
   }).pipe(Layer.provide(FetchHttpClient.layer))
 
-const nightlyReport = InstallationService.update(
-  UpdateInstallation.activated()
-).pipe(
+const nightlyReport = InstallationService.update({
+  status: "ACTIVATED"
+}).pipe(
   RetryPolicy.retry({ baseDelay: "20 millis" }),
   Effect.withSpan("nightly report"),
   Effect.tagMetrics("region", "eu")

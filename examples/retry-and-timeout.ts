@@ -1,10 +1,6 @@
 // The sandbox fails twice, once by staying silent; the third attempt is
 // accepted.
-import {
-  InstallationService,
-  RetryPolicy,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { InstallationService, RetryPolicy } from "@effect-pleo/core"
 import { Fault } from "@effect-pleo/testing"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Console from "effect/Console"
@@ -20,9 +16,9 @@ const program = Effect.gen(function* () {
   yield* Console.log(
     "One update, at most three attempts of half a second each:\n"
   )
-  const installation = yield* InstallationService.update(
-    UpdateInstallation.activated()
-  ).pipe(
+  const installation = yield* InstallationService.update({
+    status: "ACTIVATED"
+  }).pipe(
     RetryPolicy.retry({
       attemptTimeout: "500 millis",
       deadline: "10 seconds"
@@ -32,7 +28,7 @@ const program = Effect.gen(function* () {
 
   yield* sandbox.inject(Fault.status(500, { times: 2 }))
   yield* Console.log("\nThe same with Effect's own combinators:\n")
-  yield* InstallationService.update(UpdateInstallation.inactive()).pipe(
+  yield* InstallationService.update({ status: "INACTIVE" }).pipe(
     Effect.timeout("5 seconds"),
     Effect.retry({ times: 2, while: RetryPolicy.isRetryable })
   )

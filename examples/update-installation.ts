@@ -12,8 +12,7 @@ import {
   InstallationClient,
   InstallationService,
   RetryPolicy,
-  Synchronization,
-  type UpdateInstallation
+  Synchronization
 } from "@effect-pleo/core"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Config from "effect/Config"
@@ -49,7 +48,7 @@ const synchronize = Effect.gen(function* () {
 
 const update = (json: string) =>
   Effect.try({
-    try: (): UpdateInstallation.UpdateInstallation => JSON.parse(json),
+    try: (): Installation.UpdateInstallation => JSON.parse(json),
     catch: () => new Error("The argument is not JSON.")
   }).pipe(Effect.flatMap(InstallationService.update))
 

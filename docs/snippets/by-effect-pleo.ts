@@ -1,7 +1,7 @@
 import {
+  type Installation,
   InstallationService,
-  RetryPolicy,
-  type UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 // retry budget.
 const pleo = ManagedRuntime.make(NodeInstallationService.layerConfig())
 
-export const update = (request: UpdateInstallation.UpdateInstallation) =>
+export const update = (request: Installation.UpdateInstallation) =>
   InstallationService.update(request).pipe(
     RetryPolicy.retry(),
     Effect.either, // a failure is a value here too, and keeps its type

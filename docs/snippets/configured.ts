@@ -1,8 +1,4 @@
-import {
-  Credentials,
-  InstallationService,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { Credentials, InstallationService } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -23,7 +19,7 @@ const program = Effect.gen(function* () {
     connections: 8 // sockets, at most
   })
   yield* Effect.provide(
-    InstallationService.update(UpdateInstallation.inactive()),
+    InstallationService.update({ status: "INACTIVE" }),
     live
   )
 })

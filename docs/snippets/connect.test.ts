@@ -4,8 +4,7 @@ import {
   InstallationService,
   OAuth,
   RetryPolicy,
-  TokenStore,
-  UpdateInstallation
+  TokenStore
 } from "@effect-pleo/core"
 import { NodeHttpClient, NodeInstallationService } from "@effect-pleo/node"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
@@ -30,9 +29,7 @@ it.live("connects a customer who approves the app, and no other", () =>
       session,
       (yield* sandbox.consent(url)).href
     )
-    const update = InstallationService.update(
-      UpdateInstallation.activated()
-    )
+    const update = InstallationService.update({ status: "ACTIVATED" })
     const { resource, status } = yield* update.pipe(
       RetryPolicy.retry(),
       Credentials.use(OAuth.tenant(tenant))

@@ -2,8 +2,7 @@ import {
   Credentials,
   FetchInstallationService,
   InstallationService,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -23,7 +22,7 @@ const live = (environment: Environment) =>
 
 export default {
   fetch: (_: Request, environment: Environment): Promise<Response> =>
-    InstallationService.update(UpdateInstallation.activated()).pipe(
+    InstallationService.update({ status: "ACTIVATED" }).pipe(
       RetryPolicy.retry(),
       Effect.match({
         onFailure: ({ message }) => new Response(message, { status: 502 }),

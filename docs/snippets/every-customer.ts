@@ -2,8 +2,7 @@ import {
   Credentials,
   InstallationService,
   OAuth,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
@@ -15,7 +14,7 @@ export const reportAll = (customers: ReadonlyArray<string>) =>
   Effect.forEach(
     customers,
     (customer) =>
-      InstallationService.update(UpdateInstallation.activated()).pipe(
+      InstallationService.update({ status: "ACTIVATED" }).pipe(
         RetryPolicy.retry(),
         Credentials.use(OAuth.tenant(customer)),
         Effect.match({

@@ -1,11 +1,11 @@
-import { InstallationService, UpdateInstallation } from "@effect-pleo/core"
+import { InstallationService } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
 
 const program = Effect.gen(function* () {
-  const installation = yield* InstallationService.update(
-    UpdateInstallation.activated()
-  )
+  const installation = yield* InstallationService.update({
+    status: "ACTIVATED"
+  })
   yield* Effect.log(`${installation.resource} is ${installation.status}`)
 }).pipe(Effect.withSpan("first update"))
 

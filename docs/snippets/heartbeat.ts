@@ -1,18 +1,15 @@
-import {
-  InstallationService,
-  RetryPolicy,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { InstallationService, RetryPolicy } from "@effect-pleo/core"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
 const beat = Effect.gen(function* () {
   const now = yield* DateTime.now
-  const request = UpdateInstallation.activated({
-    lastSeen: DateTime.formatIso(now)
+  const update = InstallationService.update({
+    status: "ACTIVATED",
+    metadata: { lastSeen: DateTime.formatIso(now) }
   })
-  yield* RetryPolicy.retry()(InstallationService.update(request))
+  yield* RetryPolicy.retry()(update)
   // The next beat is the next attempt.
 }).pipe(Effect.catchAll((error) => Effect.logWarning(error.message)))
 

@@ -1,11 +1,11 @@
 import {
+  type Installation,
   InstallationService,
-  RetryPolicy,
-  type UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
-export const update = (request: UpdateInstallation.UpdateInstallation) =>
+export const update = (request: Installation.UpdateInstallation) =>
   InstallationService.update(request).pipe(
     RetryPolicy.retry(),
     Effect.tapError((error) =>

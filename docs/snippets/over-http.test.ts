@@ -2,8 +2,7 @@ import { expect, it } from "@effect/vitest"
 import {
   Credentials,
   InstallationService,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import { Fault } from "@effect-pleo/testing"
@@ -27,7 +26,7 @@ it.live("sends the update again when its response is lost", () =>
     const sandbox = yield* Sandbox.Sandbox
     yield* sandbox.inject(Fault.loseResponse())
 
-    yield* InstallationService.update(UpdateInstallation.activated()).pipe(
+    yield* InstallationService.update({ status: "ACTIVATED" }).pipe(
       RetryPolicy.retry({ baseDelay: "10 millis" })
     )
 

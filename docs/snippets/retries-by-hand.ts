@@ -1,14 +1,10 @@
-import {
-  InstallationService,
-  RetryPolicy,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { InstallationService, RetryPolicy } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
-const attempt = InstallationService.update(
-  UpdateInstallation.activated()
-).pipe(RetryPolicy.timeout("10 seconds"))
+const attempt = InstallationService.update({ status: "ACTIVATED" }).pipe(
+  RetryPolicy.timeout("10 seconds")
+)
 
 // The waits of the policy, and a line for each of them.
 export const withALog = Effect.retry(

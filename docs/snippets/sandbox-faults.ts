@@ -1,8 +1,7 @@
 import {
   Credentials,
   InstallationService,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import { Fault } from "@effect-pleo/testing"
@@ -20,7 +19,7 @@ const program = Effect.gen(function* () {
   )
 
   yield* RetryPolicy.retry()(
-    InstallationService.update(UpdateInstallation.activated())
+    InstallationService.update({ status: "ACTIVATED" })
   )
 
   for (const {

@@ -4,8 +4,7 @@ import {
   InstallationService,
   OAuth,
   RetryPolicy,
-  TokenStore,
-  UpdateInstallation
+  TokenStore
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
@@ -19,9 +18,10 @@ const live = Sandbox.layerTest(
   { clientId: "my-app" }
 )
 
-const update = InstallationService.update(
-  UpdateInstallation.activated()
-).pipe(RetryPolicy.retry(), Credentials.use(OAuth.tenant("acme")))
+const update = InstallationService.update({ status: "ACTIVATED" }).pipe(
+  RetryPolicy.retry(),
+  Credentials.use(OAuth.tenant("acme"))
+)
 
 it.live("asks the customer once the consent was withdrawn", () =>
   Effect.gen(function* () {

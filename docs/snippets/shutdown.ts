@@ -1,17 +1,14 @@
-import {
-  InstallationService,
-  RetryPolicy,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { InstallationService, RetryPolicy } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 
 const work = Effect.zipRight(Console.log("working"), Effect.never)
 
-const goodbye = InstallationService.update(
-  UpdateInstallation.inactive()
-).pipe(RetryPolicy.retry({ deadline: "5 seconds" }), Effect.ignoreLogged)
+const goodbye = InstallationService.update({ status: "INACTIVE" }).pipe(
+  RetryPolicy.retry({ deadline: "5 seconds" }),
+  Effect.ignoreLogged
+)
 
 const fiber = work.pipe(
   Effect.onInterrupt(() => goodbye),

@@ -7,8 +7,7 @@ import {
   InstallationError,
   InstallationService,
   OAuth,
-  TokenStore,
-  UpdateInstallation
+  TokenStore
 } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import { Fault, InstallationServiceTest } from "@effect-pleo/testing"
@@ -49,7 +48,7 @@ const serverError = new InstallationError.Infrastructure({
   reason: "ServerError",
   status: 503
 })
-const { activated } = UpdateInstallation
+const activated = { status: "ACTIVATED" } as const
 
 const withSandbox = <A, E, R>(
   body: (sandbox: Sandbox.Sandbox["Type"]) => Effect.Effect<A, E, R>
@@ -182,7 +181,7 @@ describe("over HTTP", () => {
         )
         const body = JSON.stringify({ ...installation, status: "PAUSED" })
         yield* sandbox.inject(Fault.status(200, { body }))
-        yield* InstallationService.update(activated()).pipe(
+        yield* InstallationService.update(activated).pipe(
           Effect.provide(Drift.live),
           Effect.provide(
             configured({
@@ -203,7 +202,7 @@ describe("over HTTP", () => {
     withSandbox((sandbox) =>
       Effect.gen(function* () {
         const installation = yield* InstallationService.update(
-          activated()
+          activated
         ).pipe(
           Effect.provide(Middleware.live),
           Effect.provide(
@@ -227,7 +226,7 @@ describe("over HTTP", () => {
   it.live("proxy.ts sends nothing past a proxy that is not there", () =>
     withSandbox((sandbox) =>
       Effect.gen(function* () {
-        const error = yield* InstallationService.update(activated()).pipe(
+        const error = yield* InstallationService.update(activated).pipe(
           Effect.provide(Proxied.live),
           Effect.provide(
             configured({
@@ -267,7 +266,7 @@ describe("over HTTP", () => {
     )
 
   const updateOf = (tenant: string) =>
-    InstallationService.update(activated()).pipe(
+    InstallationService.update(activated).pipe(
       Credentials.use(OAuth.tenant(tenant))
     )
 
@@ -437,9 +436,7 @@ describe("in memory", () => {
     Effect.gen(function* () {
       yield* (yield* test).inject(Fault.fail(error, { times: 3 }))
       const notes: Array<string> = []
-      const reported = yield* Effect.fork(
-        report(activated(), desksOf(notes))
-      )
+      const reported = yield* Effect.fork(report(activated, desksOf(notes)))
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(reported)
       expect(notes).toEqual([desk])
@@ -510,7 +507,7 @@ describe("in memory", () => {
         yield* (yield* test).inject(
           Fault.fail(new InstallationError.Unauthorized(forbidden))
         )
-        yield* Logged.update(activated()).pipe(
+        yield* Logged.update(activated).pipe(
           Effect.provide(logger),
           Effect.flip
         )

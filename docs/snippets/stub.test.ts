@@ -2,8 +2,7 @@ import { expect, it } from "@effect/vitest"
 import {
   InstallationError,
   InstallationService,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -37,9 +36,9 @@ it.effect("a stub is retried like the client", () =>
       }
     })
 
-    const fiber = yield* InstallationService.update(
-      UpdateInstallation.activated()
-    ).pipe(RetryPolicy.retry(), Effect.provide(stub), Effect.fork)
+    const fiber = yield* InstallationService.update({
+      status: "ACTIVATED"
+    }).pipe(RetryPolicy.retry(), Effect.provide(stub), Effect.fork)
     yield* TestClock.adjust("1 second")
 
     expect((yield* Fiber.join(fiber)).status).toBe("ACTIVATED")

@@ -1,11 +1,7 @@
-import {
-  InstallationService,
-  RetryPolicy,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { InstallationService, RetryPolicy } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
-const update = InstallationService.update(UpdateInstallation.activated())
+const update = InstallationService.update({ status: "ACTIVATED" })
 
 // One attempt: `Infrastructure` with the reason `Timeout` after 3 seconds.
 export const oneAttempt = update.pipe(RetryPolicy.timeout("3 seconds"))

@@ -1,13 +1,9 @@
-import {
-  InstallationService,
-  RetryPolicy,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { InstallationService, RetryPolicy } from "@effect-pleo/core"
 
 // While a person looks at a page: a response within 5 seconds, or none.
-export const inTheForeground = InstallationService.update(
-  UpdateInstallation.activated()
-).pipe(
+export const inTheForeground = InstallationService.update({
+  status: "ACTIVATED"
+}).pipe(
   RetryPolicy.retry({
     attempts: 2,
     attemptTimeout: "2 seconds",
@@ -16,9 +12,9 @@ export const inTheForeground = InstallationService.update(
 )
 
 // Of a nightly job, which has time.
-export const inTheBackground = InstallationService.update(
-  UpdateInstallation.activated()
-).pipe(
+export const inTheBackground = InstallationService.update({
+  status: "ACTIVATED"
+}).pipe(
   RetryPolicy.retry({
     attempts: 6,
     baseDelay: "2 seconds",

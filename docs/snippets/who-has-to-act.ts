@@ -1,7 +1,7 @@
 import {
+  type Installation,
   InstallationService,
-  RetryPolicy,
-  type UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import * as Effect from "effect/Effect"
 
@@ -10,12 +10,12 @@ export interface Desks {
   readonly developers: (message: string) => Effect.Effect<void>
   readonly customer: (message: string) => Effect.Effect<void>
   readonly later: (
-    request: UpdateInstallation.UpdateInstallation
+    request: Installation.UpdateInstallation
   ) => Effect.Effect<void>
 }
 
 export const report = (
-  request: UpdateInstallation.UpdateInstallation,
+  request: Installation.UpdateInstallation,
   desks: Desks
 ) =>
   InstallationService.update(request).pipe(

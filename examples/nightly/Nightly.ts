@@ -3,11 +3,11 @@
 // that is going.
 import {
   Credentials,
+  type Installation,
   InstallationError,
   InstallationService,
   OAuth,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -51,7 +51,7 @@ const make = (customers: ReadonlyArray<string>) =>
 
     const report = (
       customer: string,
-      request: UpdateInstallation.UpdateInstallation
+      request: Installation.UpdateInstallation
     ) =>
       installations
         .update(request)
@@ -64,12 +64,12 @@ const make = (customers: ReadonlyArray<string>) =>
     const heartbeat = (customer: string) =>
       DateTime.now.pipe(
         Effect.flatMap((now) =>
-          report(
-            customer,
-            UpdateInstallation.pendingIntegration({
+          report(customer, {
+            status: "PENDING_INTEGRATION",
+            metadata: {
               aliveAt: DateTime.formatIso(now)
-            })
-          )
+            }
+          })
         ),
         Effect.ignoreLogged,
         Effect.schedule(Schedule.spaced("15 minutes")),
@@ -92,7 +92,7 @@ const make = (customers: ReadonlyArray<string>) =>
       code: "NOT_ENTITLED" | "AUTH_ERROR"
     ) =>
       Effect.as(
-        report(customer, UpdateInstallation.error(code)),
+        report(customer, { status: "ERROR", errorCode: code }),
         Outcome.InError({ customer, code })
       )
 
@@ -119,9 +119,12 @@ const make = (customers: ReadonlyArray<string>) =>
 
     const synchronise = (customer: string): Effect.Effect<Outcome> =>
       Effect.gen(function* () {
-        yield* report(customer, UpdateInstallation.pendingIntegration())
+        yield* report(customer, { status: "PENDING_INTEGRATION" })
         const entries = yield* book(customer)
-        yield* report(customer, UpdateInstallation.activated({ entries }))
+        yield* report(customer, {
+          status: "ACTIVATED",
+          metadata: { entries }
+        })
         return Outcome.Synchronised({ customer, entries })
       }).pipe(
         Effect.catchTag("AccountingError", (error) =>

@@ -1,5 +1,4 @@
-import { Installation } from "@effect-pleo/core/Installation"
-import { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
+import { Installation, UpdateInstallation } from "@effect-pleo/core/Installation"
 import type { TimeoutException } from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"

@@ -124,7 +124,26 @@ export const Installation = Schema.Struct({
 export interface Installation extends Schema.Schema.Type<typeof Installation> {}
 
 /**
- * The body of `POST /v1/installations/me`; a plain object will do.
+ * The body of `PUT /v1/installations/me`: a plain object. The contract does not say whether Pleo keeps or clears fields
+ * that are left out.
+ *
+ * @example
+ * ```ts
+ * const request: Installation.UpdateInstallation = { status: "ERROR", errorCode: "AUTH_ERROR" }
+ * ```
+ * @since 0.1.0
+ * @category schemas
+ */
+export const UpdateInstallation = Schema.Struct({
+  status: InstallationStatus,
+  errorCode: Schema.optional(InstallationErrorCode),
+  metadata: Schema.optional(Metadata)
+}).annotations({ identifier: "UpdateInstallationRequest" })
+
+export interface UpdateInstallation extends Schema.Schema.Type<typeof UpdateInstallation> {}
+
+/**
+ * The body of `POST /v1/installations/me`; every field may be left out.
  *
  * @example
  * ```ts

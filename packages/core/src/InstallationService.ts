@@ -6,12 +6,11 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { CreateInstallation, Installation } from "./Installation.ts"
+import type { CreateInstallation, Installation, UpdateInstallation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
 import type { Introspection } from "./Introspection.ts"
 import type { MetadataLike } from "./internal/metadataLike.ts"
 import type { Metadata } from "./Metadata.ts"
-import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
  * The operations of the installation that the credential belongs to. Each sends one request, without retries or a timeout.

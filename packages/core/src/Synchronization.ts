@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import * as Metric from "effect/Metric"
+import type { UpdateInstallation } from "./Installation.ts"
 import { type Installation, InstallationErrorCode, InstallationStatus } from "./Installation.ts"
 import { InstallationService } from "./InstallationService.ts"
 import { withCallContext } from "./internal/call/scope.ts"
@@ -19,7 +20,6 @@ import { failedReports } from "./internal/telemetry/metrics.ts"
 import { log } from "./internal/telemetry/quietly.ts"
 import type { Metadata } from "./Metadata.ts"
 import * as RetryPolicy from "./RetryPolicy.ts"
-import type { UpdateInstallation } from "./UpdateInstallation.ts"
 
 /**
  * How `report` reports.

@@ -9,12 +9,12 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Installation from "../src/Installation.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import type { BadRequest } from "../src/InstallationError.ts"
 import { update } from "../src/InstallationService.ts"
 import * as Codec from "../src/internal/contract/codec.ts"
 import { updateInstallation } from "../src/internal/contract/operations.ts"
-import * as UpdateInstallation from "../src/UpdateInstallation.ts"
 import { errorCodes, exampleRequest, statuses } from "./support/contract.ts"
 import { answering, bearer, bodyOf, installation, send } from "./support/http.ts"
 import { cyclic, hostileKeys, jsonObject, nested, notJson } from "./support/json.ts"
@@ -60,48 +60,46 @@ describe("the type of metadata", () => {
         Effect.provide(InstallationClient.layer({ credentials: bearer("token") })),
         Effect.provideService(HttpClient.HttpClient, client)
       )
-      const expected = { status: "ACTIVATED", metadata: mapping }
-      expect(JSON.parse(bodyOf(requests[0]))).toEqual(expected)
-      expect(UpdateInstallation.activated(mapping)).toEqual(expected)
-      expect(UpdateInstallation.error("AUTH_ERROR", mapping).metadata).toBe(mapping)
+      expect(JSON.parse(bodyOf(requests[0]))).toEqual({ status: "ACTIVATED", metadata: mapping })
     })
   )
 
   it("has only what JSON has", () => {
-    const { activated } = UpdateInstallation
     // @ts-expect-error
-    activated({ at: new Date(0) })
+    update({ status: "ACTIVATED", metadata: { at: new Date(0) } })
     // @ts-expect-error
-    activated({ note: undefined })
+    update({ status: "ACTIVATED", metadata: { note: undefined } })
     // @ts-expect-error
-    activated({ lines: [{ run: () => line }] })
+    update({ status: "ACTIVATED", metadata: { lines: [{ run: () => line }] } })
     // @ts-expect-error
-    activated({ amount: 1n })
+    update({ status: "ACTIVATED", metadata: { amount: 1n } })
     // @ts-expect-error
-    activated({ lines: new Map([["4000", line]]) })
+    update({ status: "ACTIVATED", metadata: { lines: new Map([["4000", line]]) } })
     // @ts-expect-error
-    activated([line])
+    update({ status: "ACTIVATED", metadata: [line] })
     // @ts-expect-error
-    activated("text")
+    update({ status: "ACTIVATED", metadata: "text" })
     // @ts-expect-error
-    activated(null)
+    update({ status: "ACTIVATED", metadata: null })
     // @ts-expect-error
     update({ status: "ACTIVATED", metadata: { first: line, at: new Date(0) } })
     // @ts-expect-error
     update({ status: "ACTIVATED", metadata: {}, other: 1 })
-    expect(activated(undefined)).toEqual({ status: "ACTIVATED" })
   })
 })
 
 describe("UpdateInstallation", () => {
   it("has an error with a code or without one, as the contract", () => {
-    expect(sent(UpdateInstallation.error())).toEqual({ status: "ERROR" })
-    expect(UpdateInstallation.error()).not.toHaveProperty("errorCode")
-    expect(sent(UpdateInstallation.error(undefined, { why: "x" }))).toEqual({
+    expect(sent({ status: "ERROR" })).toEqual({ status: "ERROR" })
+    expect({ status: "ERROR" }).not.toHaveProperty("errorCode")
+    expect(sent({ status: "ERROR", metadata: { why: "x" } })).toEqual({
       status: "ERROR",
       metadata: { why: "x" }
     })
-    expect(sent(UpdateInstallation.error("AUTH_ERROR"))).toEqual({ status: "ERROR", errorCode: "AUTH_ERROR" })
+    expect(sent({ status: "ERROR", errorCode: "AUTH_ERROR" })).toEqual({
+      status: "ERROR",
+      errorCode: "AUTH_ERROR"
+    })
   })
 
   it("sends the contract's example: ACTIVATED together with an errorCode", () => {
@@ -113,18 +111,14 @@ describe("UpdateInstallation", () => {
     expect(sent(exampleRequest)).toEqual(exampleRequest)
   })
 
-  it.prop("sends exactly what the request says", [UpdateInstallation.UpdateInstallation], ([request]) => {
+  it.prop("sends exactly what the request says", [Installation.UpdateInstallation], ([request]) => {
     expect(textOf(request)).toBe(JSON.stringify(request))
   })
 
-  it.prop(
-    "its JSON text decodes to the same request",
-    [UpdateInstallation.UpdateInstallation],
-    ([request]) => {
-      const decoded = Schema.decodeUnknownSync(UpdateInstallation.UpdateInstallation)(sent(request))
-      expect(textOf(decoded)).toBe(textOf(request))
-    }
-  )
+  it.prop("its JSON text decodes to the same request", [Installation.UpdateInstallation], ([request]) => {
+    const decoded = Schema.decodeUnknownSync(Installation.UpdateInstallation)(sent(request))
+    expect(textOf(decoded)).toBe(textOf(request))
+  })
 
   describe("status and errorCode", () => {
     it.each(statuses)("%s can be sent with each errorCode and with none", (status) => {
@@ -460,44 +454,6 @@ describe("UpdateInstallation", () => {
       }
       expect(pathsOf(withMetadata(metadata))).toEqual([[]])
       expect(JSON.stringify(refusal(withMetadata(metadata)))).not.toContain("canary-5f1c")
-    })
-  })
-
-  describe("constructors", () => {
-    const metadata = { externalApplicationId: "123456789" }
-
-    it.each([
-      [UpdateInstallation.activated, "ACTIVATED"],
-      [UpdateInstallation.inactive, "INACTIVE"],
-      [UpdateInstallation.authorized, "AUTHORIZED"],
-      [UpdateInstallation.pendingIntegration, "PENDING_INTEGRATION"]
-    ] as const)("%o makes a request with its status, with metadata and without", (make, status) => {
-      expect(textOf(make())).toBe(`{"status":"${status}"}`)
-      expect(sent(make(metadata))).toEqual({ status, metadata })
-      expect(make()).not.toHaveProperty("metadata")
-    })
-
-    it("error takes its code, and metadata if there are any", () => {
-      expect(sent(UpdateInstallation.error("AUTH_ERROR"))).toEqual({
-        status: "ERROR",
-        errorCode: "AUTH_ERROR"
-      })
-      expect(sent(UpdateInstallation.error("NOT_ENTITLED", metadata))).toEqual({
-        status: "ERROR",
-        errorCode: "NOT_ENTITLED",
-        metadata
-      })
-    })
-
-    it("there is one for each status of the contract", () => {
-      const made = [
-        UpdateInstallation.activated(),
-        UpdateInstallation.inactive(),
-        UpdateInstallation.authorized(),
-        UpdateInstallation.pendingIntegration(),
-        UpdateInstallation.error("AUTH_ERROR")
-      ]
-      expect(made.map(({ status }) => status)).toEqual(statuses)
     })
   })
 })

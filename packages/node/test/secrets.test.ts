@@ -5,10 +5,10 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { describe, expect, it } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
-import * as UpdateInstallation from "@effect-pleo/core/UpdateInstallation"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -73,7 +73,11 @@ const credentials = [
   [key, Credentials.apiKey(Redacted.make(key))]
 ] as const
 
-const request = UpdateInstallation.error("AUTH_ERROR", { [value.slice(7)]: value, deep: [{ value }] })
+const request: UpdateInstallation = {
+  status: "ERROR",
+  errorCode: "AUTH_ERROR",
+  metadata: { [value.slice(7)]: value, deep: [{ value }] }
+}
 
 const invalidRequests = [
   { ...request, status: value },

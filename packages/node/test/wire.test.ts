@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import { InstallationService, update } from "@effect-pleo/core/InstallationService"
-import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -5,8 +5,9 @@
  * @since 0.1.0
  * @module
  */
+
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import type { InstallationError } from "@effect-pleo/core/InstallationError"
-import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Duration from "effect/Duration"
 import { served } from "./internal/marketplace/marketplace.ts"
 import * as internal from "./internal/marketplace/plan.ts"

@@ -6,7 +6,12 @@
  * @module
  */
 
-import { Installation, InstallationErrorCode, InstallationStatus } from "@effect-pleo/core/Installation"
+import {
+  Installation,
+  InstallationErrorCode,
+  InstallationStatus,
+  UpdateInstallation
+} from "@effect-pleo/core/Installation"
 import {
   BadRequest,
   Infrastructure,
@@ -14,7 +19,6 @@ import {
   type Issue,
   Unauthorized
 } from "@effect-pleo/core/InstallationError"
-import { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Arbitrary from "effect/Arbitrary"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"

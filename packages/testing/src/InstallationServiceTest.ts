@@ -4,7 +4,12 @@
  * @since 0.1.0
  * @module
  */
-import { type CreateInstallation, Installation } from "@effect-pleo/core/Installation"
+
+import {
+  type CreateInstallation,
+  Installation,
+  type UpdateInstallation
+} from "@effect-pleo/core/Installation"
 import type { InstallationError } from "@effect-pleo/core/InstallationError"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import {
@@ -25,7 +30,6 @@ import {
   Updates,
   withCallContext
 } from "@effect-pleo/core/internal/testing"
-import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -294,7 +298,7 @@ const make = (options: Options): Context.Context<InstallationService | Installat
  *
  * @example
  * ```ts
- * const update = InstallationService.update(UpdateInstallation.activated())
+ * const update = InstallationService.update({ status: "ACTIVATED" })
  * await update.pipe(Effect.provide(InstallationServiceTest.layerTest()), Effect.runPromise)
  * ```
  *

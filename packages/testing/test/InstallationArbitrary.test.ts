@@ -1,12 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Installation, InstallationErrorCode, InstallationStatus } from "@effect-pleo/core/Installation"
+import {
+  Installation,
+  InstallationErrorCode,
+  InstallationStatus,
+  type UpdateInstallation
+} from "@effect-pleo/core/Installation"
 import {
   Infrastructure,
   type InstallationError,
   isInstallationError
 } from "@effect-pleo/core/InstallationError"
 import { update } from "@effect-pleo/core/InstallationService"
-import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,12 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import {
-  Credentials,
-  InstallationService,
-  OAuth,
-  RetryPolicy,
-  TokenStore,
-  UpdateInstallation
-} from "@effect-pleo/core"
+import { Credentials, InstallationService, OAuth, RetryPolicy, TokenStore } from "@effect-pleo/core"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -19,7 +12,7 @@ import * as Fault from "../src/Fault.ts"
 import * as Sandbox from "../src/Sandbox.ts"
 import { makeSandbox } from "./support.ts"
 
-const activate = InstallationService.update(UpdateInstallation.activated())
+const activate = InstallationService.update({ status: "ACTIVATED" })
 
 const statuses = Effect.flatMap(Sandbox.Sandbox, ({ requests }) =>
   Effect.map(requests, (requests) => requests.map(({ method, status }) => `${method} ${status}`))

@@ -5,8 +5,7 @@ import {
   InstallationClient,
   type InstallationError,
   InstallationService,
-  RetryPolicy,
-  UpdateInstallation
+  RetryPolicy
 } from "@effect-pleo/core"
 import { bearer } from "@effect-pleo/core/Credentials"
 import { NodeInstallationService } from "@effect-pleo/node"
@@ -20,7 +19,7 @@ export const update: Effect.Effect<
   Installation.Installation,
   InstallationError.InstallationError,
   InstallationService.InstallationService
-> = InstallationService.update(UpdateInstallation.activated()).pipe(RetryPolicy.retry())
+> = InstallationService.update({ status: "ACTIVATED" }).pipe(RetryPolicy.retry())
 
 // @ts-expect-error: a status that the contract does not know.
 export const unknownStatus = InstallationService.update({ status: "UNKNOWN" })

@@ -1,11 +1,11 @@
 // An application of CommonJS: one update, by packages that npm installed. It reads PLEO_SERVER and PLEO_ACCESS_TOKEN.
-const { Credentials, InstallationService, RetryPolicy, UpdateInstallation } = require("@effect-pleo/core")
+const { Credentials, InstallationService, RetryPolicy } = require("@effect-pleo/core")
 const CredentialsModule = require("@effect-pleo/core/Credentials")
 const { NodeInstallationService } = require("@effect-pleo/node")
 const Effect = require("effect/Effect")
 
 const main = async () => {
-  const installation = await InstallationService.update(UpdateInstallation.activated()).pipe(
+  const installation = await InstallationService.update({ status: "ACTIVATED" }).pipe(
     RetryPolicy.retry(),
     Effect.provide(NodeInstallationService.layerConfig()),
     Effect.runPromise

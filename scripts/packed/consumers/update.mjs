@@ -1,11 +1,11 @@
 // An application of ES modules: one update, by packages that npm installed. It reads PLEO_SERVER and PLEO_ACCESS_TOKEN.
 import { createRequire } from "node:module"
-import { Credentials, InstallationService, RetryPolicy, UpdateInstallation } from "@effect-pleo/core"
+import { Credentials, InstallationService, RetryPolicy } from "@effect-pleo/core"
 import * as CredentialsModule from "@effect-pleo/core/Credentials"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
 
-const installation = await InstallationService.update(UpdateInstallation.activated()).pipe(
+const installation = await InstallationService.update({ status: "ACTIVATED" }).pipe(
   RetryPolicy.retry(),
   Effect.provide(NodeInstallationService.layerConfig()),
   Effect.runPromise

@@ -5,12 +5,11 @@ import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Credentials from "../../src/Credentials.ts"
-import type { Installation } from "../../src/Installation.ts"
+import type { Installation, UpdateInstallation } from "../../src/Installation.ts"
 import * as InstallationClient from "../../src/InstallationClient.ts"
 import type { BadRequest, InstallationError, Unauthorized } from "../../src/InstallationError.ts"
 import { update } from "../../src/InstallationService.ts"
 import type { Server } from "../../src/internal/contract/servers.ts"
-import type { UpdateInstallation } from "../../src/UpdateInstallation.ts"
 import { exampleResponse } from "./contract.ts"
 
 export interface Recorded {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Credentials from "@effect-pleo/core/Credentials"
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
-import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import {

@@ -1,9 +1,8 @@
 // The operations of the API, for the client, `AppMarketplaceApi`, spans, and drift.
 import * as Schema from "effect/Schema"
-import { CreateInstallation, Installation } from "../../Installation.ts"
+import { CreateInstallation, Installation, UpdateInstallation } from "../../Installation.ts"
 import { Introspection } from "../../Introspection.ts"
 import type { Transport } from "../../Transport.ts"
-import { UpdateInstallation } from "../../UpdateInstallation.ts"
 
 export interface Operation {
   readonly operationId: string

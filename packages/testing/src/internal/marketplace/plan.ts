@@ -1,5 +1,5 @@
 // Turns a fault into the end of a request, for both hosts: in memory and over HTTP.
-import type { UpdateInstallation } from "@effect-pleo/core/UpdateInstallation"
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
