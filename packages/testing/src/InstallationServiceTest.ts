@@ -4,7 +4,6 @@
  * @since 0.1.0
  * @module
  */
-
 import {
   type CreateInstallation,
   Installation,
