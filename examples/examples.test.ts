@@ -178,10 +178,10 @@ it.live("retry-and-timeout.ts gets through at the third attempt", () =>
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
     expect(
       Array.from(
-        stdout.matchAll(/installations\/me {2}(\d+|no answer) /g),
+        stdout.matchAll(/installations\/me {2}(\d+|no response) /g),
         ([, outcome]) => outcome
       )
-    ).toEqual(["503", "no answer", "200", "500", "500", "200"])
+    ).toEqual(["503", "no response", "200", "500", "500", "200"])
   })
 )
 

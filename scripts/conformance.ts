@@ -36,7 +36,7 @@ const update = async (environment: Record<string, string>, request: string): Pro
     output += chunk
   })
   const [code] = await once(child, "close")
-  return `${/ {2}(\d{3}) {2}/.exec(output)?.[1] ?? "no answer"}, exit ${code}`
+  return `${/ {2}(\d{3}) {2}/.exec(output)?.[1] ?? "no response"}, exit ${code}`
 }
 
 // A strict reader of the contract takes the values of metadata to be objects, as the contract declares them.

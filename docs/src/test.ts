@@ -78,7 +78,7 @@ const openPage = async (browser: Browser, origin: string, view: (typeof views)[n
   page.on("pageerror", (error) => report(error.message))
   page.on("requestfailed", (request) => {
     // A link that is about to be followed is fetched ahead, and given up when another page comes first.
-    if (request.failure()?.errorText !== "net::ERR_ABORTED") report(`no answer for ${request.url()}`)
+    if (request.failure()?.errorText !== "net::ERR_ABORTED") report(`no response for ${request.url()}`)
   })
   page.on("response", (response) => {
     if (response.status() >= 400) report(`${response.status()} for ${response.url()}`)

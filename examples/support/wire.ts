@@ -17,7 +17,7 @@ const show = (
   Effect.flatMap(Clock.currentTimeMillis, (start) =>
     Effect.onExit(exchange, (exit) =>
       Effect.flatMap(Clock.currentTimeMillis, (end) => {
-        const outcome = Exit.isSuccess(exit) ? exit.value.status : "no answer"
+        const outcome = Exit.isSuccess(exit) ? exit.value.status : "no response"
         return Console.log(`  ${method} ${new URL(url).pathname}  ${outcome}  ${end - start} ms`)
       })
     )

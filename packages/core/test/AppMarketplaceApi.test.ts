@@ -308,7 +308,7 @@ describe("AppMarketplaceApi", () => {
       ["a field without format", (document) => delete responseSchema(document).properties.createdAt.format],
       ["a status less", (document) => document.components.schemas.InstallationStatus.enum.pop()],
       [
-        "a closed status in the answer",
+        "a closed status in the response",
         (document) => (responseSchema(document).properties.status.enum = ["X"])
       ],
       ["a response less", (document) => delete operation(document).responses[400]],

@@ -40,7 +40,7 @@ const canary = "canary-5f1c-0123456789abcdef"
 const key = "canary-key-5f1c"
 const keyInBase64 = Buffer.from(`${key}:`).toString("base64")
 
-/** What an update fails with when this is the answer. */
+/** What an update fails with when this is the response. */
 const failureOf = (response: () => Response, credentials = bearer(canary)) =>
   Effect.gen(function* () {
     const { client, requests } = answering(response)
@@ -372,7 +372,7 @@ describe("InstallationClient", () => {
       { name: "no seconds", headers: { "retry-after": "0" }, wait: 0 },
       { name: "a day", headers: { "retry-after": "86400" }, wait: 86_400 },
       {
-        name: "a date, measured against the answer's own",
+        name: "a date, measured against the response's own",
         headers: { date: "Wed, 21 Oct 2015 07:28:00 GMT", "retry-after": "Wed, 21 Oct 2015 07:28:30 GMT" },
         wait: 30
       },
@@ -412,7 +412,7 @@ describe("InstallationClient", () => {
       })
     )
 
-    it.effect("a date is measured against this side's clock when the answer has none", () =>
+    it.effect("a date is measured against this side's clock when the response has none", () =>
       Effect.gen(function* () {
         yield* TestClock.setTime(Date.UTC(2015, 9, 21, 7, 28, 0))
         const headers = { "retry-after": "Wed, 21 Oct 2015 07:28:45 GMT" }
@@ -812,7 +812,7 @@ describe("InstallationClient", () => {
     )
 
     it.effect.each(credentials)(
-      "has no beginning of $name where the answer itself breaks off",
+      "has no beginning of $name where the response itself breaks off",
       ({ credentials, secret }) =>
         Effect.gen(function* () {
           for (let length = 4; length < secret.length; length++) {
@@ -976,7 +976,7 @@ describe("InstallationClient", () => {
       expect(error.issues).toEqual(issues.slice(0, 16))
     })
 
-    it.effect("a credential in a key of the answer is scrubbed out of the path", () =>
+    it.effect("a credential in a key of the response is scrubbed out of the path", () =>
       Effect.gen(function* () {
         const error = yield* failureOf(
           () => new Response(exampleText.replace('{"key":"value"}', `{"${canary}":1e999}`))
@@ -1174,8 +1174,8 @@ describe("InstallationClient", () => {
     )
 
     it.effect.each([
-      { name: "an error answer", answer: () => new Response(canary, { status: 500 }) },
-      { name: "an invalid answer", answer: () => new Response(canary) },
+      { name: "an error response", answer: () => new Response(canary, { status: 500 }) },
+      { name: "an invalid response", answer: () => new Response(canary) },
       {
         name: "a transport failure",
         answer: (request: HttpClientRequest.HttpClientRequest) =>

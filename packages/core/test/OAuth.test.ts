@@ -256,7 +256,7 @@ describe("OAuth.credentials", () => {
       lost("a connection that is reset", FakeOAuth.lost),
       lost("ETIMEDOUT while reading", broken({ code: "ETIMEDOUT", syscall: "read" })),
       lost("an error that says nothing", broken({})),
-      lost("no answer in time", FakeOAuth.hang),
+      lost("no response in time", FakeOAuth.hang),
       lost("502", FakeOAuth.status(502)),
       lost("504", FakeOAuth.status(504)),
       lost(
@@ -413,7 +413,7 @@ describe("OAuth.credentials", () => {
         })
     )
 
-    it.scoped("whose answer has no refresh token goes on with the one that was sent", () =>
+    it.scoped("whose response has no refresh token goes on with the one that was sent", () =>
       Effect.gen(function* () {
         const { server, shelf, update } = yield* FakeOAuth.setUp(0)
         server.tokenFaults.push(() => Effect.succeed(new Response('{"access_token":"access-canary-x"}')))

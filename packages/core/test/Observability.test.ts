@@ -25,7 +25,7 @@ import { type RecordedSpan, recordingTracer } from "./support/tracer.ts"
 
 const status = (status: number) => new Response("", { status })
 
-/** An answer for each request, and the last one for all that follow. */
+/** A response for each request, and the last one for all that follow. */
 const inTurn = (...answers: ReadonlyArray<() => Response | Effect.Effect<Response>>) => {
   let requests = 0
   return answering(() => (answers[requests++] ?? answers[answers.length - 1])?.() ?? status(500)).client
@@ -452,7 +452,7 @@ describe("drift", () => {
     })
   )
 
-  it.effect("an answer as the contract has it is none", () =>
+  it.effect("a response as the contract has it is none", () =>
     Effect.gen(function* () {
       const told: Array<SchemaDrift> = []
       const { metrics } = yield* observe(

@@ -266,7 +266,7 @@ describe("a retry", () => {
     { name: "a 501", reply: status(501), reason: "ServerError" },
     { name: "a 303", reply: status(303), reason: "Redirect" },
     {
-      name: "an answer that is no installation",
+      name: "a response that is no installation",
       reply: Effect.sync(() => new Response("OK")),
       reason: "InvalidResponse"
     },
@@ -858,7 +858,14 @@ describe("the memory of a client", () => {
 })
 
 describe("in any interleaving", () => {
-  type Answer = "applied" | "applied, then 500" | "503" | "400" | "429" | "applied, no answer" | "no answer"
+  type Answer =
+    | "applied"
+    | "applied, then 500"
+    | "503"
+    | "400"
+    | "429"
+    | "applied, no response"
+    | "no response"
 
   interface Planned {
     readonly customer: string
@@ -878,8 +885,8 @@ describe("in any interleaving", () => {
           "503",
           "400",
           "429",
-          "applied, no answer",
-          "no answer"
+          "applied, no response",
+          "no response"
         ),
         after: FastCheck.integer({ min: 0, max: 1500 })
       }),
@@ -921,8 +928,8 @@ describe("in any interleaving", () => {
           case "400":
           case "429":
             return status(Number(answer))
-          case "applied, no answer":
-          case "no answer":
+          case "applied, no response":
+          case "no response":
             return Effect.never
         }
       }

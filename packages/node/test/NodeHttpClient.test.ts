@@ -168,7 +168,7 @@ describe("interruption", () => {
     })
   )
 
-  it.scopedLive("at any moment around the answer leaves the client as good as before", () =>
+  it.scopedLive("at any moment around the response leaves the client as good as before", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.make(ok)
       const { update } = yield* service(server.url, { connections: 1 })
@@ -195,7 +195,7 @@ describe("closing the layer", () => {
       return { update, close: Scope.close(scope, Exit.void) }
     })
 
-  it.scopedLive("lets an update in flight have its answer, when that comes soon", () =>
+  it.scopedLive("lets an update in flight have its response, when that comes soon", () =>
     Effect.gen(function* () {
       const held = yield* Deferred.make<Socket>()
       const server = yield* RawServer.make((_, socket) => {

@@ -538,7 +538,7 @@ describe("faults", () => {
   )
 
   it.scopedLive(
-    "a lost answer is a rotation that the client does not learn of: to try again is a reuse",
+    "a lost response is a rotation that the client does not learn of: to try again is a reuse",
     () =>
       Effect.gen(function* () {
         const sandbox = yield* makeSandbox()
@@ -555,7 +555,7 @@ describe("faults", () => {
       })
   )
 
-  it.scopedLive("an update whose answer was lost was applied all the same", () =>
+  it.scopedLive("an update whose response was lost was applied all the same", () =>
     Effect.gen(function* () {
       const sandbox = yield* makeSandbox()
       const { access } = pairOf(yield* sandbox.authorize())
@@ -602,7 +602,7 @@ describe("faults", () => {
     })
   )
 
-  it.scoped("a delayed answer of the token endpoint comes late, and the rotation at once", () =>
+  it.scoped("a delayed response of the token endpoint comes late, and the rotation at once", () =>
     Effect.gen(function* () {
       const sandbox = yield* makeSandbox()
       const first = pairOf(yield* sandbox.authorize())
@@ -618,7 +618,7 @@ describe("faults", () => {
     })
   )
 
-  it.scopedLive("a rotation whose delayed answer nobody waited for took place all the same", () =>
+  it.scopedLive("a rotation whose delayed response nobody waited for took place all the same", () =>
     Effect.gen(function* () {
       const sandbox = yield* makeSandbox()
       const first = pairOf(yield* sandbox.authorize())

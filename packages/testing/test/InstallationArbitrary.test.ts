@@ -166,7 +166,7 @@ describe("failure", () => {
   }
 
   it.prop(
-    "is what the client makes of such an answer, or of no answer with such a code",
+    "is what the client makes of such a response, or of no response with such a code",
     [InstallationArbitrary.failure.filter((error) => sourceOf(error) !== undefined)],
     ([error]) => {
       const isOfTokens =

@@ -326,7 +326,7 @@ describe("faults", () => {
     })
   )
 
-  it.scopedLive("a delayed answer comes that much later", () =>
+  it.scopedLive("a delayed response comes that much later", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
       yield* sandbox.inject(Fault.delay("200 millis"))
@@ -337,7 +337,7 @@ describe("faults", () => {
     })
   )
 
-  it.scopedLive("an update whose delayed answer nobody waited for was applied all the same", () =>
+  it.scopedLive("an update whose delayed response nobody waited for was applied all the same", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
       yield* sandbox.inject(Fault.delay("1 hour"))
@@ -383,7 +383,7 @@ describe("faults", () => {
 })
 
 describe("the record", () => {
-  it.scopedLive("holds each request and the status of its answer, and no credential", () =>
+  it.scopedLive("holds each request and the status of its response, and no credential", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
       yield* update({ status: "ACTIVATED", metadata: { a: 1 } })
@@ -411,7 +411,7 @@ describe("the record", () => {
     })
   )
 
-  it.scopedLive("shows a request that still waits for its answer, without a status", () =>
+  it.scopedLive("shows a request that still waits for its response, without a status", () =>
     Effect.gen(function* () {
       const { sandbox, update } = yield* started()
       yield* sandbox.inject(Fault.delay("1 hour"))
@@ -572,7 +572,7 @@ describe("the server", () => {
     })
   )
 
-  it.scopedLive("ends at once with its layer, delayed answers and idle connections included", () =>
+  it.scopedLive("ends at once with its layer, delayed responses and idle connections included", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const sandbox = yield* Scope.extend(makeSandbox(), scope)

@@ -134,7 +134,7 @@ it.layer(Sandbox.layerTest(NodeInstallationService.layerConfig()))("of a group o
 describe("under a TestClock", () => {
   const application = Effect.provide(Sandbox.layerTest(NodeInstallationService.layerConfig()))
 
-  it.scoped("a delayed answer comes when the clock was adjusted by that much", () =>
+  it.scoped("a delayed response comes when the clock was adjusted by that much", () =>
     Effect.gen(function* () {
       const sandbox = yield* Sandbox.Sandbox
       yield* sandbox.inject(Fault.delay("1 hour"))

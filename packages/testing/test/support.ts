@@ -16,7 +16,7 @@ export interface Answer {
   readonly text: string
 }
 
-/** As `request`, where there may be no answer. */
+/** As `request`, where there may be no response. */
 export const attempt = (url: string, init?: RequestInit) =>
   Effect.tryPromise(async (signal): Promise<Answer> => {
     const response = await fetch(url, { ...init, signal })

@@ -46,7 +46,7 @@ export const oauthError = (code: string, of = 400): Fault => status(of, JSON.str
 
 export const unsent: Fault = (_, request) => broken(request, { code: "ECONNREFUSED" })
 
-/** Carried out, and the answer does not arrive. */
+/** Carried out, and the response does not arrive. */
 export const lost: Fault = (answer, request) =>
   Effect.suspend(() => {
     answer()
@@ -65,7 +65,7 @@ export const slow =
   (answer) =>
     Effect.delay(Effect.sync(answer), duration)
 
-/** Carried out, with this in the place of the answer. */
+/** Carried out, with this in the place of the response. */
 export const answered =
   (change: (answer: Record<string, unknown>) => unknown): Fault =>
   (answer) =>

@@ -289,7 +289,7 @@ describe("JSON that is odd", () => {
 describe("JSON that is not quite an installation", () => {
   for (const field of Object.keys(installation))
     fails(
-      `47 an answer without ${field} names it`,
+      `47 a response without ${field} names it`,
       answer({ metadata: installation.metadata, [field]: undefined }),
       notAnInstallation("is missing", field)
     )

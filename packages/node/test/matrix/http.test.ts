@@ -20,7 +20,7 @@ import {
 } from "../support/faults.ts"
 import * as RawServer from "../support/rawServer.ts"
 
-describe("answers that are not HTTP", () => {
+describe("responses that are not HTTP", () => {
   const closed = { closesSocket: true }
   const chunked = RawServer.head(200, { "transfer-encoding": "chunked" })
 
@@ -131,7 +131,7 @@ describe("redirects", () => {
     )
 })
 
-describe("interim answers", () => {
+describe("interim responses", () => {
   const hints = RawServer.head("103 Early Hints", { link: "</style.css>; rel=preload" })
   const before = (interim: string, final: Uint8Array) =>
     RawServer.send(Buffer.concat([Buffer.from(interim), final]))
@@ -141,7 +141,7 @@ describe("interim answers", () => {
     )
   }
 
-  succeeds("33 103 Early Hints do not replace the answer that follows", before(hints, RawServer.updated))
+  succeeds("33 103 Early Hints do not replace the response that follows", before(hints, RawServer.updated))
   succeeds("33 103 Early Hints that come twice, and on their own, do not replace it either", separately)
   fails("33 103 Early Hints do not hide the failure that follows", before(hints, RawServer.respond(503)), {
     _tag: "Infrastructure",

@@ -36,9 +36,9 @@ const turnOfTheEventLoop = Effect.async<void>((resume) => {
 
 describe("the end of the process", () => {
   for (const [title, stall] of [
-    ["70 SIGTERM while an update waits for its answer", RawServer.ignore],
+    ["70 SIGTERM while an update waits for its response", RawServer.ignore],
     [
-      "70 SIGTERM while an update waits for the rest of its answer",
+      "70 SIGTERM while an update waits for the rest of its response",
       RawServer.send(RawServer.updated.subarray(0, -1))
     ]
   ] as const)

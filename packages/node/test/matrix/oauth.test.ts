@@ -116,7 +116,7 @@ for (const transport of ["node", "fetch"] as const)
         })
     )
 
-    describe("a refresh whose answer is lost", () => {
+    describe("a refresh whose response is lost", () => {
       const faults = {
         "is reset": Fault.loseResponse(ofToken),
         "stalls until it is late": Fault.stallResponse(ofToken),

@@ -19,7 +19,7 @@ import {
 import * as RawServer from "../support/rawServer.ts"
 
 describe("success", () => {
-  succeeds("20 a valid answer is an installation, after exactly one request", ok, (installation) => {
+  succeeds("20 a valid response is an installation, after exactly one request", ok, (installation) => {
     const { createdAt, updatedAt, ...rest } = installation
     expect({ ...rest, createdAt: createdAt.toJSON(), updatedAt: updatedAt.toJSON() }).toEqual(
       RawServer.installation
@@ -125,13 +125,13 @@ describe("limits", () => {
   const sentAt = "Wed, 21 Oct 2015 07:28:00 GMT"
 
   fails(
-    "27 a Retry-After date is measured against the Date of the same answer",
+    "27 a Retry-After date is measured against the Date of the same response",
     limited({ date: sentAt, "retry-after": "Wed, 21 Oct 2015 07:29:30 GMT" }),
     { ...rateLimited, retryAfter: Duration.seconds(90) },
     { isRetried: false }
   )
   fails(
-    "27 a Retry-After date before the Date of the same answer asks for no wait",
+    "27 a Retry-After date before the Date of the same response asks for no wait",
     limited({ date: sentAt, "retry-after": "Wed, 21 Oct 2015 07:27:00 GMT" }),
     { ...rateLimited, retryAfter: Duration.zero }
   )

@@ -271,7 +271,7 @@ describe("proxies", () => {
     ["503 Service Unavailable", true]
   ] as const)
     onEachSide(
-      `19 a proxy that refuses with ${status} is a failure without its password or its answer`,
+      `19 a proxy that refuses with ${status} is a failure without its password or its response`,
       (side) =>
         Effect.gen(function* () {
           const canary = "canary-of-the-refusal"
@@ -298,7 +298,7 @@ describe("proxies", () => {
   const breaks: Readonly<Record<string, (socket: Socket) => void>> = {
     "closes at CONNECT": (socket) => socket.end(),
     "resets at CONNECT": (socket) => socket.resetAndDestroy(),
-    "closes in the middle of its answer": (socket) => socket.end("HTTP/1.1 200 OK\r\nx-more:"),
+    "closes in the middle of its response": (socket) => socket.end("HTTP/1.1 200 OK\r\nx-more:"),
     "closes the tunnel before TLS": (socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"),
     "resets the tunnel before TLS": (socket) => {
       socket.write("HTTP/1.1 200 OK\r\n\r\n")
@@ -411,7 +411,7 @@ describe("proxies", () => {
     })
   )
 
-  it.scopedLive("19 the connect timeout is for the proxy, its answer and TLS in the tunnel together", () =>
+  it.scopedLive("19 the connect timeout is for the proxy, its response and TLS in the tunnel together", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.make(RawServer.ignore)
       // Each stage takes less, and all of them take more.

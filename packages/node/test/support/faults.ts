@@ -172,7 +172,7 @@ export const incomprehensible = {
   mayHaveBeenApplied: true
 } as const
 
-/** An answer that holds no installation, and why. */
+/** A response that holds no installation, and why. */
 export const notAnInstallation = (message: string, ...path: ReadonlyArray<string | number>) =>
   ({ ...incomprehensible, status: 200, issues: [{ path, message }] }) as const
 
@@ -238,7 +238,7 @@ const titled = (title: string, { credential, transport }: Side) =>
   `${title} (${transport}, ${credential.scheme})`
 
 /**
- * Tests on each side that an answer makes an update fail as expected, without a secret, after one request; that
+ * Tests on each side that a response makes an update fail as expected, without a secret, after one request; that
  * the next update works; that the policy tries again or does not; and that no socket is left.
  */
 export const fails = (
@@ -251,7 +251,7 @@ export const fails = (
     it.scopedLive(titled(title, side), () => meet(side, fault, expected, options))
 }
 
-/** Tests on each side that an answer makes an update succeed, after one request, and so the next update. */
+/** Tests on each side that a response makes an update succeed, after one request, and so the next update. */
 export const succeeds = (
   title: string,
   handler: RawServer.Handler,

@@ -207,7 +207,7 @@ export const installation = {
   updatedAt: "2024-01-02T03:04:06.789Z"
 }
 
-/** The answer to an update that went well. */
+/** The response to an update that went well. */
 export const updated: Buffer = respond(
   200,
   { "content-type": "application/json;charset=UTF-8" },

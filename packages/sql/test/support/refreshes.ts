@@ -62,7 +62,7 @@ const lost = "the customer has to authorize the app again"
 const deaths: ReadonlyArray<Death> = [
   { when: "before the lease is stored", at: "leasing", left: "Active", before: [], after: "it refreshes" },
   { when: "before the refresh token is sent", at: "leased", left: "Refreshing", before: [], after: lost },
-  { when: "before the answer comes", left: "Refreshing", before: ["1 rotated"], after: lost },
+  { when: "before the response comes", left: "Refreshing", before: ["1 rotated"], after: lost },
   {
     when: "before the new tokens are stored",
     at: "storing",
@@ -207,7 +207,7 @@ export const describeRefreshes = (name: string, processes: Layer.Layer<Processes
     )
 
     it.scoped(
-      "a process that was frozen while it was answered finds the answer, and all go on with the tokens in it",
+      "a process that was frozen while it was answered finds the response, and all go on with the tokens in it",
       () =>
         Effect.gen(function* () {
           const { authorize, running, sandbox } = yield* Processes
