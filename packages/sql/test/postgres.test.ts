@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, expect, layer } from "@effect/vitest"
 import type { Authorization } from "@effect-pleo/core/Authorization"
+import * as OAuth from "@effect-pleo/core/OAuth"
 import { TokenStore, TokenStoreError } from "@effect-pleo/core/TokenStore"
 import * as TokenStoreConformance from "@effect-pleo/testing/TokenStoreConformance"
 import * as Context from "effect/Context"
@@ -10,7 +11,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
+import { run } from "../../cli/test/support/command.ts"
 import { probes, probesThatFind } from "../../node/test/support/secrets.ts"
 import * as SqlTokenStore from "../src/SqlTokenStore.ts"
 import { canaries, secret } from "./support/authorization.ts"
@@ -47,6 +50,40 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: 60_000 })("PostgreSQ
         yield* compete(url).pipe(Effect.provideService(TokenStore, service))
       }),
     60_000
+  )
+
+  it.scoped("lists the customers of an app on the command line, page by page, and shows no password", () =>
+    Effect.gen(function* () {
+      const { sql, store: service, url } = yield* store
+      const app = { clientId: "one", tokenEndpoint: "https://auth.example/oauth/token" }
+      const tokens = { accessToken: Redacted.make(canaries[0]), refreshToken: Redacted.make(canaries[1]) }
+      // More than a page.
+      const tenants = Array.from({ length: 101 }, (_, index) => `tenant-${String(index).padStart(3, "0")}`)
+      for (const tenant of tenants)
+        yield* Effect.provideService(OAuth.storeTokens({ ...app, tenant }, tokens), TokenStore, service)
+      yield* Effect.provideService(
+        OAuth.storeTokens({ ...app, clientId: "other", tenant: "elsewhere" }, tokens),
+        TokenStore,
+        service
+      )
+      const list = run(["tenants", "--json"], {
+        PLEO_CLIENT_ID: app.clientId,
+        PLEO_CLIENT_SECRET: "secret",
+        PLEO_SERVER: "https://api.example",
+        PLEO_STORE: url,
+        PLEO_TOKEN_ENDPOINT: app.tokenEndpoint
+      })
+      const { code, stderr, stdout } = yield* list
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+      expect(JSON.parse(stdout)).toEqual(tenants.map((tenant) => ({ tenant, state: "Active" })))
+
+      yield* sql`DROP TABLE effect_pleo_tokens`
+      yield* sql`CREATE TABLE effect_pleo_tokens (key INTEGER)`
+      const failed = yield* list
+      expect(failed.code).toBe(1)
+      expect(`${failed.stdout}${failed.stderr}`).toContain("token store")
+      expect(`${failed.stdout}${failed.stderr}`).not.toContain(new URL(url).password)
+    })
   )
 
   it.scoped("keeps a token of a transaction that is rolled back", () =>

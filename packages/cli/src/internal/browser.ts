@@ -17,9 +17,9 @@ export const commandOf = (
   }
 }
 
-/** The environment without this library's variables, some of which are secrets. */
+/** The environment without the variables of this command and of PostgreSQL's driver, some of which are secrets. */
 const environment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PLEO_")))
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:PLEO_|PG)/i.test(name)))
 
 /** Does nothing where there is no browser: the URL was printed too. */
 export const open = (url: string): Effect.Effect<void> =>

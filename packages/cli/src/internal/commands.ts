@@ -3,22 +3,21 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
-import * as Prompt from "@effect/cli/Prompt"
 import * as ValidationError from "@effect/cli/ValidationError"
 import { InstallationErrorCode, InstallationStatus } from "@effect-pleo/core/Installation"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Connect from "./connect.ts"
 import * as Credentials from "./credentials.ts"
 import { CommandError, UsageError } from "./failure.ts"
 import * as Json from "./json.ts"
 import { metadataOf } from "./metadata.ts"
 import * as Output from "./output.ts"
+import * as Prompt from "./prompt.ts"
 import * as Sandbox from "./sandbox.ts"
 import { productionNotice, serverOf } from "./server.ts"
-import * as Tenants from "./tenants.ts"
 import { isInteractive, paintErr, say, waiting } from "./terminal.ts"
 
 const optionalText = (name: string, metavar: string, description: string) =>
@@ -42,10 +41,24 @@ const store = optionalText(
   "STORE",
   "The token store: sqlite:FILE or postgres://... Default: PLEO_STORE, which may have a password."
 )
+const invalidOption = (message: string) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(message)))
+
+const timeout = Options.float("timeout").pipe(
+  Options.withPseudoName("SECONDS"),
+  Options.withDescription("The longest wait for Pleo, retries included. Default: 30 seconds."),
+  Options.withDefault(30),
+  Options.mapEffect((seconds) =>
+    seconds > 0 && seconds <= 3600
+      ? Effect.succeed(Duration.seconds(seconds))
+      : invalidOption("--timeout: expected seconds, above 0 and at most 3600")
+  )
+)
+
 const selection = {
   json,
   server,
   store,
+  timeout,
   tenant: optionalText("tenant", "NAME", "The customer whose tokens are in the token store."),
   credentialFile: optionalText("credential-file", "FILE", "A file that has an access token and nothing else.")
 }
@@ -62,19 +75,20 @@ const metadata = Options.text("metadata").pipe(
   Options.repeated
 )
 
-const invalidPort = Effect.fail(
-  ValidationError.invalidValue(HelpDoc.p("--port: expected a number from 0 to 65535"))
-)
-
 const port = (description: string) =>
   Options.integer("port").pipe(
     Options.withDescription(`${description} Default: any free port.`),
     Options.withDefault(0),
-    Options.mapEffect((port) => (port >= 0 && port <= 65535 ? Effect.succeed(port) : invalidPort))
+    Options.mapEffect((port) =>
+      port >= 0 && port <= 65535
+        ? Effect.succeed(port)
+        : invalidOption("--port: expected a number from 0 to 65535")
+    )
   )
 
 interface Selected extends Credentials.Selection {
   readonly json: boolean
+  readonly timeout: Duration.Duration
 }
 
 /** Runs a command for the selected installation. */
@@ -89,11 +103,14 @@ const withService =
       )
     })
 
-const request = <A, E, R>(self: Effect.Effect<A, E, R>) =>
-  self.pipe(RetryPolicy.retry(), waiting("Waiting for Pleo"))
+const request = <A, E, R>({ timeout }: Selected, self: Effect.Effect<A, E, R>) =>
+  self.pipe(
+    RetryPolicy.retry({ attemptTimeout: Duration.times(timeout, 1 / 3), deadline: timeout }),
+    waiting("Waiting for Pleo")
+  )
 
 const whoami = Command.make("whoami", selection, (options) =>
-  request(InstallationService.introspect()).pipe(
+  request(options, InstallationService.introspect()).pipe(
     Effect.flatMap((value) => Output.result(options.json, Json.Credential, value, Output.introspection)),
     withService("whoami", options)
   )
@@ -105,7 +122,7 @@ const printInstallation = <E, R>(
   options: Selected,
   self: Effect.Effect<typeof Json.Installation.Type, E, R>
 ) =>
-  request(self).pipe(
+  request(options, self).pipe(
     Effect.flatMap((value) => Output.result(options.json, Json.Installation, value, Output.installation)),
     withService(command, options)
   )
@@ -160,10 +177,10 @@ const create = Command.make(
 ).pipe(Command.withDescription("Create the installation, as an API key requires."))
 
 /** Asks a person, who has seen which installation it is. */
-const confirmed = Effect.gen(function* () {
-  const installation = yield* request(InstallationService.get())
+const confirmed = Effect.fnUntraced(function* (options: Selected) {
+  const installation = yield* request(options, InstallationService.get())
   yield* say(Output.installation(installation))
-  const isConfirmed = yield* Prompt.confirm({ message: "Delete this installation, and revoke its tokens?" })
+  const isConfirmed = yield* Prompt.confirm("Delete this installation, and revoke its tokens?")
   if (!isConfirmed)
     return yield* new CommandError({ reason: "Declined", message: "Declined: nothing was deleted" })
 })
@@ -176,7 +193,10 @@ const remove = Command.make(
   },
   ({ yes, ...options }) =>
     yes || isInteractive()
-      ? Effect.zipRight(yes ? Effect.void : confirmed, request(InstallationService.delete())).pipe(
+      ? Effect.zipRight(
+          yes ? Effect.void : confirmed(options),
+          request(options, InstallationService.delete())
+        ).pipe(
           Effect.zipRight(
             Output.result(
               options.json,
@@ -216,16 +236,21 @@ const connect = Command.make(
     noOpen: Options.boolean("no-open").pipe(Options.withDescription("Print the URL without opening it."))
   },
   ({ json, noOpen, ...options }) =>
-    Effect.flatMap(Connect.connect({ ...options, opensBrowser: !noOpen }), (tenant) =>
-      Output.result(json, Json.Connected, { tenant }, () => Output.table([["tenant", tenant]]))
+    Effect.promise(() => import("./connect.ts")).pipe(
+      Effect.flatMap(({ connect }) => connect({ ...options, opensBrowser: !noOpen })),
+      Effect.flatMap((tenant) =>
+        Output.result(json, Json.Connected, { tenant }, () => Output.table([["tenant", tenant]]))
+      )
     )
 ).pipe(
   Command.withDescription("Connect a customer: its consent in a browser, and its tokens in the token store.")
 )
 
 const tenants = Command.make("tenants", { json, server, store }, ({ json, server, store }) =>
-  Effect.flatMap(Tenants.tenants(server, store), (all) =>
-    Output.result(json, Json.Tenants, all, Tenants.table)
+  Effect.flatMap(
+    Effect.promise(() => import("./tenants.ts")),
+    ({ table, tenants }) =>
+      Effect.flatMap(tenants(server, store), (all) => Output.result(json, Json.Tenants, all, table))
   )
 ).pipe(Command.withDescription("List the customers in the token store, and who has to connect again."))
 
@@ -235,7 +260,7 @@ export const root = Command.make("effect-pleo").pipe(
 )
 
 const withValue =
-  /^(--(?:credential-file|error-code|log-level|metadata|port|scope|server|store|tenant))=(.*)$/s
+  /^(--(?:completions|credential-file|error-code|log-level|metadata|port|scope|server|store|tenant|timeout))=(.*)$/s
 
 /**
  * The arguments as @effect/cli takes them: `--metadata=a=b` beside `--metadata c=d` only as two arguments each, and

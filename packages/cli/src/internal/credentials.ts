@@ -1,6 +1,5 @@
 // Whose installation a command is for.
 import { readFileSync } from "node:fs"
-import * as Prompt from "@effect/cli/Prompt"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
@@ -9,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { formatCode, UsageError } from "./failure.ts"
+import * as Prompt from "./prompt.ts"
 import { serverOf } from "./server.ts"
 import * as Store from "./store.ts"
 import { isInteractive } from "./terminal.ts"
@@ -44,12 +44,14 @@ const fromFile = (file: string) =>
     (text) => Credentials.bearer(Redacted.make(text.trim()))
   )
 
-const isSet = (...names: ReadonlyArray<string>): boolean => names.some((name) => process.env[name])
+const variables = ["PLEO_ACCESS_TOKEN", "PLEO_API_KEY"]
 
-const prompt = Effect.flatMap(Prompt.hidden({ message: "Access token" }), Credentials.bearer)
+const isSet = (name: string): boolean => Boolean(process.env[name])
+
+const prompt = Effect.flatMap(Prompt.hidden("Access token"), Credentials.bearer)
 
 const fixed = Effect.gen(function* () {
-  if (isSet("PLEO_ACCESS_TOKEN", "PLEO_API_KEY")) return yield* Credentials.config
+  if (variables.some(isSet)) return yield* Credentials.config
   if (isSet("PLEO_CLIENT_ID"))
     return yield* new UsageError({
       message: "PLEO_CLIENT_ID is set: name one of the app's customers with --tenant"
@@ -69,8 +71,16 @@ const ofTenant = (tenant: string, store: string | undefined) =>
 
 const credentialsOf = ({ credentialFile, store, tenant }: Selection) =>
   Effect.gen(function* () {
-    if (tenant !== undefined && credentialFile !== undefined)
-      return yield* new UsageError({ message: "Pass either --tenant or --credential-file" })
+    const [given, other] = [
+      ...(tenant === undefined ? [] : ["--tenant"]),
+      ...(credentialFile === undefined ? [] : ["--credential-file"]),
+      ...variables.filter(isSet)
+    ]
+    // One of them may be of another installation.
+    if (other !== undefined)
+      return yield* new UsageError({
+        message: `${given} and ${other} are both given: leave out or unset one`
+      })
     if (tenant !== undefined) return yield* ofTenant(tenant, store)
     return credentialFile === undefined ? yield* fixed : yield* fromFile(credentialFile)
   })

@@ -42,6 +42,7 @@ export const Failure = Schema.Struct({
       "AuthorizationError",
       "CommandError",
       "UsageError",
+      "Interrupted",
       "Defect"
     ),
     message: Schema.String,

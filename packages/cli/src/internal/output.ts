@@ -1,6 +1,7 @@
 // Results: a few aligned lines, or one JSON value.
 import type { Installation } from "@effect-pleo/core/Installation"
 import type { Introspection } from "@effect-pleo/core/Introspection"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -47,13 +48,26 @@ export const introspection = (each: Introspection): string =>
 /** JSON leaves some characters as they are that a terminal obeys. */
 const toJson = (value: unknown): string => visible(JSON.stringify(value))
 
+/** Whether this run has printed its JSON value. */
+class Printed extends Context.Tag("@effect-pleo/cli/Printed")<Printed, { isPrinted: boolean }>() {}
+
+/** In one run, prints the first JSON value only: the sandbox has printed its URL when it is interrupted. */
+export const printingOnce = <A, E, R>(
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Exclude<R, Printed>> =>
+  Effect.suspend(() => Effect.provideService(self, Printed, { isPrinted: false }))
+
 /** Prints a result as its schema encodes it, or as people read it. */
 export const result = <A, I>(
   json: boolean,
   schema: Schema.Schema<A, I>,
   value: A,
   human: (value: A) => string
-): Effect.Effect<void> =>
+): Effect.Effect<void, never, Printed> =>
   json
-    ? Effect.flatMap(Effect.orDie(Schema.encode(schema)(value)), (encoded) => print(toJson(encoded)))
+    ? Effect.flatMap(Printed, (printed) => {
+        if (printed.isPrinted) return Effect.void
+        printed.isPrinted = true
+        return Effect.flatMap(Effect.orDie(Schema.encode(schema)(value)), (encoded) => print(toJson(encoded)))
+      })
     : Effect.suspend(() => print(human(value)))

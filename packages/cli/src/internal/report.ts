@@ -1,6 +1,5 @@
 // How a command ends: its exit code, and on failure a text on stderr and, with --json, a value on stdout.
 import * as ValidationError from "@effect/cli/ValidationError"
-import * as Terminal from "@effect/platform/Terminal"
 import { explain, isInstallationError } from "@effect-pleo/core/InstallationError"
 import { AuthorizationError } from "@effect-pleo/core/OAuth"
 import * as ConfigError from "effect/ConfigError"
@@ -9,8 +8,6 @@ import { CommandError, UsageError } from "./failure.ts"
 import * as Json from "./json.ts"
 import { result } from "./output.ts"
 import { paintErr, say, visible } from "./terminal.ts"
-
-const interrupted = 130
 
 interface Report {
   readonly code: 1 | 2
@@ -70,9 +67,8 @@ const reportOf = (error: unknown): Report => {
 }
 
 /** Prints a failure, and gives the exit code. */
-export const failed = (error: unknown, json: boolean): Effect.Effect<number> =>
+export const failed = (error: unknown, json: boolean) =>
   Effect.gen(function* () {
-    if (Terminal.isQuitException(error)) return interrupted
     const { code, error: value, text } = reportOf(error)
     if (text !== undefined) {
       const [first = "", ...others] = text.split("\n")
@@ -81,3 +77,19 @@ export const failed = (error: unknown, json: boolean): Effect.Effect<number> =>
     if (json) yield* result(true, Json.Failure, { error: value }, () => "")
     return code
   })
+
+/** Prints, with --json, that the command was interrupted: a person has just done so. */
+export const interrupted = (json: boolean) =>
+  json
+    ? result(
+        true,
+        Json.Failure,
+        {
+          error: {
+            _tag: "Interrupted",
+            message: "Interrupted: a change that was sent may have been applied"
+          }
+        },
+        () => ""
+      )
+    : Effect.void

@@ -10,8 +10,9 @@ const usage = (url: string): string => `The sandbox listens on ${url}
   export PLEO_SERVER=${url} PLEO_ACCESS_TOKEN=any-token
   effect-pleo update ACTIVATED
 
-Each token or API key has an installation of its own. For connect, also:
+Each token or API key has an installation of its own. For connect, instead of the token:
 
+  unset PLEO_ACCESS_TOKEN
   export PLEO_TOKEN_ENDPOINT=${url}/oauth/token PLEO_CLIENT_ID=any-id PLEO_CLIENT_SECRET=any-secret`
 
 export const run = (port: number, json: boolean) =>

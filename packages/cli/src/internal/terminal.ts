@@ -1,7 +1,9 @@
 // The terminal: results go to stdout, everything else to stderr.
 
 import * as Terminal from "@effect/platform/Terminal"
-import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -51,7 +53,7 @@ const unpaintedConsole = Effect.map(Effect.console, (console) => ({
     console.error(...args.map((each) => unpainted(process.stderr, String(each))))
 }))
 
-/** Prompts appear on stderr, so that stdout has nothing but the result. */
+/** The prompts of @effect/cli appear on stderr, so that stdout has nothing but the result. */
 const onStderr = Layer.effect(
   Terminal.Terminal,
   Effect.map(Terminal.Terminal, (self) => ({
@@ -69,7 +71,9 @@ export const layer = Layer.mergeAll(
   Layer.unwrapEffect(Effect.map(unpaintedConsole, Console.setConsole)),
   Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)),
   Logger.minimumLogLevel(LogLevel.Warning),
-  Layer.provideMerge(onStderr, NodeContext.layer)
+  NodeFileSystem.layer,
+  NodePath.layer,
+  Layer.provide(onStderr, NodeTerminal.layer)
 )
 
 /** A result, on stdout. */

@@ -1,5 +1,5 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as esbuild from "esbuild"
 import { external } from "../../../node/test/support/program.ts"
@@ -9,11 +9,32 @@ const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 /** Inside of the package, whose manifest the command reads. */
 const outdir = fileURLToPath(new URL(".cache", import.meta.url))
 
-const build = async (): Promise<string> => {
-  const { outputFiles } = await esbuild.build({
+type Outputs = esbuild.Metafile["outputs"]
+
+/** What Node.js loads with a file: not what it may import later. */
+const loadedWith = (outputs: Outputs, path: string, loaded = new Set<string>()): ReadonlySet<string> => {
+  if (loaded.has(path)) return loaded
+  loaded.add(path)
+  for (const { external, kind, path: imported } of outputs[path]?.imports ?? [])
+    if (external !== true && kind === "import-statement") loadedWith(outputs, imported, loaded)
+  return loaded
+}
+
+const write = (directory: string, { contents, path }: esbuild.OutputFile): void => {
+  const file = join(directory, basename(path))
+  mkdirSync(directory, { recursive: true })
+  // At once, since another worker may be starting what is there.
+  const written = `${file}.${process.pid}`
+  writeFileSync(written, contents)
+  renameSync(written, file)
+}
+
+const build = async () => {
+  const { metafile, outputFiles } = await esbuild.build({
     entryPoints: [main],
     bundle: true,
     format: "esm",
+    metafile: true,
     // Parsing takes most of the time of a short process.
     minify: true,
     logLevel: "silent",
@@ -25,20 +46,25 @@ const build = async (): Promise<string> => {
     splitting: true,
     write: false
   })
-  mkdirSync(outdir, { recursive: true })
-  for (const { contents, path } of outputFiles) {
-    // At once, since another worker may be starting what is there.
-    const written = `${path}.${process.pid}`
-    writeFileSync(written, contents)
-    renameSync(written, path)
+  const [entry = ""] = Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>
+    entryPoint?.endsWith("main.ts") ? [path] : []
+  )
+  const loaded = new Set([...loadedWith(metafile.outputs, entry)].map((path) => basename(path)))
+  const lean = join(outdir, "lean")
+  for (const output of outputFiles) {
+    write(outdir, output)
+    if (loaded.has(basename(output.path))) write(lean, output)
   }
-  return join(outdir, "main.mjs")
+  return { program: join(outdir, "main.mjs"), lean: join(lean, "main.mjs") }
 }
 
-let built: Promise<string> | undefined
+let built: ReturnType<typeof build> | undefined
 
-/** The command, compiled once to files that Node.js starts several times as fast. */
-export const program = (): Promise<string> => {
+/**
+ * The command, compiled once to files that Node.js starts several times as fast. `lean` lacks the files that it does not
+ * load at its start, and fails where it needs one of them.
+ */
+export const programs = (): ReturnType<typeof build> => {
   built ??= build()
   return built
 }

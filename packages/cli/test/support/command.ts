@@ -5,11 +5,14 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
+import type * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { program } from "./build.ts"
+import { program } from "../../src/internal/program.ts"
+import { programs } from "./build.ts"
 
 export interface Result {
   readonly code: number | null
@@ -93,13 +96,17 @@ const start = (file: string, args: ReadonlyArray<string>, environment: Environme
     ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-/** A running command without a terminal. */
+/** A command ends before it would profit from an optimizing compiler. */
+const flags = ["--no-opt", "--max-semi-space-size=32"]
+
+/** A running command without a terminal. A `lean` one has the files of its start, and no others. */
 export const spawned = (
   args: ReadonlyArray<string>,
-  environment: Environment = {}
+  environment: Environment = {},
+  which: "program" | "lean" = "program"
 ): Effect.Effect<Process, never, Scope.Scope> =>
-  Effect.flatMap(Effect.promise(program), (program) =>
-    start(process.execPath, [program, ...args], environment, false)
+  Effect.flatMap(Effect.promise(programs), (programs) =>
+    start(process.execPath, [...flags, programs[which], ...args], environment, false)
   )
 
 /** A running command in a pseudo-terminal of util-linux. `redirection` is the shell's, such as `>file`. */
@@ -108,20 +115,50 @@ export const inTerminal = (
   environment: Environment = {},
   redirection = ""
 ): Effect.Effect<Process, never, Scope.Scope> =>
-  Effect.flatMap(Effect.promise(program), (program) => {
-    const command = [process.execPath, program, ...args].map((each) => `'${each}'`).join(" ")
+  Effect.flatMap(Effect.promise(programs), ({ program }) => {
+    const command = [process.execPath, ...flags, program, ...args].map((each) => `'${each}'`).join(" ")
     return start("script", ["-qec", `exec ${command} ${redirection}`, "/dev/null"], environment, true)
   })
 
-export const run = (args: ReadonlyArray<string>, environment?: Environment): Effect.Effect<Result> =>
-  Effect.scoped(Effect.flatMap(spawned(args, environment), ({ end }) => end))
+export const runPiped = (
+  args: ReadonlyArray<string>,
+  environment?: Environment,
+  which?: "program" | "lean"
+): Effect.Effect<Result> => Effect.scoped(Effect.flatMap(spawned(args, environment, which), ({ end }) => end))
 
 export const runInTerminal = (
   args: ReadonlyArray<string>,
-  environment?: Environment,
-  redirection?: string
-): Effect.Effect<Result> =>
-  Effect.scoped(Effect.flatMap(inTerminal(args, environment, redirection), ({ end }) => end))
+  environment?: Environment
+): Effect.Effect<Result> => Effect.scoped(Effect.flatMap(inTerminal(args, environment), ({ end }) => end))
+
+/** A run in this process, which costs a fraction: for all that a process of its own would not do otherwise. */
+export const run = (args: ReadonlyArray<string>, environment: Environment = {}): Effect.Effect<Result> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const { env } = process
+      process.env = environmentOf(environment)
+      return env
+    }),
+    () =>
+      Effect.gen(function* () {
+        const output = { stdout: "", stderr: "" }
+        const add = (name: keyof typeof output) => (text: unknown) => {
+          output[name] += `${text}\n`
+        }
+        const console = yield* Effect.console
+        const code = yield* Effect.withConsole(program(args), {
+          ...console,
+          log: (text) => Effect.sync(() => add("stdout")(text)),
+          error: (text) => Effect.sync(() => add("stderr")(text)),
+          unsafe: { ...console.unsafe, log: add("stdout"), error: add("stderr") }
+        } satisfies Console.Console)
+        return { code, ...output }
+      }),
+    (env) =>
+      Effect.sync(() => {
+        process.env = env
+      })
+  )
 
 export const directory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-"))),
@@ -145,16 +182,17 @@ export const makeSandbox = Effect.gen(function* () {
   }
 })
 
-/** The only JSON value of an output, on one line. */
-export const parse = (stdout: string): unknown => {
-  const [line = "", ...others] = stdout.trimEnd().split("\n")
-  if (others.length > 0) throw new Error(`expected one line:\n${stdout}`)
-  return JSON.parse(line)
-}
+/** The only JSON value of an output, on one line, as its schema has it. */
+export const strictly =
+  <A, I>(schema: Schema.Schema<A, I>) =>
+  (stdout: string): A => {
+    const [line = "", ...others] = stdout.trimEnd().split("\n")
+    if (others.length > 0) throw new Error(`expected one line:\n${stdout}`)
+    return Schema.decodeUnknownSync(schema)(JSON.parse(line), { onExcessProperty: "error" })
+  }
 
-export const runBash = (script: string): Effect.Effect<string> =>
+/** The output of a program that is no command of ours. */
+export const outputOf = (file: string, args: ReadonlyArray<string>): Effect.Effect<string> =>
   Effect.scoped(
-    Effect.flatMap(start("bash", ["-c", script], {}, false), ({ end }) =>
-      Effect.map(end, ({ stdout }) => stdout)
-    )
+    Effect.flatMap(start(file, args, {}, false), ({ end }) => Effect.map(end, ({ stdout }) => stdout))
   )
