@@ -370,7 +370,7 @@ describe("a failure", () => {
         const token = { PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: canary }
         const results = yield* Effect.forEach(
           [
-            { args: ["get", "--log-level", "all"], environment: token, code: 0, runs: runPiped },
+            { args: ["get", "--log-level", "all"], environment: token, code: 0, runs: run },
             {
               args: ["get", "--credential-file", file, "--log-level", "all"],
               environment: { PLEO_SERVER: sandbox.url },
@@ -405,23 +405,25 @@ describe("a failure", () => {
   )
 
   it.scopedLive(
-    "of a signal is a value of its schema with --json, and exits with 130",
+    "of a signal is a value of its schema with --json, exits with 130, and shows no secret",
     () =>
       Effect.gen(function* () {
         const { sandbox } = yield* makeSandbox
         yield* sandbox.inject(Fault.stallResponse())
-        const process = yield* spawned(["update", "ACTIVATED", "--json"], {
+        const process = yield* spawned(["update", "ACTIVATED", "--json", "--log-level", "all"], {
           PLEO_SERVER: sandbox.url,
-          PLEO_ACCESS_TOKEN: "token"
+          PLEO_ACCESS_TOKEN: canary
         })
         yield* sandbox.awaitRequests(1)
         process.child.kill("SIGINT")
         const { code, stderr, stdout } = yield* process.end
-        expect({ code, stderr }).toEqual({ code: 130, stderr: "" })
+        expect(code).toBe(130)
         expect(failure(stdout).error).toEqual({
           _tag: "Interrupted",
           message: "Interrupted: a change that was sent may have been applied"
         })
+        expect(stderr).toContain("level=DEBUG")
+        expect(stderr).not.toContain("canary")
       }),
     timeout
   )
