@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import * as Fault from "@effect-pleo/testing/Fault"
 import type * as Sandbox from "@effect-pleo/testing/Sandbox"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
@@ -226,11 +227,15 @@ describe("update", () => {
       Effect.gen(function* () {
         const { sandbox } = yield* makeSandbox
         yield* sandbox.inject(Fault.stallResponse(), Fault.stallResponse(), Fault.stallResponse())
-        const { code, stdout } = yield* run(["update", "ACTIVATED", "--timeout=1.2", "--json"], {
-          PLEO_SERVER: sandbox.url,
-          PLEO_ACCESS_TOKEN: "token"
-        })
+        const [elapsed, { code, stdout }] = yield* Effect.timed(
+          run(["update", "ACTIVATED", "--timeout=1.2", "--json"], {
+            PLEO_SERVER: sandbox.url,
+            PLEO_ACCESS_TOKEN: "token"
+          })
+        )
         expect(code).toBe(1)
+        // One attempt takes as long without the option.
+        expect(Duration.toSeconds(elapsed)).toBeLessThan(10)
         const { attempts, ...error } = failure(stdout).error
         expect(error).toMatchObject({ _tag: "Infrastructure", reason: "Timeout", mayHaveBeenApplied: true })
         expect(attempts).toBeGreaterThan(1)
