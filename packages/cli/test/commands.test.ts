@@ -79,7 +79,7 @@ describe("the commands of an installation", () => {
     "print one value of their schema with --json when piped, and load neither a database driver nor an HTTP server",
     () =>
       Effect.gen(function* () {
-        const { sandbox } = yield* makeSandbox
+        const { app, sandbox } = yield* makeSandbox
         yield* forEachCommand(sandbox, 3, ({ args, schema, shows }, environment) =>
           Effect.map(runPiped([...args, "--json"], environment, "lean"), ({ code, stderr, stdout }) => {
             expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" })
@@ -87,6 +87,11 @@ describe("the commands of an installation", () => {
             strictly(schema as Schema.Schema<unknown>)(stdout)
           })
         )
+        // The files with an HTTP server, or with a driver, are not there.
+        for (const args of [["sandbox"], ["tenants"]]) {
+          const { code, stderr } = yield* runPiped(args, app, "lean")
+          expect({ args, code, stderr }).toEqual({ args, code: 1, stderr: "Unexpected error: Error\n" })
+        }
       }),
     timeout
   )
