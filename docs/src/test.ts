@@ -1,52 +1,16 @@
 // Builds the site and looks at it in a browser: every page at two widths, light and dark, and where every link leads.
 // With a directory as its argument, it leaves a picture of each page there.
-import { createReadStream, mkdirSync, readdirSync, statSync } from "node:fs"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
-import { extname, join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { mkdirSync, readdirSync } from "node:fs"
+import { join, relative } from "node:path"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { violationsOf } from "../../scripts/support/axe.ts"
 import { withChromium } from "../../scripts/support/chromium.ts"
 import "./build.ts"
+import { dist, serve } from "./serve.ts"
 
-const dist = fileURLToPath(new URL("../.vitepress/dist", import.meta.url))
 const [pictures] = process.argv.slice(2)
 
 const problems = new Set<string>()
-
-const types: Readonly<Record<string, string>> = {
-  ".css": "text/css",
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".svg": "image/svg+xml",
-  ".woff2": "font/woff2"
-}
-
-/** As static hosts do it: a directory is its index, and what is not there is 404.html with that status. */
-const serve = (): Promise<{ readonly origin: string; readonly close: () => void }> =>
-  new Promise((resolve) => {
-    const server = createServer((request, response) => {
-      const { pathname } = new URL(request.url ?? "/", "http://localhost")
-      const wanted = join(dist, decodeURIComponent(pathname.replace(/\/$/, "/index.html")))
-      const isThere =
-        wanted.startsWith(dist) && statSync(wanted, { throwIfNoEntry: false })?.isFile() === true
-      const file = isThere ? wanted : join(dist, "404.html")
-      response.writeHead(isThere ? 200 : 404, {
-        "content-type": types[extname(file)] ?? "application/octet-stream"
-      })
-      createReadStream(file).pipe(response)
-    })
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      const close = () => {
-        server.closeAllConnections()
-        server.close()
-      }
-      resolve({ origin: `http://127.0.0.1:${port}`, close })
-    })
-  })
 
 const views: ReadonlyArray<{ readonly name: string } & BrowserContextOptions> = [1280, 375].flatMap((width) =>
   (["light", "dark"] as const).map((colorScheme) => ({

@@ -109,7 +109,14 @@ export const spawned = (
     start(process.execPath, [...flags, programs[which], ...args], environment, false)
   )
 
-/** A running command in a pseudo-terminal of util-linux. `redirection` is the shell's, such as `>file`. */
+/** A shell's command in a pseudo-terminal of util-linux. */
+export const inPseudoTerminal = (
+  command: string,
+  environment: Environment
+): Effect.Effect<Process, never, Scope.Scope> =>
+  start("script", ["-qec", `exec ${command}`, "/dev/null"], environment, true)
+
+/** A running command in a pseudo-terminal. `redirection` is the shell's, such as `>file`. */
 export const inTerminal = (
   args: ReadonlyArray<string>,
   environment: Environment = {},
@@ -117,7 +124,7 @@ export const inTerminal = (
 ): Effect.Effect<Process, never, Scope.Scope> =>
   Effect.flatMap(Effect.promise(programs), ({ program }) => {
     const command = [process.execPath, ...flags, program, ...args].map((each) => `'${each}'`).join(" ")
-    return start("script", ["-qec", `exec ${command} ${redirection}`, "/dev/null"], environment, true)
+    return inPseudoTerminal(`${command} ${redirection}`, environment)
   })
 
 export const runPiped = (
