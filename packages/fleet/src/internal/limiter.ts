@@ -22,24 +22,25 @@ export const make = (store: Store, limit: number | undefined): Effect.Effect<Lim
     let spacing = 0
     let size = Math.min(most, Math.max(1, Math.floor((limit ?? most) / 10)))
     const reserve = Effect.gen(function* () {
+      // Another fiber may have reserved meanwhile.
+      if (left > 0) return
       const { rate, wait } = yield* store.reserve(size, limit ?? 1e9)
       next = (yield* Clock.currentTimeMillis) + wait
       spacing = 1000 / rate
       left = size
       size = Math.min(most, Math.max(1, Math.floor(rate / 10)))
-    })
-    const take = Effect.gen(function* () {
-      if (left <= 0) yield* reserve
+    }).pipe(mutex.withPermits(1))
+    const take: Effect.Effect<void, FleetError> = Effect.clockWith((clock) => {
+      if (left <= 0) return Effect.zipRight(reserve, take)
       left -= 1
       const place = next
       next += spacing
-      const wait = place - (yield* Clock.currentTimeMillis)
+      const wait = place - clock.unsafeCurrentTimeMillis()
       // Timers are no more exact than that.
-      if (wait > 1) yield* Effect.sleep(wait)
+      return wait > 1 ? Effect.sleep(wait) : Effect.void
     })
     return {
-      // In turn: a fiber that waits for its place keeps those behind it waiting anyway.
-      take: mutex.withPermits(1)(take),
+      take,
       slowDown: (millis) =>
         Effect.zipRight(
           Effect.sync(() => {

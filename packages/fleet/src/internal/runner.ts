@@ -15,11 +15,20 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { FleetError } from "./error.ts"
 import * as Limiter from "./limiter.ts"
+import { Slots } from "./slots.ts"
 import { type Facts, type Outcome, type Pending, State, type Store } from "./store.ts"
 
 /** Updates that ended, by `result`: `applied`, `failed`, `retried` or `limited`. */
 const updates = Metric.counter("pleo.fleet.updates", { incremental: true })
+const ends = {
+  applied: Metric.increment(Metric.tagged(updates, "result", "applied")),
+  failed: Metric.increment(Metric.tagged(updates, "result", "failed")),
+  retried: Metric.increment(Metric.tagged(updates, "result", "retried")),
+  limited: Metric.increment(Metric.tagged(updates, "result", "limited"))
+}
 const inFlight = Metric.counter("pleo.fleet.updates.active")
+const starting = Metric.increment(inFlight)
+const landing = Metric.incrementBy(inFlight, -1)
 
 /** Rows of one load, beyond those in flight. */
 const pageSize = 64
@@ -66,7 +75,7 @@ export interface Runner {
 }
 
 type Ended =
-  | { readonly _tag: "Outcome"; readonly result: string; readonly outcome: Outcome }
+  | { readonly _tag: "Outcome"; readonly result: "applied" | "failed" | "retried"; readonly outcome: Outcome }
   /** Not sent, or rejected by the rate limit: the row stays as it is. */
   | { readonly _tag: "Kept"; readonly result: "limited" | "fenced" }
 
@@ -75,6 +84,12 @@ const factsOf = (error: InstallationError, reason: string): Facts => ({
   message: error.message.slice(0, 500),
   status: error.status,
   requestId: error.requestId
+})
+
+const applied = ({ attempts, generation, tenant }: Pending): Ended => ({
+  _tag: "Outcome",
+  result: "applied",
+  outcome: { tenant, generation, state: State.applied, due: 0, attempts: attempts + 1 }
 })
 
 /** Why a row has ended, or `undefined` if it will be sent again. */
@@ -92,7 +107,7 @@ export const make = <E extends InstallationError, R>(
     const service = yield* InstallationService
     const context = yield* Effect.context<R>()
     const limiter = yield* Limiter.make(store, options.rateLimit)
-    const slots = yield* Effect.makeSemaphore(options.concurrency)
+    const slots = new Slots(options.concurrency)
     const wakes = new Set<() => void>()
     let isStopped = false
     // First of all, when the scope closes, so that no partition goes on while others wait for their rows in flight.
@@ -100,54 +115,49 @@ export const make = <E extends InstallationError, R>(
       isStopped = true
     })
 
-    const send = ({ attempts, generation, request, tenant }: Pending, partition: number) => {
-      const update = Effect.suspend(() => {
-        const left = fence.left(partition)
-        if (left < minimum) return Effect.succeed<Ended>({ _tag: "Kept", result: "fenced" })
-        return service.update(JSON.parse(request) as UpdateInstallation).pipe(
-          Credentials.use(Effect.provide(options.credentials(tenant), context)),
-          RetryPolicy.timeout(Math.min(options.timeout, left)),
-          Effect.match({
-            onFailure: (error) => error as InstallationError,
-            onSuccess: () => undefined
-          }),
-          Effect.flatMap(ended)
-        )
-      })
-      const ended = (error: InstallationError | undefined): Effect.Effect<Ended> =>
-        Effect.gen(function* () {
-          const row = { tenant, generation, due: 0, attempts: attempts + 1 }
-          if (error === undefined)
-            return { _tag: "Outcome", result: "applied", outcome: { ...row, state: State.applied } }
-          const asked =
-            error._tag === "Infrastructure" && error.retryAfter !== undefined
-              ? Duration.toMillis(error.retryAfter)
-              : 0
-          if (error._tag === "Infrastructure" && error.reason === "RateLimited") {
-            yield* Effect.ignore(limiter.slowDown(Math.min(asked || 1000, maxDelay)))
-            return { _tag: "Kept", result: "limited" }
-          }
-          const reason = endOf(error)
-          if (reason !== undefined)
-            return {
-              _tag: "Outcome",
-              result: "failed",
-              outcome: { ...row, state: State.failed, facts: factsOf(error, reason) }
-            }
-          const backoff = (yield* Random.next) * Math.min(maxDelay, 500 * 2 ** Math.min(attempts, 20))
+    const send = (row: Pending, partition: number): Effect.Effect<Ended, never, R> => {
+      const left = fence.left(partition)
+      if (left < minimum) return Effect.succeed({ _tag: "Kept", result: "fenced" })
+      return service.update(JSON.parse(row.request) as UpdateInstallation).pipe(
+        Credentials.use(options.credentials(row.tenant)),
+        RetryPolicy.timeout(Math.min(options.timeout, left)),
+        Effect.matchEffect({
+          onFailure: (error) => failed(row, error),
+          onSuccess: () => Effect.succeed(applied(row))
+        })
+      )
+    }
+
+    const failed = ({ attempts, generation, tenant }: Pending, error: InstallationError): Effect.Effect<Ended> =>
+      Effect.gen(function* () {
+        const row = { tenant, generation, due: 0, attempts: attempts + 1 }
+        const asked =
+          error._tag === "Infrastructure" && error.retryAfter !== undefined
+            ? Duration.toMillis(error.retryAfter)
+            : 0
+        if (error._tag === "Infrastructure" && error.reason === "RateLimited") {
+          yield* Effect.ignore(limiter.slowDown(Math.min(asked || 1000, maxDelay)))
+          return { _tag: "Kept", result: "limited" }
+        }
+        const reason = endOf(error)
+        if (reason !== undefined)
           return {
             _tag: "Outcome",
-            result: "retried",
-            outcome: {
-              ...row,
-              state: State.pending,
-              due: (yield* Clock.currentTimeMillis) + Math.max(backoff, asked),
-              facts: row.attempts >= listedAfter ? factsOf(error, "Retrying") : undefined
-            }
+            result: "failed",
+            outcome: { ...row, state: State.failed, facts: factsOf(error, reason) }
           }
-        })
-      return update
-    }
+        const backoff = (yield* Random.next) * Math.min(maxDelay, 500 * 2 ** Math.min(attempts, 20))
+        return {
+          _tag: "Outcome",
+          result: "retried",
+          outcome: {
+            ...row,
+            state: State.pending,
+            due: (yield* Clock.currentTimeMillis) + Math.max(backoff, asked),
+            facts: row.attempts >= listedAfter ? factsOf(error, "Retrying") : undefined
+          }
+        }
+      })
 
     // Outcomes of all partitions, stored together.
     let outcomes: Array<{ readonly outcome: Outcome; readonly stored: () => void }> = []
@@ -210,20 +220,22 @@ export const make = <E extends InstallationError, R>(
           rouse()
         }
         const fly = (row: Pending) =>
-          Effect.matchCauseEffect(send(row, partition), {
-            onFailure: (cause) => Effect.zipRight(Effect.logError("An update of the fleet died", cause), keep(row)),
-            onSuccess: (ended) => {
-              const { result } = ended
-              const counted = Metric.increment(Metric.tagged(updates, "result", result))
-              if (ended._tag === "Kept")
-                return Effect.zipRight(result === "limited" ? counted : Effect.sleep(fencePause), keep(row))
-              outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
-              flushSoon()
-              return counted
+          Effect.matchCauseEffect(
+            Effect.suspend(() => send(row, partition)),
+            {
+              onFailure: (cause) =>
+                Effect.zipRight(Effect.logError("An update of the fleet died", cause), keep(row)),
+              onSuccess: (ended) => {
+                if (ended.result === "fenced") return Effect.zipRight(Effect.sleep(fencePause), keep(row))
+                if (ended._tag === "Kept") return Effect.zipRight(ends.limited, keep(row))
+                outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
+                flushSoon()
+                return ends[ended.result]
+              }
             }
-          }).pipe(
-            Effect.zipRight(Metric.incrementBy(inFlight, -1)),
-            Effect.ensuring(slots.release(1)),
+          ).pipe(
+            Effect.zipRight(landing),
+            Effect.zipRight(slots.release),
             // A request that was sent cannot be taken back: its outcome has to be known before the next one.
             Effect.uninterruptible
           )
@@ -233,12 +245,12 @@ export const make = <E extends InstallationError, R>(
         const start = (row: Pending) =>
           Effect.uninterruptibleMask((restore) =>
             Effect.zipRight(
-              restore(slots.take(1)),
+              restore(slots.take),
               Effect.matchCauseEffect(restore(limiter.take), {
-                onFailure: (cause) => Effect.zipRight(slots.release(1), Effect.failCause(cause)),
+                onFailure: (cause) => Effect.zipRight(slots.release, Effect.failCause(cause)),
                 onSuccess: () => {
                   sending.add(row.tenant)
-                  return Effect.zipRight(Metric.increment(inFlight), Effect.forkDaemon(fly(row)))
+                  return Effect.zipRight(starting, Effect.forkDaemon(fly(row)))
                 }
               })
             )
@@ -280,7 +292,7 @@ export const make = <E extends InstallationError, R>(
             })
           )
         )
-      })
+      }).pipe(Effect.provide(context))
 
     return {
       drain,
