@@ -112,4 +112,6 @@ process.on("message", (order: Order) => {
 })
 
 process.on("disconnect", () => process.exit())
-server.listen(0, "127.0.0.1", () => process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }))
+server.listen(0, "127.0.0.1", () =>
+  process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+)

@@ -1,12 +1,33 @@
-// Measures a fleet: `fleet` flips all installations twice on the embedded store; `--rows` sets how many there are. It
-// exits with 1 when a bar is missed.
+// Measures a fleet, and exits with 1 when a bar is missed:
+// - `fleet`: two flips on the embedded store, beside a plain loop
+// - `fleet chaos`: runners on PostgreSQL are killed and frozen; `--seed` repeats a run
+// `--rows` sets the number of installations.
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
+import { chaos } from "./chaos.ts"
 import { print } from "./figures.ts"
 import { flip } from "./flip.ts"
 
-const { values } = parseArgs({ allowPositionals: true, options: { rows: { type: "string" } } })
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { rows: { type: "string" }, seed: { type: "string" } }
+})
 const rows = values.rows === undefined ? undefined : Number(values.rows)
-const figures = await Effect.runPromise(flip(rows ?? 50_000))
-print("Two flips on the embedded store", figures)
+const seed = values.seed === undefined ? Math.floor(Math.random() * 1e6) : Number(values.seed)
+
+const run = () => {
+  switch (positionals[0]) {
+    case undefined:
+      return Effect.map(flip(rows ?? 50_000), (figures) => ({
+        title: "Two flips on the embedded store",
+        figures
+      }))
+    case "chaos":
+      return Effect.map(chaos(rows ?? 6000, seed), (figures) => ({ title: `Chaos, seed ${seed}`, figures }))
+    default:
+      throw new Error(`Unknown measurement ${positionals[0]}`)
+  }
+}
+const { figures, title } = await Effect.runPromise(run())
+print(title, figures)
 process.exit(figures.every(({ met }) => met) ? 0 : 1)

@@ -4,8 +4,8 @@ import { once } from "node:events"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { compile } from "../../packages/node/test/support/program.ts"
-import type * as Api from "./apiProcess.ts"
-import type * as Runner from "./runnerProcess.ts"
+import type { Order as ApiOrder, Report } from "./apiProcess.ts"
+import type { Done, Order as RunnerOrder } from "./runnerProcess.ts"
 
 interface Child {
   readonly process: ChildProcess
@@ -21,8 +21,13 @@ const start = (
     const program = yield* Effect.promise(() => compile(new URL(file, import.meta.url)))
     // Without the options of this process, which are those of the loader that runs it.
     const process_ = yield* Effect.acquireRelease(
-      Effect.sync(() => fork(program, { execArgv: process.env["PROF"] ? process.env["PROF"].split(" ") : [], env: { ...process.env, ...environment } })),
-      (child) => Effect.sync(() => child.kill(process.env["PROF"] ? "SIGTERM" : "SIGKILL"))
+      Effect.sync(() =>
+        fork(program, {
+          execArgv: [],
+          env: { ...process.env, ...environment }
+        })
+      ),
+      (child) => Effect.sync(() => child.kill("SIGKILL"))
     )
     const next = async (): Promise<unknown> => {
       const controller = new AbortController()
@@ -58,20 +63,20 @@ export interface Api {
   readonly url: string
   readonly reset: (options?: { readonly latency?: number; readonly limit?: number }) => Effect.Effect<void>
   /** What it was told. `newest` is the number of the newest flip. */
-  readonly report: (newest: number) => Effect.Effect<Api.Report>
+  readonly report: (newest: number) => Effect.Effect<Report>
 }
 
 export const startApi: Effect.Effect<Api, never, Scope.Scope> = Effect.map(
   start("apiProcess.ts", {}),
   ({ ask, first }) => ({
     url: (first as { readonly url: string }).url,
-    reset: (options) => Effect.asVoid(ask({ _tag: "Reset", ...options } satisfies Api.Order)),
-    report: (newest) => ask({ _tag: "Report", newest } satisfies Api.Order)
+    reset: (options) => Effect.asVoid(ask({ _tag: "Reset", ...options } satisfies ApiOrder)),
+    report: (newest) => ask({ _tag: "Report", newest } satisfies ApiOrder)
   })
 )
 
 export interface Runner {
-  readonly measure: (order: Runner.Order) => Effect.Effect<Runner.Done>
+  readonly measure: (order: RunnerOrder) => Effect.Effect<Done>
   /** Runs the fleet of a database. */
   readonly run: (database: string, rateLimit?: number) => void
   readonly kill: (signal: NodeJS.Signals) => void
@@ -79,9 +84,9 @@ export interface Runner {
 
 export const startRunner = (api: Api): Effect.Effect<Runner, never, Scope.Scope> =>
   Effect.map(start("runnerProcess.ts", { API_URL: api.url }), ({ ask, process }) => ({
-    measure: (order) => ask<Runner.Done>(order),
+    measure: (order) => ask<Done>(order),
     run: (database, rateLimit) => {
-      process.send({ _tag: "Run", database, rateLimit } satisfies Runner.Order)
+      process.send({ _tag: "Run", database, rateLimit } satisfies RunnerOrder)
     },
     kill: (signal) => {
       process.kill(signal)

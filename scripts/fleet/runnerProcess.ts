@@ -1,10 +1,11 @@
 // A process that sends updates to the API of apiProcess.ts, by a fleet or by a plain loop. A parent tells it which.
-import * as InstallationService from "@effect-pleo/core/InstallationService"
+
+import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Credentials from "@effect-pleo/core/Credentials"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import { Fleet } from "@effect-pleo/fleet"
 import * as NodeInstallationService from "@effect-pleo/node/NodeInstallationService"
-import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -100,6 +101,6 @@ process.on("message", (order: Order) => {
     process.exit(controller.signal.aborted ? 0 : 1)
   })
 })
-process.on("SIGTERM", () => { controller.abort(); process.exit() })
+process.on("SIGTERM", () => controller.abort())
 process.on("disconnect", () => process.exit())
 process.send?.({ ready: true })

@@ -29,8 +29,8 @@ import * as Cluster from "./internal/cluster.ts"
 import * as Embedded from "./internal/embedded.ts"
 import { FleetError } from "./internal/error.ts"
 import * as Runner from "./internal/runner.ts"
-import { type Facts, State, type Store } from "./internal/store.ts"
 import * as Stores from "./internal/store.ts"
+import { type Facts, State, type Store } from "./internal/store.ts"
 
 export { FleetError }
 
@@ -157,7 +157,15 @@ const encodeChange = ({ request, tenant }: Change): Either.Either<Stores.Desired
 
 const toFailure = ({ at, attempts, facts, reason, tenant }: Stores.FailedRow): Failure => {
   const { message, requestId, status } = JSON.parse(facts) as Facts
-  return { tenant, reason: reason as Failure["reason"], message, status, requestId, attempts, at: new Date(at) }
+  return {
+    tenant,
+    reason: reason as Failure["reason"],
+    message,
+    status,
+    requestId,
+    attempts,
+    at: new Date(at)
+  }
 }
 
 const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
@@ -177,7 +185,9 @@ const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
       pending,
       applied: sum(State.applied),
       superseded: counts.reduce((total, { superseded }) => total + superseded, 0),
-      failed: Object.fromEntries(counts.flatMap(({ count, reason }) => (reason === "" ? [] : [[reason, count]]))),
+      failed: Object.fromEntries(
+        counts.flatMap(({ count, reason }) => (reason === "" ? [] : [[reason, count]]))
+      ),
       rate,
       remaining: rate > 0 ? Duration.seconds(pending / rate) : undefined
     }
@@ -222,11 +232,7 @@ const running = <E extends InstallationError, R>(
   options: Options<E, R>,
   fence: Runner.Fence,
   run: (runner: Runner.Runner) => Effect.Effect<void, never, Scope.Scope>
-): Effect.Effect<
-  Fleet["Type"],
-  FleetError,
-  InstallationService | SqlClient.SqlClient | Scope.Scope | R
-> =>
+): Effect.Effect<Fleet["Type"], FleetError, InstallationService | SqlClient.SqlClient | Scope.Scope | R> =>
   Effect.gen(function* () {
     const store = yield* Stores.make
     const runner = yield* Runner.make(

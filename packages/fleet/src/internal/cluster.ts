@@ -20,7 +20,7 @@ import type { Fence, Runner } from "./runner.ts"
 import { partitions, toFleetError } from "./store.ts"
 
 /** Milliseconds after which another runner may take over the shards of one that does not refresh its locks. */
-const lockExpiration = 10_000
+const lockExpiration = 8000
 
 /** Milliseconds by which the clocks of a runner and the database may drift apart in that time. */
 const margin = 500

@@ -110,6 +110,8 @@ export const make = <E extends InstallationError, R>(
     const slots = new Slots(options.concurrency)
     const wakes = new Set<() => void>()
     let isStopped = false
+    /** One warning is enough for all partitions. */
+    let isStoreDown = false
     // First of all, when the scope closes, so that no partition goes on while others wait for their rows in flight.
     const stop = Effect.sync(() => {
       isStopped = true
@@ -128,7 +130,10 @@ export const make = <E extends InstallationError, R>(
       )
     }
 
-    const failed = ({ attempts, generation, tenant }: Pending, error: InstallationError): Effect.Effect<Ended> =>
+    const failed = (
+      { attempts, generation, tenant }: Pending,
+      error: InstallationError
+    ): Effect.Effect<Ended> =>
       Effect.gen(function* () {
         const row = { tenant, generation, due: 0, attempts: attempts + 1 }
         const asked =
@@ -281,9 +286,17 @@ export const make = <E extends InstallationError, R>(
         })
         wakes.add(rouse)
         return yield* round.pipe(
-          Effect.catchAll((error: FleetError) =>
-            Effect.zipRight(Effect.logWarning(error.message), Effect.sleep(pollInterval))
-          ),
+          Effect.matchEffect({
+            onFailure: (error: FleetError) => {
+              const warning = isStoreDown ? Effect.void : Effect.logWarning(error.message)
+              isStoreDown = true
+              return Effect.zipRight(warning, Effect.sleep(pollInterval))
+            },
+            onSuccess: () => {
+              isStoreDown = false
+              return Effect.void
+            }
+          }),
           Effect.forever,
           Effect.ensuring(
             Effect.suspend(() => {

@@ -149,10 +149,7 @@ export interface Store {
   /** Records outcomes of rows whose desired state has not changed since they were loaded. */
   readonly mark: (outcomes: ReadonlyArray<Outcome>, now: number) => Effect.Effect<void, FleetError>
   readonly counts: Effect.Effect<ReadonlyArray<Count>, FleetError>
-  readonly failures: (
-    after: string,
-    limit: number
-  ) => Effect.Effect<ReadonlyArray<FailedRow>, FleetError>
+  readonly failures: (after: string, limit: number) => Effect.Effect<ReadonlyArray<FailedRow>, FleetError>
   /** Deletes rows that were applied before `before`. */
   readonly purge: (before: number) => Effect.Effect<void, FleetError>
   /** Reserves places of the fleet's rate, which grows again unless it was lowered lately. */
@@ -173,12 +170,19 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
   })
   const isSqlite = dialect === "sqlite"
 
+  // In that mode, a loss of power may undo the last outcomes, whose updates are sent again. Changes are synchronized.
   if (isSqlite)
-    yield* run(
-      sql
-        .unsafe("PRAGMA busy_timeout = 5000")
-        .pipe(Effect.zipRight(sql.unsafe("PRAGMA journal_mode = WAL")))
-    )
+    for (const pragma of ["busy_timeout = 5000", "journal_mode = WAL", "synchronous = NORMAL"])
+      yield* run(sql.unsafe(`PRAGMA ${pragma}`))
+  const durably = <A>(statement: Effect.Effect<A, SqlError>) =>
+    isSqlite
+      ? sql
+          .unsafe("PRAGMA synchronous = FULL")
+          .pipe(
+            Effect.zipRight(statement),
+            Effect.ensuring(Effect.ignore(sql.unsafe("PRAGMA synchronous = NORMAL")))
+          )
+      : statement
   // Another process may create them at the same time, which PostgreSQL reports as a unique violation.
   yield* Effect.forEach(tables, (table) => sql.unsafe(table), { discard: true }).pipe(
     Effect.retry({ times: 3, schedule: Schedule.spaced("50 millis") }),
@@ -219,7 +223,7 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
     set: (changes, at) =>
       run(
         // Sorted, so that statements that set the same tenants lock them in one order.
-        sql`INSERT INTO effect_pleo_fleet_updates AS u
+        durably(sql`INSERT INTO effect_pleo_fleet_updates AS u
           (tenant, partition_id, request, generation, state, due, attempts, superseded, reason, facts, changed_at)
           SELECT r.tenant, r.partition_id, r.request, 1, 0, 0, 0, 0, '', '', ${sql.literal(String(at))}
           FROM ${desiredRows(
@@ -227,7 +231,7 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
           )} WHERE true ORDER BY r.tenant
           ON CONFLICT (tenant) DO UPDATE SET request = excluded.request, generation = u.generation + 1,
           superseded = u.superseded + CASE WHEN u.state = 0 THEN 1 ELSE 0 END, state = 0, due = 0, attempts = 0,
-          reason = '', facts = '', changed_at = excluded.changed_at`
+          reason = '', facts = '', changed_at = excluded.changed_at`)
       ),
     load: (partition, at, limit) =>
       run(
