@@ -139,19 +139,16 @@ const batchSize = 1000
 /** Milliseconds for which applied rows are kept. */
 const retention = Duration.toMillis("1 day")
 
-const encode = Schema.encodeUnknownEither(Schema.parseJson(UpdateInstallation), { errors: "all" })
+const encode = Schema.encodeUnknownEither(Schema.parseJson(UpdateInstallation))
 
 const encodeChange = ({ request, tenant }: Change): Either.Either<Stores.Desired, BadRequest> =>
   Either.mapBoth(encode(request), {
-    onLeft: (error) =>
-      new BadRequest({
-        tenant,
-        // Without the messages, which quote the value.
-        issues: ParseResult.ArrayFormatter.formatErrorSync(error).map(({ path }) => ({
-          path: path.map((key) => (typeof key === "symbol" ? String(key) : key)),
-          message: "is not valid"
-        }))
-      }),
+    onLeft: (error) => {
+      // Without the messages, which quote the value. A union has one for each of its members.
+      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+      const path = (issue?.path ?? []).map((key) => (typeof key === "symbol" ? String(key) : key))
+      return new BadRequest({ tenant, issues: [{ path, message: "is not valid" }] })
+    },
     onRight: (request) => ({ tenant, request })
   })
 

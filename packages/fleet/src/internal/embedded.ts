@@ -1,5 +1,6 @@
 // All partitions in one process, on a SQLite file.
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -16,20 +17,16 @@ export const client = (file: string) =>
  * when this process ends, however it ends.
  */
 const lock = (file: string): Effect.Effect<void, FleetError, Scope.Scope> =>
-  Layer.build(LibsqlClient.layer({ url: `file:${file}.lock` })).pipe(
-    Effect.flatMap((context) =>
-      Effect.provide(
-        Effect.flatMap(LibsqlClient.LibsqlClient, (sql) =>
-          Effect.zipRight(sql.unsafe("PRAGMA busy_timeout = 0"), sql.unsafe("BEGIN EXCLUSIVE"))
-        ),
-        context
-      )
-    ),
+  Effect.gen(function* () {
+    const context = yield* Layer.build(LibsqlClient.layer({ url: `file:${file}.lock` }))
+    const sql = Context.get(context, LibsqlClient.LibsqlClient)
+    yield* sql.unsafe("PRAGMA busy_timeout = 0")
+    yield* Effect.acquireRelease(sql.unsafe("BEGIN EXCLUSIVE"), () => Effect.ignore(sql.unsafe("ROLLBACK")))
+  }).pipe(
     Effect.mapError(toFleetError),
     Effect.mapError((error) =>
       error.code?.startsWith("SQLITE_BUSY") ? new FleetError({ reason: "Locked", code: error.code }) : error
-    ),
-    Effect.asVoid
+    )
   )
 
 export const fence = { left: () => Number.POSITIVE_INFINITY }
