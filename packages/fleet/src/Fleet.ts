@@ -171,7 +171,6 @@ const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
       const encoded = yield* Either.all(Chunk.map(changes, encodeChange))
       const newest = new Map([...encoded].map((desired) => [desired.tenant, desired]))
       yield* store.set([...newest.values()], yield* Clock.currentTimeMillis)
-      yield* wake
       return changes.length
     })
   const measure = Effect.zipWith(store.counts, store.rate, (counts, rate): Progress => {
@@ -197,6 +196,7 @@ const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
         Stream.runFoldEffect(0, (count, changes) =>
           Effect.map(setBatch(changes), (length) => count + length)
         ),
+        Effect.ensuring(wake),
         Effect.withSpan("Fleet.set")
       ),
     progress: Stream.repeatEffectWithSchedule(measure, Schedule.spaced("1 second")).pipe(

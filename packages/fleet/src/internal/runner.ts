@@ -208,11 +208,18 @@ export const make = <E extends InstallationError, R>(
     const drain = (partition: number): Effect.Effect<never> =>
       Effect.gen(function* () {
         const sending = new Set<string>()
+        /** Those that landed since the last load began, which may have seen them pending. */
+        const landed = new Set<string>()
         let isAwake = false
+        let isStale = false
         let wake = () => {}
         const rouse = () => {
           isAwake = true
           wake()
+        }
+        const reload = () => {
+          isStale = true
+          rouse()
         }
         const idle = Effect.async<void>((resume) => {
           if (isAwake) resume(Effect.void)
@@ -222,6 +229,7 @@ export const make = <E extends InstallationError, R>(
         /** Ends the flight of a row. */
         const land = (tenant: string) => {
           sending.delete(tenant)
+          landed.add(tenant)
           rouse()
         }
         const fly = (row: Pending) =>
@@ -263,19 +271,22 @@ export const make = <E extends InstallationError, R>(
 
         const round = Effect.gen(function* () {
           if (isStopped) return yield* Effect.never
-          isAwake = false
+          isAwake = isStale = false
+          landed.clear()
           const now = yield* Clock.currentTimeMillis
           const rows = yield* store.load(partition, now, pageSize + sending.size)
           let started = 0
           for (const row of rows) {
-            if (sending.has(row.tenant)) continue
+            if (sending.has(row.tenant) || landed.has(row.tenant)) continue
             if (isStopped) return yield* Effect.never
             started += 1
             yield* start(row)
+            // The rest may have been set anew meanwhile.
+            if (isStale) break
           }
           if (started === 0) yield* idle
         })
-        const landed = Effect.suspend(function wait(): Effect.Effect<void> {
+        const allLanded = Effect.suspend(function wait(): Effect.Effect<void> {
           if (sending.size === 0) return Effect.void
           return Effect.flatMap(
             Effect.async<void>((resume) => {
@@ -284,7 +295,7 @@ export const make = <E extends InstallationError, R>(
             wait
           )
         })
-        wakes.add(rouse)
+        wakes.add(reload)
         return yield* round.pipe(
           Effect.matchEffect({
             onFailure: (error: FleetError) => {
@@ -300,8 +311,8 @@ export const make = <E extends InstallationError, R>(
           Effect.forever,
           Effect.ensuring(
             Effect.suspend(() => {
-              wakes.delete(rouse)
-              return landed
+              wakes.delete(reload)
+              return allLanded
             })
           )
         )

@@ -47,5 +47,10 @@ export const change = (tenant: string, number: number): Fleet.Change => ({
   request: request(number)
 })
 
-/** The last progress, when nothing is pending. */
-export const settled = ({ progress }: Service) => Effect.flatten(Stream.runLast(progress))
+/** The progress once nothing is pending. It looks more often than `progress` does. */
+export const settled = ({ progress }: Service) =>
+  Stream.runHead(progress).pipe(
+    Effect.flatten,
+    Effect.delay("20 millis"),
+    Effect.repeat({ until: ({ pending }) => pending === 0 })
+  )
