@@ -38,9 +38,11 @@ const longestUnattended = (sinceFault: () => number) =>
           age: number | null
         }>`SELECT CAST(extract(epoch FROM max(now() - acquired_at)) AS DOUBLE PRECISION)
         AS age FROM effect_pleo_fleet_locks`.pipe(
-          Effect.map(([row]) => {
-            longest = Math.max(longest, Math.min(row?.age ?? 0, sinceFault()))
-          }),
+          Effect.tap(([row]) =>
+            Effect.sync(() => {
+              longest = Math.max(longest, Math.min(row?.age ?? 0, sinceFault()))
+            })
+          ),
           Effect.ignore,
           Effect.zipRight(Effect.sleep("250 millis"))
         )

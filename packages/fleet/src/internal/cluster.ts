@@ -20,7 +20,7 @@ import type { Fence, Runner } from "./runner.ts"
 import { partitions, toFleetError } from "./store.ts"
 
 /** Milliseconds after which another runner may take over the shards of one that does not refresh its locks. */
-const lockExpiration = 8000
+const lockExpiration = 9000
 
 /** Milliseconds by which the clocks of a runner and the database may drift apart in that time. */
 const margin = 500
@@ -87,7 +87,7 @@ const sharding = (locks: Locks) =>
         runnerAddress: Option.some(RunnerAddress.make(crypto.randomUUID(), 0)),
         shardsPerGroup: partitions,
         shardLockExpiration: lockExpiration,
-        shardLockRefreshInterval: lockExpiration / 5,
+        shardLockRefreshInterval: lockExpiration / 3,
         // Those of a frozen process last as long as its connection.
         shardLockDisableAdvisory: true,
         refreshAssignmentsInterval: 1000,
