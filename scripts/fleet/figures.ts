@@ -36,8 +36,7 @@ export const atLeast = (name: string, value: number, bar: number, unit?: string)
   met: value >= bar
 })
 
-export const print = (title: string, figures: ReadonlyArray<Figure>): void => {
-  console.log(title)
+export const print = (figures: ReadonlyArray<Figure>): void => {
   for (const { bar, met, name, value } of figures)
-    console.log(`  ${met ? "ok  " : "FAIL"} ${name}: ${value}${bar === "" ? "" : ` (${bar})`}`)
+    console.log(`${met ? "ok  " : "FAIL"} ${name}: ${value}${bar === "" ? "" : ` (${bar})`}`)
 }

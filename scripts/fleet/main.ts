@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
 import { chaos } from "./chaos.ts"
-import { print } from "./figures.ts"
+import { type Figure, print } from "./figures.ts"
 import { flip } from "./flip.ts"
 import { growth } from "./growth.ts"
 import { scale } from "./scale.ts"
@@ -19,23 +19,22 @@ const { positionals, values } = parseArgs({
 const rows = values.rows === undefined ? undefined : Number(values.rows)
 const seed = values.seed === undefined ? Math.floor(Math.random() * 1e6) : Number(values.seed)
 
-const run = () => {
-  switch (positionals[0]) {
+const measure = (name: string | undefined): Promise<ReadonlyArray<Figure>> => {
+  switch (name) {
     case undefined:
-      return Effect.map(flip(rows ?? 50_000), (figures) => ({
-        title: "Two flips on the embedded store",
-        figures
-      }))
+      return Effect.runPromise(flip(rows ?? 50_000))
     case "chaos":
-      return Effect.map(chaos(rows ?? 6000, seed), (figures) => ({ title: `Chaos, seed ${seed}`, figures }))
+      console.log(`Seed ${seed}`)
+      return Effect.runPromise(chaos(rows ?? 6000, seed))
     case "scale":
-      return Effect.map(scale, (figures) => ({ title: "Runners on PostgreSQL", figures }))
+      return Effect.runPromise(scale)
     case "growth":
-      return Effect.map(growth(rows ?? 50_000), (figures) => ({ title: "Growth", figures }))
+      return Effect.runPromise(growth(rows ?? 50_000))
     default:
-      throw new Error(`Unknown measurement ${positionals[0]}`)
+      throw new Error(`Expected chaos, scale, growth or nothing, got ${name}`)
   }
 }
-const { figures, title } = await Effect.runPromise(run())
-print(title, figures)
+
+const figures = await measure(positionals[0])
+print(figures)
 process.exit(figures.every(({ met }) => met) ? 0 : 1)
