@@ -137,6 +137,18 @@ describe("update-installation.ts", () => {
   )
 })
 
+describe("fleet.ts", () => {
+  it.live("tells all customers that the ledger is back", () =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* run("fleet.ts", {
+        argument: "50"
+      })
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+      expect(lines(stdout).at(-1)).toMatch(/^50 applied, 0 pending, /)
+    })
+  )
+})
+
 describe("readme.ts", () => {
   it.live(
     "ends with exit code 1, a message and the line of the caller when Pleo cannot be reached",

@@ -4,7 +4,7 @@ import { check, countLines } from "./docstrings/check.ts"
 import { publicModules } from "./support/modules.ts"
 
 /** The most names that all packages export together. */
-const maxExports = 113
+const maxExports = 126
 
 // A docstring with its tags and an example of one line has 10 lines, so a module of one-line exports cannot do with
 // fewer docstring lines than code lines.

@@ -18,6 +18,7 @@ const guides: Array<DefaultTheme.SidebarItem> = [
   { text: "Testing", link: "/guide/testing" },
   { text: "Connect a customer", link: "/guide/connect-a-customer" },
   { text: "OAuth and tenants", link: "/guide/oauth-and-tenants" },
+  { text: "Many installations at once", link: "/guide/fleet" },
   { text: "Observability", link: "/guide/observability" },
   { text: "Sandbox", link: "/guide/sandbox" },
   { text: "Recipes", link: "/guide/recipes" },

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /** The libraries, by their directories. */
-export const packages: ReadonlyArray<string> = ["core", "node", "sql", "testing"]
+export const packages: ReadonlyArray<string> = ["core", "node", "sql", "fleet", "testing"]
 
 /** All that is published: the libraries, and the command, which exports nothing. */
 export const published: ReadonlyArray<string> = [...packages, "cli"]

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import * as Credentials from "../src/Credentials.ts"
 import * as OAuth from "../src/OAuth.ts"
+import * as RetryPolicy from "../src/RetryPolicy.ts"
 import * as FakeOAuth from "./support/fakeOAuth.ts"
 import { activated } from "./support/http.ts"
 
@@ -52,6 +53,31 @@ describe("processes that share a store", () => {
       yield* Fiber.join(fiber)
       expect(server.presented).toEqual(["refresh-canary-1"])
       expect(server.updates).toEqual(["access-canary-2 200", "access-canary-2 200"])
+    })
+  )
+
+  it.scoped("send nothing with a token that came while they were frozen past the deadline", () =>
+    Effect.gen(function* () {
+      const { server, update } = yield* FakeOAuth.setUp(0)
+      const clock = yield* off(0)
+      let frozen = 0n
+      server.tokenFaults.push((answer) =>
+        Effect.sync(() => {
+          frozen = 10_000_000_000n
+          return answer()
+        })
+      )
+      const error = yield* update(activated).pipe(
+        RetryPolicy.timeout("5 seconds"),
+        Effect.withClock({
+          ...clock,
+          currentTimeNanos: Effect.map(clock.currentTimeNanos, (now) => now + frozen),
+          unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos() + frozen
+        }),
+        Effect.flip
+      )
+      expect(error).toMatchObject({ reason: "Timeout", mayHaveBeenApplied: false })
+      expect(server.updates).toEqual([])
     })
   )
 

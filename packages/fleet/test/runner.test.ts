@@ -1,0 +1,72 @@
+import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+import { describe, expect, it } from "@effect/vitest"
+import * as OAuth from "@effect-pleo/core/OAuth"
+import * as InstallationServiceTest from "@effect-pleo/testing/InstallationServiceTest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Runner from "../src/internal/runner.ts"
+import { Slots } from "../src/internal/slots.ts"
+import * as Store from "../src/internal/store.ts"
+import { file, request } from "./support/fixtures.ts"
+
+const options = { credentials: OAuth.tenant, concurrency: 1, rateLimit: undefined, timeout: 5000 }
+const desired = { tenant: "acme", request: JSON.stringify(request(1)) }
+
+describe("a runner", () => {
+  it.scopedLive("sends nothing of a partition that another process may have taken over", () =>
+    Effect.gen(function* () {
+      const { awaitUpdates, updates } = yield* InstallationServiceTest.InstallationServiceTest
+      let asked = 0
+      let left = 999
+      const fence = {
+        left: () => {
+          asked += 1
+          return left
+        }
+      }
+      const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
+      yield* Effect.gen(function* () {
+        const store = yield* Store.make
+        const runner = yield* Runner.make(store, options, fence)
+        yield* store.set([desired], 0)
+        yield* Effect.forkScoped(runner.drain(Store.partitionOf("acme")))
+        yield* Effect.iterate(0, {
+          while: () => asked < 3,
+          body: () => Effect.as(Effect.sleep("10 millis"), 0)
+        })
+        expect(yield* updates).toEqual([])
+        left = 5000
+        expect(yield* awaitUpdates(1)).toMatchObject([{ tenant: "acme" }])
+      }).pipe(Effect.provide(sql), Effect.scoped)
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.effect(
+    "hands a slot to the fiber that has waited longest, and takes it back from one that is interrupted",
+    () =>
+      Effect.gen(function* () {
+        const slots = new Slots(1)
+        yield* slots.take
+        const order: Array<number> = []
+        const wait = (name: number) =>
+          Effect.fork(
+            Effect.zipRight(
+              slots.take,
+              Effect.sync(() => order.push(name))
+            )
+          )
+        const first = yield* wait(1)
+        yield* Effect.yieldNow()
+        const second = yield* wait(2)
+        const third = yield* wait(3)
+        yield* Effect.yieldNow()
+        yield* Fiber.interrupt(second)
+        yield* slots.release
+        yield* Fiber.join(first)
+        yield* slots.release
+        yield* Fiber.join(third)
+        expect(order).toEqual([1, 3])
+      })
+  )
+})

@@ -1,0 +1,192 @@
+import { describe, expect, it } from "@effect/vitest"
+import { type BadRequest, type InstallationError, Unauthorized } from "@effect-pleo/core/InstallationError"
+import * as OAuth from "@effect-pleo/core/OAuth"
+import * as TokenStore from "@effect-pleo/core/TokenStore"
+import * as Fault from "@effect-pleo/testing/Fault"
+import * as InstallationServiceTest from "@effect-pleo/testing/InstallationServiceTest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as Fleet from "../src/Fleet.ts"
+import { change, connect, file, request, settled, start } from "./support/fixtures.ts"
+
+const service = InstallationServiceTest.layerTest()
+
+const updates = Effect.flatMap(InstallationServiceTest.InstallationServiceTest, ({ updates }) => updates)
+
+const awaitUpdates = (count: number) =>
+  Effect.flatMap(InstallationServiceTest.InstallationServiceTest, ({ awaitUpdates }) => awaitUpdates(count))
+
+const inject = (...faults: ReadonlyArray<Fault.Fault<InstallationError>>) =>
+  Effect.flatMap(InstallationServiceTest.InstallationServiceTest, ({ inject }) => inject(...faults))
+
+describe("a fleet of one process", () => {
+  it.scopedLive("sends changes that were stored before it started", () =>
+    Effect.gen(function* () {
+      const name = yield* file
+      const count = yield* Effect.scoped(
+        Effect.flatMap(connect(name), ({ set }) => set([change("acme", 1), change("globex", 2)]))
+      )
+      expect(count).toBe(2)
+      expect(yield* updates).toEqual([])
+      const fleet = yield* start(name)
+      expect(yield* settled(fleet)).toMatchObject({ pending: 0, applied: 2, failed: {} })
+      const sent = (yield* updates).map(({ request, tenant }) => ({ request, tenant }))
+      expect(sent).toHaveLength(2)
+      expect(sent).toContainEqual({ request: request(1), tenant: "acme" })
+      expect(sent).toContainEqual({ request: request(2), tenant: "globex" })
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("sends only the newest of the changes of an installation", () =>
+    Effect.gen(function* () {
+      const name = yield* file
+      const client = yield* connect(name)
+      yield* client.set([change("acme", 1), change("acme", 2)])
+      yield* client.set(Stream.make(change("acme", 3)))
+      expect(yield* settled(yield* start(name))).toMatchObject({ applied: 1, superseded: 1 })
+      expect((yield* updates).map(({ request }) => request)).toEqual([request(3)])
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("sends a change that came while an older one was in flight, after that", () =>
+    Effect.gen(function* () {
+      yield* inject(Fault.delay("100 millis"))
+      const fleet = yield* start(yield* file)
+      yield* fleet.set([change("acme", 1)])
+      yield* awaitUpdates(1)
+      yield* fleet.set([change("acme", 2)])
+      expect(yield* settled(fleet)).toMatchObject({ applied: 1 })
+      const [first, second, ...others] = yield* updates
+      expect([first?.request, second?.request]).toEqual([request(1), request(2)])
+      expect(others).toEqual([])
+      expect(second?.receivedAt.epochMillis).toBeGreaterThanOrEqual(
+        first?.endedAt?.epochMillis ?? Number.POSITIVE_INFINITY
+      )
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("waits for updates in flight when it ends, and does not send them again", () =>
+    Effect.gen(function* () {
+      const name = yield* file
+      yield* inject(Fault.delay("100 millis"))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const fleet = yield* start(name)
+          yield* fleet.set([change("acme", 1)])
+          yield* awaitUpdates(1)
+        })
+      )
+      expect((yield* updates)[0]?.outcome._tag).toBe("Succeeded")
+      expect(yield* settled(yield* start(name))).toMatchObject({ applied: 1 })
+      expect(yield* updates).toHaveLength(1)
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("ends a row that a retry will not help, with the facts of the error, and goes on", () =>
+    Effect.gen(function* () {
+      yield* inject(
+        Fault.status(400, { when: ({ tenant }) => tenant === "bad" }),
+        Fault.fail(new Unauthorized({ reason: "ReauthorizationRequired" }), {
+          when: ({ tenant }) => tenant === "gone"
+        })
+      )
+      const fleet = yield* start(yield* file)
+      yield* fleet.set([change("bad", 1), change("good", 1), change("gone", 1)])
+      expect(yield* settled(fleet)).toMatchObject({
+        applied: 1,
+        failed: { Refused: 1, ReconnectNeeded: 1 }
+      })
+      expect(yield* fleet.failures()).toMatchObject([
+        { tenant: "bad", reason: "Refused", status: 400, attempts: 1 },
+        { tenant: "gone", reason: "ReconnectNeeded", attempts: 1 }
+      ])
+      expect(yield* fleet.failures({ after: "bad", limit: 1 })).toMatchObject([{ tenant: "gone" }])
+      yield* fleet.set([change("bad", 2), change("gone", 2)])
+      expect(yield* settled(fleet)).toMatchObject({ applied: 3, failed: {} })
+      expect(yield* fleet.failures()).toEqual([])
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("sends an update again after failures that a retry could mend", () =>
+    Effect.gen(function* () {
+      yield* inject(Fault.status(503, { times: 2 }), Fault.loseResponse())
+      const fleet = yield* start(yield* file)
+      yield* fleet.set([change("acme", 1)])
+      expect(yield* settled(fleet)).toMatchObject({ applied: 1, failed: {} })
+      expect(yield* updates).toHaveLength(4)
+    }).pipe(Effect.withRandom(Random.fixed([0])), Effect.provide(service))
+  )
+
+  it.scopedLive("lets no installation send for as long as a response of 429 asks", () =>
+    Effect.gen(function* () {
+      yield* inject(Fault.status(429, { retryAfter: "1 second" }))
+      const fleet = yield* start(yield* file, { concurrency: 1 })
+      yield* fleet.set([change("acme", 1), change("globex", 1)])
+      expect(yield* settled(fleet)).toMatchObject({ applied: 2, failed: {} })
+      const [limited, ...others] = (yield* updates).map(({ receivedAt }) => receivedAt.epochMillis)
+      expect(others).toHaveLength(2)
+      for (const time of others) expect(time - (limited ?? 0)).toBeGreaterThanOrEqual(950)
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("keeps to its rate", () =>
+    Effect.gen(function* () {
+      const fleet = yield* start(yield* file, { rateLimit: 100 })
+      yield* fleet.set(Array.from({ length: 90 }, (_, index) => change(`customer-${index}`, 1)))
+      yield* settled(fleet)
+      const times = (yield* updates).map(({ receivedAt }) => receivedAt.epochMillis)
+      expect(times).toHaveLength(90)
+      // Less what it may catch up on, and a tenth of a second that is reserved at once.
+      expect(Math.max(...times) - Math.min(...times)).toBeGreaterThanOrEqual(500)
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("refuses to run beside another one on the same file", () =>
+    Effect.gen(function* () {
+      const name = yield* file
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* start(name)
+          const error = yield* Effect.flip(start(name))
+          expect(error).toMatchObject({ _tag: "FleetError", reason: "Locked" })
+          expect(error.message).toMatch("Another process runs the fleet of this file")
+        })
+      )
+      yield* start(name)
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("refuses a request that is not valid, without quoting it", () =>
+    Effect.gen(function* () {
+      const fleet = yield* connect(yield* file)
+      const error = yield* Effect.flip(
+        fleet.set([{ tenant: "acme", request: { status: "secret-status" as "ERROR" } }])
+      )
+      const { issues, tenant } = error as BadRequest
+      expect({ issues, tenant }).toEqual({
+        issues: [{ path: ["status"], message: "is not valid" }],
+        tenant: "acme"
+      })
+      expect(error.message).not.toMatch("secret-status")
+    })
+  )
+
+  it.scopedLive("sets the state of all connected customers of an app", () =>
+    Effect.gen(function* () {
+      const app = { clientId: "app" }
+      const tokens = { accessToken: Redacted.make("access"), refreshToken: Redacted.make("refresh") }
+      for (const tenant of ["acme", "globex", "initech"]) yield* OAuth.storeTokens({ ...app, tenant }, tokens)
+      const fleet = yield* start(yield* file)
+      const filter = (tenant: string) => tenant !== "initech"
+      const count = yield* Fleet.setAll({ ...app, filter }, request(1)).pipe(
+        Effect.provideService(Fleet.Fleet, fleet)
+      )
+      expect(count).toBe(2)
+      yield* settled(fleet)
+      expect((yield* updates).map(({ tenant }) => tenant).sort()).toEqual(["acme", "globex"])
+    }).pipe(Effect.provide(Layer.merge(service, TokenStore.layerMemory)))
+  )
+})
