@@ -13,9 +13,9 @@ import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { Crew } from "./crew.ts"
 import type { FleetError } from "./error.ts"
 import * as Limiter from "./limiter.ts"
-import { Slots } from "./slots.ts"
 import { type Facts, type Outcome, type Pending, State, type Store } from "./store.ts"
 
 /** Updates that ended, by `result`: `applied`, `failed`, `retried` or `limited`. */
@@ -107,7 +107,7 @@ export const make = <E extends InstallationError, R>(
     const service = yield* InstallationService
     const context = yield* Effect.context<R>()
     const limiter = yield* Limiter.make(store, options.rateLimit)
-    const slots = new Slots(options.concurrency)
+    const crew = yield* Crew.make(options.concurrency)
     const wakes = new Set<() => void>()
     let isStopped = false
     /** One warning is enough for all partitions. */
@@ -246,24 +246,25 @@ export const make = <E extends InstallationError, R>(
                 return ends[ended.result]
               }
             }
-          ).pipe(
-            Effect.zipRight(landing),
-            Effect.zipRight(slots.release),
-            // A request that was sent cannot be taken back: its outcome has to be known before the next one.
-            Effect.uninterruptible
-          )
+          ).pipe(Effect.zipRight(landing))
         const keep = ({ tenant }: Pending) => Effect.sync(() => land(tenant))
 
-        /** Takes a slot of this process and a place of the fleet's rate, and sends. */
+        /**
+         * Takes a fiber of this process and a place of the fleet's rate, and sends. A request that was sent cannot be taken
+         * back: its outcome has to be known before the next one.
+         */
         const start = (row: Pending) =>
           Effect.uninterruptibleMask((restore) =>
-            Effect.zipRight(
-              restore(slots.take),
+            Effect.flatMap(restore(crew.take), (worker) =>
               Effect.matchCauseEffect(restore(limiter.take), {
-                onFailure: (cause) => Effect.zipRight(slots.release, Effect.failCause(cause)),
+                onFailure: (cause) => {
+                  crew.giveBack(worker)
+                  return Effect.failCause(cause)
+                },
                 onSuccess: () => {
                   sending.add(row.tenant)
-                  return Effect.zipRight(starting, Effect.forkDaemon(fly(row)))
+                  worker(Effect.provide(fly(row), context))
+                  return starting
                 }
               })
             )

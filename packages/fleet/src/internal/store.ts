@@ -210,6 +210,13 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
     facts: "TEXT"
   })
 
+  // One value, since libsql takes longer to make an object of each row than to find it.
+  const aggregate = sql.literal(
+    isSqlite
+      ? "json_group_array(json_object('tenant', tenant, 'request', request, 'generation', generation, 'attempts', attempts))"
+      : "json_agg(page)"
+  )
+
   // The database's clock, since the runners' may differ.
   const now = sql.literal(
     isSqlite
@@ -234,9 +241,13 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
           reason = '', facts = '', changed_at = excluded.changed_at`)
       ),
     load: (partition, at, limit) =>
-      run(
-        sql<Pending>`SELECT tenant, request, generation, attempts FROM effect_pleo_fleet_updates
-          WHERE state = 0 AND partition_id = ${partition} AND due <= ${at} ORDER BY due LIMIT ${limit}`
+      Effect.map(
+        run(
+          sql<{ readonly rows: string }>`SELECT CAST(${aggregate} AS TEXT) AS rows
+            FROM (SELECT tenant, request, generation, attempts FROM effect_pleo_fleet_updates
+            WHERE state = 0 AND partition_id = ${partition} AND due <= ${at} ORDER BY due LIMIT ${limit}) AS page`
+        ),
+        ([page]) => JSON.parse(page?.rows ?? "[]") as ReadonlyArray<Pending>
       ),
     mark: (outcomes, at) =>
       run(
