@@ -2,25 +2,25 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 /** Gives a fiber that is free a job. */
-type Worker = (job: Effect.Effect<void>) => void
+type Worker<R> = (job: Effect.Effect<void, never, R>) => void
 
-interface Waiting {
-  resume: (worker: Worker) => void
-  worker: Worker | undefined
+interface Waiting<R> {
+  resume: (worker: Worker<R>) => void
+  worker: Worker<R> | undefined
 }
 
 /**
  * Fibers that do one job after another. A fiber for each job, and a semaphore that wakes all who wait, cost a fleet three
  * times as much. Nothing waits in a `Set`: V8 keeps what is deleted from one until a major collection.
  */
-export class Crew {
-  readonly #idle: Array<Worker> = []
-  readonly #waiting: Array<Waiting> = []
+export class Crew<R> {
+  readonly #idle: Array<Worker<R>> = []
+  readonly #waiting: Array<Waiting<R>> = []
 
-  static make(size: number): Effect.Effect<Crew, never, Scope.Scope> {
+  static make<R>(size: number): Effect.Effect<Crew<R>, never, R | Scope.Scope> {
     return Effect.suspend(() => {
-      const crew = new Crew()
-      const work = Effect.async<Effect.Effect<void>>((resume) => {
+      const crew = new Crew<R>()
+      const work = Effect.async<Effect.Effect<void, never, R>>((resume) => {
         crew.giveBack((job) => resume(Effect.succeed(job)))
       }).pipe(Effect.flatMap(Effect.uninterruptible), Effect.forever, Effect.forkScoped)
       return Effect.as(Effect.replicateEffect(work, size, { discard: true }), crew)
@@ -28,11 +28,11 @@ export class Crew {
   }
 
   /** Waits for a worker, in turn. */
-  readonly take: Effect.Effect<Worker> = Effect.suspend(() => {
+  readonly take: Effect.Effect<Worker<R>> = Effect.suspend(() => {
     const worker = this.#idle.pop()
     if (worker !== undefined) return Effect.succeed(worker)
-    return Effect.async<Worker>((resume) => {
-      const waiting: Waiting = {
+    return Effect.async<Worker<R>>((resume) => {
+      const waiting: Waiting<R> = {
         resume: (worker) => resume(Effect.succeed(worker)),
         worker: undefined
       }
@@ -45,7 +45,7 @@ export class Crew {
     })
   })
 
-  giveBack(worker: Worker): void {
+  giveBack(worker: Worker<R>): void {
     const first = this.#waiting.shift()
     if (first === undefined) this.#idle.push(worker)
     else {

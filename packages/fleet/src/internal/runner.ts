@@ -21,14 +21,12 @@ import { type Facts, type Outcome, type Pending, State, type Store } from "./sto
 /** Updates that ended, by `result`: `applied`, `failed`, `retried` or `limited`. */
 const updates = Metric.counter("pleo.fleet.updates", { incremental: true })
 const ends = {
-  applied: Metric.increment(Metric.tagged(updates, "result", "applied")),
-  failed: Metric.increment(Metric.tagged(updates, "result", "failed")),
-  retried: Metric.increment(Metric.tagged(updates, "result", "retried")),
-  limited: Metric.increment(Metric.tagged(updates, "result", "limited"))
+  applied: Metric.tagged(updates, "result", "applied"),
+  failed: Metric.tagged(updates, "result", "failed"),
+  retried: Metric.tagged(updates, "result", "retried"),
+  limited: Metric.tagged(updates, "result", "limited")
 }
 const inFlight = Metric.counter("pleo.fleet.updates.active")
-const starting = Metric.increment(inFlight)
-const landing = Metric.incrementBy(inFlight, -1)
 
 /** Rows of one load, beyond those in flight. */
 const pageSize = 64
@@ -105,9 +103,8 @@ export const make = <E extends InstallationError, R>(
 ): Effect.Effect<Runner, never, InstallationService | Scope.Scope | R> =>
   Effect.gen(function* () {
     const service = yield* InstallationService
-    const context = yield* Effect.context<R>()
     const limiter = yield* Limiter.make(store, options.rateLimit)
-    const crew = yield* Crew.make(options.concurrency)
+    const crew = yield* Crew.make<R>(options.concurrency)
     const wakes = new Set<() => void>()
     let isStopped = false
     /** One warning is enough for all partitions. */
@@ -233,20 +230,21 @@ export const make = <E extends InstallationError, R>(
           rouse()
         }
         const fly = (row: Pending) =>
-          Effect.matchCauseEffect(
-            Effect.suspend(() => send(row, partition)),
-            {
-              onFailure: (cause) =>
-                Effect.zipRight(Effect.logError("An update of the fleet died", cause), keep(row)),
-              onSuccess: (ended) => {
-                if (ended.result === "fenced") return Effect.zipRight(Effect.sleep(fencePause), keep(row))
-                if (ended._tag === "Kept") return Effect.zipRight(ends.limited, keep(row))
-                outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
-                flushSoon()
-                return ends[ended.result]
-              }
+          Effect.matchCauseEffect(send(row, partition), {
+            onFailure: (cause) => {
+              inFlight.unsafeUpdate(-1, [])
+              return Effect.zipRight(Effect.logError("An update of the fleet died", cause), keep(row))
+            },
+            onSuccess: (ended) => {
+              inFlight.unsafeUpdate(-1, [])
+              if (ended.result === "fenced") return Effect.delay(keep(row), fencePause)
+              ends[ended.result].unsafeUpdate(1, [])
+              if (ended._tag === "Kept") return keep(row)
+              outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
+              flushSoon()
+              return Effect.void
             }
-          ).pipe(Effect.zipRight(landing))
+          })
         const keep = ({ tenant }: Pending) => Effect.sync(() => land(tenant))
 
         /**
@@ -263,8 +261,9 @@ export const make = <E extends InstallationError, R>(
                 },
                 onSuccess: () => {
                   sending.add(row.tenant)
-                  worker(Effect.provide(fly(row), context))
-                  return starting
+                  inFlight.unsafeUpdate(1, [])
+                  worker(Effect.suspend(() => fly(row)))
+                  return Effect.void
                 }
               })
             )
@@ -317,7 +316,7 @@ export const make = <E extends InstallationError, R>(
             })
           )
         )
-      }).pipe(Effect.provide(context))
+      })
 
     return {
       drain,
