@@ -46,7 +46,7 @@ describe("a runner", () => {
     "gives a fiber that is free to the job that has waited longest, and takes it back from one interrupted",
     () =>
       Effect.gen(function* () {
-        const crew = yield* Crew.make(1)
+        const crew = yield* Crew.make<never>(1)
         yield* Effect.yieldNow()
         const worker = yield* crew.take
         const order: Array<number> = []
