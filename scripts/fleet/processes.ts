@@ -18,7 +18,7 @@ const start = (
   environment: Readonly<Record<string, string>>
 ): Effect.Effect<Child & { readonly first: unknown }, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const program = yield* Effect.promise(() => compile(new URL(file, import.meta.url)))
+    const program = yield* Effect.promise(() => compile(new URL(file, import.meta.url), false))
     // Without the options of this process, which are those of the loader that runs it.
     const process_ = yield* Effect.acquireRelease(
       Effect.sync(() =>

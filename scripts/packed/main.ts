@@ -5,14 +5,17 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
+import * as Postgres from "../fleet/postgres.ts"
 import { checkByAttw, checkByPublint, type Packed, packAll } from "./packages.ts"
 import {
   checkFiles,
   checkOneEffect,
   checkUnitTests,
+  checkWithoutCluster,
   installApplication,
   installCommand,
   installEverything,
+  installFleet,
   installLowest,
   installTools,
   installUnitTests
@@ -34,6 +37,7 @@ const groups = {
   packed: [] as Array<Row>,
   command: [] as Array<Row>,
   application: [] as Array<Row>,
+  fleet: [] as Array<Row>,
   lowest: [] as Array<Row>,
   everything: [] as Array<Row>
 }
@@ -84,6 +88,9 @@ const application = async (parent: string, all: ReadonlyArray<Packed>, server: s
   )
   await row("application", "unit tests", "install no HTTP server", async () =>
     checkUnitTests(await install(), await installUnitTests(join(parent, "unit-tests"), all))
+  )
+  await row("application", "application", "installs no cluster", async () =>
+    checkWithoutCluster(await install())
   )
   const runtimes = [
     ...[20, 22, 24, 26].map((major) => ({
@@ -138,7 +145,8 @@ const surface = async (
 
 /** With the oldest of what the packages say they work with: what runs in production, and what tests it. */
 const lowest = async (parent: string, all: ReadonlyArray<Packed>, server: string): Promise<void> => {
-  const without = (other: string) => all.filter(({ name }) => name !== other)
+  // The fleet's are later still.
+  const without = (other: string) => all.filter(({ name }) => name !== other && name !== "@effect-pleo/fleet")
   for (const [what, packages, consumers] of [
     ["oldest peers", without("@effect-pleo/testing"), ["types"]],
     // The sandbox's peers are later than the oldest that SQL accepts.
@@ -153,6 +161,24 @@ const lowest = async (parent: string, all: ReadonlyArray<Packed>, server: string
       checkTypes(await install(), "typescript-7", strictest, consumers)
     )
   }
+}
+
+const fleet = async (parent: string, all: ReadonlyArray<Packed>, server: string): Promise<void> => {
+  const install = once(() => installFleet(join(parent, "fleet"), all))
+  const start = async (database: string) => {
+    const cwd = await install()
+    return run([process.execPath, join(cwd, "fleet.mjs")], {
+      cwd,
+      env: { PLEO_SERVER: server, DATABASE: database }
+    })
+  }
+  await row("fleet", "fleet", "effect is installed once", async () => checkOneEffect(await install()))
+  await row("fleet", "fleet", "SQLite", () => start("fleet.db"))
+  await row("fleet", "fleet", "PostgreSQL", () =>
+    Effect.runPromise(
+      Effect.scoped(Effect.flatMap(Postgres.make, ({ url }) => Effect.promise(() => start(url))))
+    )
+  )
 }
 
 const everything = async (parent: string, all: ReadonlyArray<Packed>): Promise<void> => {
@@ -235,6 +261,7 @@ const main = async (server: string): Promise<void> => {
       application(parent, all, server).then(() => lowest(parent, all, server)),
       packed(all)
         .then(() => command(parent, tarball, all, server))
+        .then(() => fleet(parent, all, server))
         .then(() => everything(parent, all))
     ])
   } finally {

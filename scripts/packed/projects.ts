@@ -34,11 +34,25 @@ const withCompilers = [
   ...Object.entries(compilers).map(([name, version]) => `${name}@npm:typescript@${version}`)
 ]
 
+const fleetPeers = ["cluster", "rpc", "workflow", "sql-libsql"].map((name) =>
+  pinned(`@effect/${name}`, "packages/fleet")
+)
+
 /** What an application installs, and no more. */
 export const installApplication = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
   install(directory, [
     ...tarballs(all, ["@effect-pleo/core", "@effect-pleo/node"]),
     ...["effect", "@effect/platform"].map((name) => pinned(name, "packages/core"))
+  ])
+
+/** The same with a fleet on either store. */
+export const installFleet = (directory: string, all: ReadonlyArray<Packed>): Promise<string> =>
+  install(directory, [
+    ...tarballs(all, ["@effect-pleo/core", "@effect-pleo/node", "@effect-pleo/fleet"]),
+    ...fleetPeers,
+    ...["effect", "@effect/platform", "@effect/sql", "@effect/experimental", "@effect/sql-pg"].map((name) =>
+      pinned(name, "packages/sql")
+    )
   ])
 
 /** The same with what its unit tests need. */
@@ -58,6 +72,12 @@ export const installTools = (directory: string, all: ReadonlyArray<Packed>): Pro
 
 const installed = (directory: string): ReadonlyArray<string> =>
   Object.keys(JSON.parse(readFileSync(join(directory, "package-lock.json"), "utf8")).packages)
+
+/** An application without a fleet has no engine for one. */
+export const checkWithoutCluster = (application: string): void => {
+  const found = installed(application).filter((path) => /@effect\/(?:cluster|rpc|sql|workflow)/.test(path))
+  if (found.length > 0) throw new Error(`it installs ${found.join(", ")}`)
+}
 
 const maxUnitTestPackages = 4
 
@@ -81,9 +101,8 @@ export const installEverything = (directory: string, all: ReadonlyArray<Packed>)
     ...["effect", "@effect/platform", "@effect/sql", "@effect/experimental"].map((name) =>
       pinned(name, "packages/sql")
     ),
-    ...["platform-node", "cluster", "rpc", "workflow"].map((name) =>
-      pinned(`@effect/${name}`, "packages/testing")
-    ),
+    ...fleetPeers,
+    pinned("@effect/platform-node", "packages/testing"),
     ...withCompilers
   ])
 

@@ -105,7 +105,7 @@ export class Fleet extends Context.Tag("@effect-pleo/fleet/Fleet")<
     readonly set: <E = never, R = never>(
       changes: Iterable<Change> | Stream.Stream<Change, E, R>
     ) => Effect.Effect<number, FleetError | BadRequest | E, R>
-    /** The progress, now and once a second, until nothing is pending. */
+    /** The progress, now and about once a second, until nothing is pending. */
     readonly progress: Stream.Stream<Progress, FleetError>
     /** A page of installations to act on, by name. `after` is the last name of the page before. */
     readonly failures: (options?: {
@@ -165,6 +165,10 @@ const toFailure = ({ at, attempts, facts, reason, tenant }: Stores.FailedRow): F
   }
 }
 
+/** Milliseconds: a second, or less if it will be over by then. */
+const nextLook = ({ remaining }: Progress): number =>
+  remaining === undefined ? 1000 : Math.min(1000, Math.max(50, Duration.toMillis(remaining) / 2))
+
 const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
   const setBatch = (changes: Chunk.Chunk<Change>) =>
     Effect.gen(function* () {
@@ -199,8 +203,11 @@ const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
         Effect.ensuring(wake),
         Effect.withSpan("Fleet.set")
       ),
-    progress: Stream.repeatEffectWithSchedule(measure, Schedule.spaced("1 second")).pipe(
-      Stream.takeUntil(({ pending }) => pending === 0)
+    progress: Stream.paginateEffect(0, (delay) =>
+      Effect.map(Effect.delay(measure, delay), (progress) => [
+        progress,
+        progress.pending === 0 ? Option.none() : Option.some(nextLook(progress))
+      ])
     ),
     failures: ({ after = "", limit = 100 } = {}) =>
       Effect.map(store.failures(after, limit), (rows) => rows.map(toFailure))
@@ -304,7 +311,7 @@ export const set = <E = never, R = never>(
   Effect.flatMap(Fleet, (fleet) => fleet.set(changes))
 
 /**
- * The progress, now and once a second, until nothing is pending.
+ * The progress, now and about once a second, until nothing is pending.
  *
  * @example
  * ```ts

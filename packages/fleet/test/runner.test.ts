@@ -5,8 +5,8 @@ import * as InstallationServiceTest from "@effect-pleo/testing/InstallationServi
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import { Crew } from "../src/internal/crew.ts"
 import * as Runner from "../src/internal/runner.ts"
-import { Slots } from "../src/internal/slots.ts"
 import * as Store from "../src/internal/store.ts"
 import { file, request } from "./support/fixtures.ts"
 
@@ -42,30 +42,26 @@ describe("a runner", () => {
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
-  it.effect(
-    "hands a slot to the fiber that has waited longest, and takes it back from one that is interrupted",
+  it.scoped(
+    "gives a fiber that is free to the job that has waited longest, and takes it back from one interrupted",
     () =>
       Effect.gen(function* () {
-        const slots = new Slots(1)
-        yield* slots.take
+        const crew = yield* Crew.make<never>(1)
+        yield* Effect.yieldNow()
+        const worker = yield* crew.take
         const order: Array<number> = []
         const wait = (name: number) =>
-          Effect.fork(
-            Effect.zipRight(
-              slots.take,
-              Effect.sync(() => order.push(name))
-            )
-          )
+          Effect.fork(Effect.map(crew.take, (worker) => worker(Effect.sync(() => order.push(name)))))
         const first = yield* wait(1)
         yield* Effect.yieldNow()
         const second = yield* wait(2)
         const third = yield* wait(3)
         yield* Effect.yieldNow()
         yield* Fiber.interrupt(second)
-        yield* slots.release
+        worker(Effect.void)
         yield* Fiber.join(first)
-        yield* slots.release
         yield* Fiber.join(third)
+        yield* crew.take
         expect(order).toEqual([1, 3])
       })
   )

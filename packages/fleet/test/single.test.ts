@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { describe, expect, it } from "@effect/vitest"
 import { type BadRequest, type InstallationError, Unauthorized } from "@effect-pleo/core/InstallationError"
 import * as OAuth from "@effect-pleo/core/OAuth"
@@ -9,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { compile } from "../../node/test/support/program.ts"
 import * as Fleet from "../src/Fleet.ts"
 import { change, connect, file, request, settled, start } from "./support/fixtures.ts"
 
@@ -157,6 +160,27 @@ describe("a fleet of one process", () => {
       )
       yield* start(name)
     }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive(
+    "is refused while another process runs it, and takes over what that had in flight when it is killed",
+    () =>
+      Effect.gen(function* () {
+        const name = yield* file
+        const program = yield* Effect.promise(() =>
+          compile(new URL("support/stalledProcess.ts", import.meta.url))
+        )
+        const other = yield* Effect.acquireRelease(
+          Effect.sync(() => spawn(process.execPath, [program], { env: { ...process.env, FILE: name } })),
+          (other) => Effect.sync(() => other.kill("SIGKILL"))
+        )
+        yield* Effect.promise(() => once(other.stdout, "data"))
+        expect(yield* Effect.flip(start(name))).toMatchObject({ reason: "Locked" })
+        other.kill("SIGKILL")
+        yield* Effect.promise(() => once(other, "exit"))
+        expect(yield* settled(yield* start(name))).toMatchObject({ applied: 1 })
+        expect((yield* updates).map(({ request }) => request)).toEqual([request(1)])
+      }).pipe(Effect.provide(service))
   )
 
   it.scopedLive("refuses a request that is not valid, without quoting it", () =>

@@ -13,22 +13,20 @@ import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { Crew } from "./crew.ts"
 import type { FleetError } from "./error.ts"
 import * as Limiter from "./limiter.ts"
-import { Slots } from "./slots.ts"
 import { type Facts, type Outcome, type Pending, State, type Store } from "./store.ts"
 
 /** Updates that ended, by `result`: `applied`, `failed`, `retried` or `limited`. */
 const updates = Metric.counter("pleo.fleet.updates", { incremental: true })
 const ends = {
-  applied: Metric.increment(Metric.tagged(updates, "result", "applied")),
-  failed: Metric.increment(Metric.tagged(updates, "result", "failed")),
-  retried: Metric.increment(Metric.tagged(updates, "result", "retried")),
-  limited: Metric.increment(Metric.tagged(updates, "result", "limited"))
+  applied: Metric.tagged(updates, "result", "applied"),
+  failed: Metric.tagged(updates, "result", "failed"),
+  retried: Metric.tagged(updates, "result", "retried"),
+  limited: Metric.tagged(updates, "result", "limited")
 }
 const inFlight = Metric.counter("pleo.fleet.updates.active")
-const starting = Metric.increment(inFlight)
-const landing = Metric.incrementBy(inFlight, -1)
 
 /** Rows of one load, beyond those in flight. */
 const pageSize = 64
@@ -105,9 +103,8 @@ export const make = <E extends InstallationError, R>(
 ): Effect.Effect<Runner, never, InstallationService | Scope.Scope | R> =>
   Effect.gen(function* () {
     const service = yield* InstallationService
-    const context = yield* Effect.context<R>()
     const limiter = yield* Limiter.make(store, options.rateLimit)
-    const slots = new Slots(options.concurrency)
+    const crew = yield* Crew.make<R>(options.concurrency)
     const wakes = new Set<() => void>()
     let isStopped = false
     /** One warning is enough for all partitions. */
@@ -233,37 +230,40 @@ export const make = <E extends InstallationError, R>(
           rouse()
         }
         const fly = (row: Pending) =>
-          Effect.matchCauseEffect(
-            Effect.suspend(() => send(row, partition)),
-            {
-              onFailure: (cause) =>
-                Effect.zipRight(Effect.logError("An update of the fleet died", cause), keep(row)),
-              onSuccess: (ended) => {
-                if (ended.result === "fenced") return Effect.zipRight(Effect.sleep(fencePause), keep(row))
-                if (ended._tag === "Kept") return Effect.zipRight(ends.limited, keep(row))
-                outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
-                flushSoon()
-                return ends[ended.result]
-              }
+          Effect.matchCauseEffect(send(row, partition), {
+            onFailure: (cause) => {
+              inFlight.unsafeUpdate(-1, [])
+              return Effect.zipRight(Effect.logError("An update of the fleet died", cause), keep(row))
+            },
+            onSuccess: (ended) => {
+              inFlight.unsafeUpdate(-1, [])
+              if (ended.result === "fenced") return Effect.delay(keep(row), fencePause)
+              ends[ended.result].unsafeUpdate(1, [])
+              if (ended._tag === "Kept") return keep(row)
+              outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
+              flushSoon()
+              return Effect.void
             }
-          ).pipe(
-            Effect.zipRight(landing),
-            Effect.zipRight(slots.release),
-            // A request that was sent cannot be taken back: its outcome has to be known before the next one.
-            Effect.uninterruptible
-          )
+          })
         const keep = ({ tenant }: Pending) => Effect.sync(() => land(tenant))
 
-        /** Takes a slot of this process and a place of the fleet's rate, and sends. */
+        /**
+         * Takes a fiber of this process and a place of the fleet's rate, and sends. A request that was sent cannot be taken
+         * back: its outcome has to be known before the next one.
+         */
         const start = (row: Pending) =>
           Effect.uninterruptibleMask((restore) =>
-            Effect.zipRight(
-              restore(slots.take),
+            Effect.flatMap(restore(crew.take), (worker) =>
               Effect.matchCauseEffect(restore(limiter.take), {
-                onFailure: (cause) => Effect.zipRight(slots.release, Effect.failCause(cause)),
+                onFailure: (cause) => {
+                  crew.giveBack(worker)
+                  return Effect.failCause(cause)
+                },
                 onSuccess: () => {
                   sending.add(row.tenant)
-                  return Effect.zipRight(starting, Effect.forkDaemon(fly(row)))
+                  inFlight.unsafeUpdate(1, [])
+                  worker(Effect.suspend(() => fly(row)))
+                  return Effect.void
                 }
               })
             )
@@ -316,7 +316,7 @@ export const make = <E extends InstallationError, R>(
             })
           )
         )
-      }).pipe(Effect.provide(context))
+      })
 
     return {
       drain,

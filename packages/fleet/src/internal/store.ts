@@ -210,6 +210,13 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
     facts: "TEXT"
   })
 
+  // One value, since libsql takes longer to make an object of each row than to find it.
+  const aggregate = sql.literal(
+    isSqlite
+      ? "json_group_array(json_object('tenant', tenant, 'request', request, 'generation', generation, 'attempts', attempts))"
+      : "json_agg(page)"
+  )
+
   // The database's clock, since the runners' may differ.
   const now = sql.literal(
     isSqlite
@@ -218,6 +225,28 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
   )
   const greatest = sql.literal(isSqlite ? "max" : "greatest")
   const least = sql.literal(isSqlite ? "min" : "least")
+
+  // By themselves, since nearly all outcomes are these, and SQLite parses a row anew for each of its columns.
+  const appliedRows = rowsOf({ tenant: "TEXT", generation: "INTEGER" })
+  const markApplied = (outcomes: ReadonlyArray<Outcome>, at: number) =>
+    run(
+      sql`UPDATE effect_pleo_fleet_updates AS u SET state = 1, reason = '', facts = '',
+        changed_at = ${sql.literal(String(at))}
+        FROM ${appliedRows(outcomes.map(({ generation, tenant }) => ({ tenant, generation })))}
+        WHERE u.tenant = r.tenant AND u.generation = r.generation AND u.state = 0`
+    )
+  const markOthers = (outcomes: ReadonlyArray<Outcome>, at: number) =>
+    run(
+      sql`UPDATE effect_pleo_fleet_updates AS u SET state = r.state, due = r.due, attempts = r.attempts,
+          reason = r.reason, facts = r.facts, changed_at = ${sql.literal(String(at))}
+          FROM ${outcomeRows(
+            outcomes.map(({ facts, ...outcome }) => ({
+              ...outcome,
+              reason: facts?.reason ?? "",
+              facts: facts === undefined ? "" : JSON.stringify(facts)
+            }))
+          )} WHERE u.tenant = r.tenant AND u.generation = r.generation AND u.state = 0`
+    )
 
   return {
     set: (changes, at) =>
@@ -234,22 +263,22 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
           reason = '', facts = '', changed_at = excluded.changed_at`)
       ),
     load: (partition, at, limit) =>
-      run(
-        sql<Pending>`SELECT tenant, request, generation, attempts FROM effect_pleo_fleet_updates
-          WHERE state = 0 AND partition_id = ${partition} AND due <= ${at} ORDER BY due LIMIT ${limit}`
+      Effect.map(
+        run(
+          sql<{ readonly rows: string }>`SELECT CAST(${aggregate} AS TEXT) AS rows
+            FROM (SELECT tenant, request, generation, attempts FROM effect_pleo_fleet_updates
+            WHERE state = 0 AND partition_id = ${partition} AND due <= ${at} ORDER BY due LIMIT ${limit}) AS page`
+        ),
+        ([page]) => JSON.parse(page?.rows ?? "[]") as ReadonlyArray<Pending>
       ),
-    mark: (outcomes, at) =>
-      run(
-        sql`UPDATE effect_pleo_fleet_updates AS u SET state = r.state, due = r.due, attempts = r.attempts,
-          reason = r.reason, facts = r.facts, changed_at = ${sql.literal(String(at))}
-          FROM ${outcomeRows(
-            outcomes.map(({ facts, ...outcome }) => ({
-              ...outcome,
-              reason: facts?.reason ?? "",
-              facts: facts === undefined ? "" : JSON.stringify(facts)
-            }))
-          )} WHERE u.tenant = r.tenant AND u.generation = r.generation AND u.state = 0`
-      ),
+    mark: (outcomes, at) => {
+      const applied = outcomes.filter(({ state }) => state === State.applied)
+      const others = outcomes.filter(({ state }) => state !== State.applied)
+      return Effect.zipRight(
+        applied.length === 0 ? Effect.void : markApplied(applied, at),
+        others.length === 0 ? Effect.void : markOthers(others, at)
+      )
+    },
     counts: run(
       sql<Count>`SELECT state, reason, CAST(COUNT(*) AS INTEGER) AS count,
         CAST(SUM(superseded) AS INTEGER) AS superseded FROM effect_pleo_fleet_updates GROUP BY state, reason`
