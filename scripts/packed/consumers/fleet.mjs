@@ -1,7 +1,7 @@
 // An application with a fleet: ten updates, by packages that npm installed. It reads PLEO_SERVER, and DATABASE: a file,
 // or the URL of a PostgreSQL.
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Credentials, UpdateInstallation } from "@effect-pleo/core"
+import { Credentials } from "@effect-pleo/core"
 import { Fleet } from "@effect-pleo/fleet"
 import { NodeInstallationService } from "@effect-pleo/node"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ const credentials = (tenant) => Credentials.apiKey(Redacted.make(tenant))
 const fleet = database.startsWith("postgres:")
   ? Layer.provide(Fleet.layerCluster({ credentials }), PgClient.layer({ url: Redacted.make(database) }))
   : Fleet.layerSingle({ file: database, credentials })
-const request = UpdateInstallation.activated()
+const request = { status: "ACTIVATED" }
 const changes = Array.from({ length: 10 }, (_, index) => ({ tenant: `fleet-${index}`, request }))
 
 const progress = await Fleet.set(changes).pipe(
