@@ -5,7 +5,6 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Credentials from "../src/Credentials.ts"
-import * as Sender from "../src/internal/http/sender.ts"
 import * as RetryPolicy from "../src/RetryPolicy.ts"
 import type * as Transport from "../src/Transport.ts"
 import * as TransportInstallationService from "../src/TransportInstallationService.ts"
@@ -190,22 +189,6 @@ describe("an update over a transport", () => {
       const made = Effect.zipRight(self, bearer("made"))
       yield* self.pipe(Credentials.use(made), Credentials.use(bearer("outer")))
       expect(requests.map(({ headers }) => headers["authorization"])).toEqual(["Bearer outer", "Bearer made"])
-    })
-  )
-
-  it.effect("is not handed to the transport after its deadline", () =>
-    Effect.gen(function* () {
-      let sent = 0
-      const sender = Sender.fromTransport(() => () => {
-        sent += 1
-        return () => true
-      })
-      const send = sender("PUT", new URL("https://example.com"))
-      const clock = yield* Effect.clock
-      const attempt = { deadline: { clock, at: -1 }, span: undefined, isSent: false }
-      const exit = yield* Effect.exit(send({ headers: {}, body: undefined, freshConnection: false }, attempt))
-      expect(exit).toEqual(Exit.fail({ _tag: "TimedOut" }))
-      expect({ isSent: attempt.isSent, sent }).toEqual({ isSent: false, sent: 0 })
     })
   )
 })

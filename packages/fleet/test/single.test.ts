@@ -8,6 +8,8 @@ import * as Fault from "@effect-pleo/testing/Fault"
 import * as InstallationServiceTest from "@effect-pleo/testing/InstallationServiceTest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
@@ -181,6 +183,27 @@ describe("a fleet of one process", () => {
         expect(yield* settled(yield* start(name))).toMatchObject({ applied: 1 })
         expect((yield* updates).map(({ request }) => request)).toEqual([request(1)])
       }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("goes on after a defect, and waits before it tries that installation again", () =>
+    Effect.gen(function* () {
+      let deaths = 0
+      const credentials = (tenant: string) => {
+        if (tenant !== "bad") return OAuth.tenant(tenant)
+        deaths += 1
+        throw new Error("a defect")
+      }
+      const fleet = yield* start(yield* file, { credentials })
+      yield* fleet.set([change("bad", 1)])
+      yield* Effect.iterate(0, {
+        while: () => deaths === 0,
+        body: () => Effect.as(Effect.sleep("10 millis"), 0)
+      })
+      yield* fleet.set([change("good", 1)])
+      yield* awaitUpdates(1)
+      expect((yield* updates).map(({ tenant }) => tenant)).toEqual(["good"])
+      expect(deaths).toBe(1)
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(service))
   )
 
   it.scopedLive("refuses a request that is not valid, without quoting it", () =>

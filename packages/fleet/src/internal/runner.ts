@@ -230,21 +230,27 @@ export const make = <E extends InstallationError, R>(
           rouse()
         }
         const fly = (row: Pending) =>
-          Effect.matchCauseEffect(send(row, partition), {
-            onFailure: (cause) => {
-              inFlight.unsafeUpdate(-1, [])
-              return Effect.zipRight(Effect.logError("An update of the fleet died", cause), keep(row))
-            },
-            onSuccess: (ended) => {
-              inFlight.unsafeUpdate(-1, [])
-              if (ended.result === "fenced") return Effect.delay(keep(row), fencePause)
-              ends[ended.result].unsafeUpdate(1, [])
-              if (ended._tag === "Kept") return keep(row)
-              outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
-              flushSoon()
-              return Effect.void
+          Effect.matchCauseEffect(
+            Effect.suspend(() => send(row, partition)),
+            {
+              onFailure: (cause) => {
+                inFlight.unsafeUpdate(-1, [])
+                return Effect.zipRight(
+                  Effect.logError("An update of the fleet died", cause),
+                  Effect.delay(keep(row), pollInterval)
+                )
+              },
+              onSuccess: (ended) => {
+                inFlight.unsafeUpdate(-1, [])
+                if (ended.result === "fenced") return Effect.delay(keep(row), fencePause)
+                ends[ended.result].unsafeUpdate(1, [])
+                if (ended._tag === "Kept") return keep(row)
+                outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
+                flushSoon()
+                return Effect.void
+              }
             }
-          })
+          )
         const keep = ({ tenant }: Pending) => Effect.sync(() => land(tenant))
 
         /**
@@ -262,7 +268,7 @@ export const make = <E extends InstallationError, R>(
                 onSuccess: () => {
                   sending.add(row.tenant)
                   inFlight.unsafeUpdate(1, [])
-                  worker(Effect.suspend(() => fly(row)))
+                  worker(fly(row))
                   return Effect.void
                 }
               })

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import type { UpdateInstallation } from "@effect-pleo/core/Installation"
+import type { BadRequest } from "@effect-pleo/core/InstallationError"
 import type { InstallationService } from "@effect-pleo/core/InstallationService"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -25,7 +26,7 @@ type Service = Fleet.Fleet["Type"]
 /** A fleet with a runner, until the scope closes. */
 export const start = (
   file: string,
-  options: Fleet.Options = {}
+  options: Fleet.Options<BadRequest> = {}
 ): Effect.Effect<Service, Fleet.FleetError, InstallationService | Scope.Scope> =>
   Effect.map(Layer.build(Fleet.layerSingle({ file, ...options })), Context.get(Fleet.Fleet))
 

@@ -280,6 +280,8 @@ export const make = (sender: Sender, settings: Settings): InstallationService["T
     encoded: string | undefined
   ): Called<A> => {
     const { observer } = call
+    // A process that was frozen continues before its timers fire.
+    if (Deadline.hasPassed(call.deadline)) return Effect.fail(timedOut("Connection"))
     call.span = observer.sent(endpoint)
     const body = operation.request === undefined ? undefined : encoded
     const request = {

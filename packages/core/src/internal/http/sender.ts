@@ -22,23 +22,18 @@ type Method = Parameters<Transport.Transport>[0]
 
 export type Sender = (method: Method, url: URL) => Send
 
-/** A process that was frozen continues before its timers fire, possibly long after the deadline. */
-const late = Effect.fail<Deadline.TimedOut>({ _tag: "TimedOut" })
-
 export const fromTransport =
   (transport: Transport.Transport): Sender =>
   (method, url) => {
     const send = transport(method, url)
     return (request, attempt) =>
-      Deadline.hasPassed(attempt.deadline)
-        ? late
-        : Deadline.callback(attempt.deadline, (resume) => {
-            attempt.isSent = true
-            const cancel = send(request, resume)
-            return () => {
-              attempt.isSent = cancel()
-            }
-          })
+      Deadline.callback(attempt.deadline, (resume) => {
+        attempt.isSent = true
+        const cancel = send(request, resume)
+        return () => {
+          attempt.isSent = cancel()
+        }
+      })
   }
 
 /** A sender over effects. Their interruption may take time, and does not report whether the request was sent. */
@@ -56,7 +51,6 @@ export const fromEffects =
     const send = to(method, url)
     return (request, attempt) =>
       Effect.suspend(() => {
-        if (Deadline.hasPassed(attempt.deadline)) return late
         attempt.isSent = true
         return Deadline.effect(attempt.deadline, send(request, attempt.span))
       })
