@@ -49,7 +49,7 @@ export const introspection = (each: Introspection): string =>
 const toJson = (value: unknown): string => visible(JSON.stringify(value))
 
 /** Whether this run has printed its JSON value. */
-class Printed extends Context.Tag("@effect-pleo/cli/Printed")<Printed, { isPrinted: boolean }>() {}
+export class Printed extends Context.Tag("@effect-pleo/cli/Printed")<Printed, { isPrinted: boolean }>() {}
 
 /** In one run, prints the first JSON value only: the sandbox has printed its URL when it is interrupted. */
 export const printingOnce = <A, E, R>(

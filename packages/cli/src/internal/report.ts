@@ -6,7 +6,7 @@ import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import { CommandError, UsageError } from "./failure.ts"
 import * as Json from "./json.ts"
-import { result } from "./output.ts"
+import { type Printed, result } from "./output.ts"
 import { paintErr, say, visible } from "./terminal.ts"
 
 interface Report {
@@ -67,7 +67,7 @@ const reportOf = (error: unknown): Report => {
 }
 
 /** Prints a failure, and gives the exit code. */
-export const failed = (error: unknown, json: boolean) =>
+export const failed = (error: unknown, json: boolean): Effect.Effect<Report["code"], never, Printed> =>
   Effect.gen(function* () {
     const { code, error: value, text } = reportOf(error)
     if (text !== undefined) {
@@ -79,7 +79,7 @@ export const failed = (error: unknown, json: boolean) =>
   })
 
 /** Prints, with --json, that the command was interrupted: a person has just done so. */
-export const interrupted = (json: boolean) =>
+export const interrupted = (json: boolean): Effect.Effect<void, never, Printed> =>
   json
     ? result(
         true,
