@@ -299,7 +299,7 @@ describe("the README of the examples", () => {
     (name) => name.endsWith(".ts") && name !== "examples.test.ts"
   )
   const source = readFileSync(`${folder}/examples.test.ts`, "utf8")
-  const isTest = (name: string) => /\.(?:test|browser)\.ts$/.test(name)
+  const isTest = (name: string) => /\.(?:test|system)\.ts$/.test(name)
 
   it("has a row for each example, and for nothing else", () => {
     const readme = readFileSync(`${folder}/README.md`, "utf8")

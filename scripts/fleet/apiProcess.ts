@@ -3,7 +3,7 @@
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 
-/** What the parent asks for. */
+/** Orders of the parent. */
 export type Order =
   | { readonly _tag: "Reset"; readonly latency?: number | undefined; readonly limit?: number | undefined }
   | { readonly _tag: "Report"; readonly newest: number }

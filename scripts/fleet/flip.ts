@@ -1,15 +1,9 @@
 // All installations twice on the embedded store, beside a loop that sends the same updates.
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import { temporaryDirectory } from "../../packages/node/test/support/temporaryDirectory.ts"
 import { atLeast, atMost, exactly, show } from "./figures.ts"
 import { startApi, startRunner } from "./processes.ts"
-
-export const directory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-fleet-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
-)
 
 const flips = 2
 
@@ -19,7 +13,7 @@ const warmUp = 2000
 export const flip = (rows: number) =>
   Effect.gen(function* () {
     const api = yield* startApi
-    const file = join(yield* directory, "fleet.db")
+    const file = join(yield* temporaryDirectory, "fleet.db")
     const warm = yield* startRunner(api)
     yield* warm.measure({ _tag: "Plain", rows: warmUp, flips: 1 })
     yield* api.reset()

@@ -2,14 +2,14 @@
 import { join } from "node:path"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import * as Effect from "effect/Effect"
+import { temporaryDirectory } from "../../packages/node/test/support/temporaryDirectory.ts"
 import { atMost, show } from "./figures.ts"
-import { directory } from "./flip.ts"
 import { startApi, startRunner } from "./processes.ts"
 
 export const growth = (rows: number) =>
   Effect.gen(function* () {
     const api = yield* startApi
-    const folder = yield* directory
+    const folder = yield* temporaryDirectory
     const runner = yield* startRunner(api)
     const flip = (rows: number, flips: number, name: string) =>
       Effect.map(

@@ -7,7 +7,7 @@ const reset = "\u001b[0m"
 
 const toHtml = (line: string): string =>
   line
-    // What came before it was overwritten.
+    // A carriage return overwrites the line so far.
     .slice(line.lastIndexOf("\r") + 1)
     .replace("\u001b[K", "")
     .split(reset)

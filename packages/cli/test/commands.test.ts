@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
+import { temporaryDirectory } from "../../node/test/support/temporaryDirectory.ts"
 import * as Json from "../src/internal/json.ts"
 import * as Store from "../src/internal/store.ts"
 import {
-  directory,
   inTerminal,
   makeSandbox,
   run,
@@ -158,7 +158,7 @@ describe("the prompt for a secret", () => {
     () =>
       Effect.gen(function* () {
         const { sandbox } = yield* makeSandbox
-        const file = join(yield* directory, "output")
+        const file = join(yield* temporaryDirectory, "output")
         const grant = yield* sandbox.authorize({ clientId: "client-of-the-grant" })
         const token = Redacted.value(grant.accessToken)
         const process = yield* inTerminal(["whoami", "--json"], { PLEO_SERVER: sandbox.url }, `>'${file}'`)
@@ -186,7 +186,7 @@ describe("update", () => {
     () =>
       Effect.gen(function* () {
         const { sandbox } = yield* makeSandbox
-        const file = join(yield* directory, "metadata.json")
+        const file = join(yield* temporaryDirectory, "metadata.json")
         writeFileSync(file, '{ "accounts": [4000], "plan": "team" }')
         const { stdout } = yield* run(
           [
@@ -316,7 +316,7 @@ describe("a failure", () => {
         const { sandbox, app } = yield* makeSandbox
         const token = { PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: canary }
         const key = { PLEO_SERVER: sandbox.url, PLEO_API_KEY: canary }
-        const text = join(yield* directory, "text")
+        const text = join(yield* temporaryDirectory, "text")
         writeFileSync(text, "no JSON")
         const cases = [
           { args: ["frobnicate"], environment: token, says: "Invalid subcommand" },
@@ -375,7 +375,7 @@ describe("a failure", () => {
     () =>
       Effect.gen(function* () {
         const { sandbox, app } = yield* makeSandbox
-        const file = join(yield* directory, "token")
+        const file = join(yield* temporaryDirectory, "token")
         writeFileSync(file, `${canary}\n`)
         const token = { PLEO_SERVER: sandbox.url, PLEO_ACCESS_TOKEN: canary }
         const results = yield* Effect.forEach(
@@ -485,7 +485,7 @@ describe("a change of production", () => {
 })
 
 /** A first `xdg-open` in the path that writes its arguments and its variables to files. */
-const fakeBrowser = Effect.map(directory, (directory) => {
+const fakeBrowser = Effect.map(temporaryDirectory, (directory) => {
   const file = join(directory, "xdg-open")
   const script = `#!/bin/sh
 env >'${directory}/variables'

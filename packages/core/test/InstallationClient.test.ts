@@ -40,7 +40,7 @@ const canary = "canary-5f1c-0123456789abcdef"
 const key = "canary-key-5f1c"
 const keyInBase64 = Buffer.from(`${key}:`).toString("base64")
 
-/** What an update fails with when this is the response. */
+/** The error of an update with this response. */
 const failureOf = (response: () => Response, credentials = bearer(canary)) =>
   Effect.gen(function* () {
     const { client, requests } = answering(response)

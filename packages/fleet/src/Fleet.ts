@@ -46,7 +46,7 @@ export interface Change {
 }
 
 /**
- * What the fleet has to do, and has done.
+ * Counts of the installations, and the pace.
  *
  * @since 0.1.0
  * @category models

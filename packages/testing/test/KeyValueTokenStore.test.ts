@@ -1,6 +1,5 @@
 // Core's store over real files: here, since core has nothing of Node and this package has @effect/platform-node.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeKeyValueStore from "@effect/platform-node/NodeKeyValueStore"
 import { expect, it } from "@effect/vitest"
@@ -13,11 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-
-const temporaryDirectory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
-)
+import { temporaryDirectory } from "../../node/test/support/temporaryDirectory.ts"
 
 const layerIn = (directory: string) =>
   Layer.provide(KeyValueTokenStore.layer, NodeKeyValueStore.layerFileSystem(directory))

@@ -1,5 +1,5 @@
-// What bash and zsh complete, from the commands' own description. The scripts of @effect/cli are used for fish only: that
-// for bash completes no option of a command, and that for zsh no argument.
+// Completions for bash and zsh, from the commands' own description. Those of @effect/cli are for fish only: in bash they
+// have no option of a command, and in zsh no argument.
 import * as Command from "@effect/cli/Command"
 import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
 import type * as Usage from "@effect/cli/Usage"

@@ -1,8 +1,7 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as esbuild from "esbuild"
-import { external } from "../../../node/test/support/program.ts"
+import { external, replaceFile } from "../../../node/test/support/program.ts"
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 
@@ -18,15 +17,6 @@ const loadedWith = (outputs: Outputs, path: string, loaded = new Set<string>()):
   for (const { external, kind, path: imported } of outputs[path]?.imports ?? [])
     if (external !== true && kind === "import-statement") loadedWith(outputs, imported, loaded)
   return loaded
-}
-
-const write = (directory: string, { contents, path }: esbuild.OutputFile): void => {
-  const file = join(directory, basename(path))
-  mkdirSync(directory, { recursive: true })
-  // At once, since another worker may be starting what is there.
-  const written = `${file}.${process.pid}`
-  writeFileSync(written, contents)
-  renameSync(written, file)
 }
 
 const build = async () => {
@@ -52,8 +42,9 @@ const build = async () => {
   const loaded = new Set([...loadedWith(metafile.outputs, entry)].map((path) => basename(path)))
   const lean = join(outdir, "lean")
   for (const output of outputFiles) {
-    write(outdir, output)
-    if (loaded.has(basename(output.path))) write(lean, output)
+    const name = basename(output.path)
+    replaceFile(join(outdir, name), output.contents)
+    if (loaded.has(name)) replaceFile(join(lean, name), output.contents)
   }
   return { program: join(outdir, "main.mjs"), lean: join(lean, "main.mjs") }
 }

@@ -1,7 +1,6 @@
 // The command as a process of its own: piped, or in a pseudo-terminal.
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
@@ -11,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { temporaryDirectory } from "../../../node/test/support/temporaryDirectory.ts"
 import { program } from "../../src/internal/program.ts"
 import { programs } from "./build.ts"
 
@@ -167,15 +167,10 @@ export const run = (args: ReadonlyArray<string>, environment: Environment = {}):
       })
   )
 
-export const directory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
-)
-
 /** A sandbox, and the variables of an app and of a store in a new directory. */
 export const makeSandbox = Effect.gen(function* () {
   const sandbox = Context.get(yield* Layer.build(Sandbox.layer()), Sandbox.Sandbox)
-  const file = join(yield* directory, "tokens.db")
+  const file = join(yield* temporaryDirectory, "tokens.db")
   return {
     sandbox,
     file,

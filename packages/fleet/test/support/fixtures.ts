@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import type { UpdateInstallation } from "@effect-pleo/core/Installation"
@@ -10,16 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { temporaryDirectory } from "../../../node/test/support/temporaryDirectory.ts"
 import * as Fleet from "../../src/Fleet.ts"
 
 /** The name of a new database file. */
-export const file = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-"))),
-    (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
-  ),
-  (directory) => join(directory, "fleet.db")
-)
+export const file = Effect.map(temporaryDirectory, (directory) => join(directory, "fleet.db"))
 
 type Service = Fleet.Fleet["Type"]
 

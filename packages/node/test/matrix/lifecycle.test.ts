@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import { TokenStore } from "@effect-pleo/core/TokenStore"
@@ -29,6 +26,7 @@ import {
 import * as FileTokenStore from "../support/fileTokenStore.ts"
 import * as OAuth from "../support/oauth.ts"
 import * as RawServer from "../support/rawServer.ts"
+import { temporaryDirectory } from "../support/temporaryDirectory.ts"
 
 const turnOfTheEventLoop = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
@@ -71,10 +69,7 @@ describe("the end of the process", () => {
     "70 SIGTERM while tokens are refreshed stores the new ones, and then ends the process with 143, in bounded time",
     () =>
       Effect.gen(function* () {
-        const directory = yield* Effect.acquireRelease(
-          Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-pleo-"))),
-          (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
-        )
+        const directory = yield* temporaryDirectory
         const store = Context.get(yield* Layer.build(FileTokenStore.layer(directory)), TokenStore)
         const { refreshes, sandbox, update, updates } = yield* OAuth.setUp({ store, storedFor: 0 })
         const child = yield* Child.start({

@@ -24,6 +24,14 @@ export const external: esbuild.Plugin = {
   }
 }
 
+/** Writes a file at once, since another worker may be starting the one that is there. */
+export const replaceFile = (file: string, contents: Uint8Array): void => {
+  const written = `${file}.${process.pid}`
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(written, contents)
+  renameSync(written, file)
+}
+
 const build = async (file: string, keepNames: boolean): Promise<string> => {
   const { outputFiles } = await esbuild.build({
     entryPoints: [file],
@@ -36,11 +44,7 @@ const build = async (file: string, keepNames: boolean): Promise<string> => {
     write: false
   })
   const program = join(root, ".cache", relative(root, file).replace(/\.ts$/, ".mjs"))
-  mkdirSync(dirname(program), { recursive: true })
-  // At once, since another worker may be starting what is there.
-  const written = `${program}.${process.pid}`
-  for (const { contents } of outputFiles) writeFileSync(written, contents)
-  renameSync(written, program)
+  for (const { contents } of outputFiles) replaceFile(program, contents)
   return program
 }
 

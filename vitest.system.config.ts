@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config"
 
-// Tests that need Chromium or Chrome.
+// Tests that need programs that npm does not install: Chromium or Chrome, zsh and fish.
 export default defineConfig({
   test: {
-    include: ["packages/*/test/**/*.browser.ts", "examples/*.browser.ts"],
+    include: ["packages/*/test/**/*.system.ts", "examples/*.system.ts"],
     allowOnly: false,
     passWithNoTests: false,
     maxWorkers: 1,
