@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net"
 
 /** Orders of the parent. */
 export type Order =
-  | { readonly _tag: "Reset"; readonly latency?: number | undefined; readonly limit?: number | undefined }
+  | { readonly _tag: "Reset"; readonly latency?: number | undefined }
   | { readonly _tag: "Report"; readonly newest: number }
 
 export interface Report {
@@ -16,31 +16,22 @@ export interface Report {
   readonly outOfOrder: number
   /** Updates that had been applied before. */
   readonly duplicates: number
-  readonly rejected: number
   /** Updates in each second. */
   readonly seconds: ReadonlyArray<number>
-  /** Milliseconds of the longest time without an update, between the first and the last. */
-  readonly longestPause: number
 }
 
 let latency = 0
-let limit = Number.POSITIVE_INFINITY
 let installations = new Map<string, { last: number; newest: number }>()
 let updates = 0
 let outOfOrder = 0
 let duplicates = 0
-let rejected = 0
 let first = 0
-let previous = 0
-let longestPause = 0
 let seconds: Array<number> = []
 
 const note = (name: string, flip: number) => {
   const now = performance.now()
-  if (updates === 0) first = previous = now
+  if (updates === 0) first = now
   updates += 1
-  longestPause = Math.max(longestPause, now - previous)
-  previous = now
   const second = Math.floor((now - first) / 1000)
   seconds[second] = (seconds[second] ?? 0) + 1
   const installation = installations.get(name) ?? { last: 0, newest: 0 }
@@ -51,8 +42,6 @@ const note = (name: string, flip: number) => {
   installations.set(name, installation)
 }
 
-const head = { "content-type": "application/json" }
-
 const server = Http.createServer((request, response) => {
   let body = ""
   request.setEncoding("utf8")
@@ -60,12 +49,6 @@ const server = Http.createServer((request, response) => {
     body += chunk
   })
   request.on("end", () => {
-    const second = Math.floor((performance.now() - first) / 1000)
-    if ((seconds[second] ?? 0) >= limit) {
-      rejected += 1
-      response.writeHead(429, { ...head, "retry-after": "1" }).end("{}")
-      return
-    }
     const name = request.headers.authorization ?? ""
     const update = JSON.parse(body) as { status: string; metadata: { flip: number } }
     note(name, update.metadata.flip)
@@ -80,7 +63,7 @@ const server = Http.createServer((request, response) => {
       updatedAt: time
     }
     const respond = () => {
-      response.writeHead(200, head).end(JSON.stringify(installation))
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(installation))
     }
     if (latency > 0) setTimeout(respond, latency)
     else respond()
@@ -90,9 +73,8 @@ const server = Http.createServer((request, response) => {
 process.on("message", (order: Order) => {
   if (order._tag === "Reset") {
     latency = order.latency ?? 0
-    limit = order.limit ?? Number.POSITIVE_INFINITY
     installations = new Map()
-    updates = outOfOrder = duplicates = rejected = first = previous = longestPause = 0
+    updates = outOfOrder = duplicates = first = 0
     seconds = []
     process.send?.({})
     return
@@ -104,9 +86,7 @@ process.on("message", (order: Order) => {
     updates,
     outOfOrder,
     duplicates,
-    rejected,
-    seconds: Array.from(seconds, (count) => count ?? 0),
-    longestPause
+    seconds: Array.from(seconds, (count) => count ?? 0)
   }
   process.send?.(report)
 })

@@ -3,23 +3,16 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { Fleet } from "@effect-pleo/fleet"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Postgres from "../../packages/sql/test/support/postgres.ts"
 import { changesOf } from "./changes.ts"
 import { atMost, exactly, show } from "./figures.ts"
-import * as Postgres from "./postgres.ts"
 import { type Api, type Runner, startApi, startRunner } from "./processes.ts"
 
 const flips = 3
-
-/** Mulberry32. */
-const randomOf = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let hash = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  hash = (hash + Math.imul(hash ^ (hash >>> 7), 61 | hash)) ^ hash
-  return ((hash ^ (hash >>> 14)) >>> 0) / 4294967296
-}
 
 const startRunning = (
   api: Api,
@@ -28,44 +21,60 @@ const startRunning = (
 ): Effect.Effect<Runner, never, Scope.Scope> =>
   Effect.tap(startRunner(api), (runner) => Effect.sync(() => runner.run(database, rateLimit)))
 
-/** Seconds for which a shard had no living owner at most, since the latest fault. */
-const longestUnattended = (sinceFault: () => number) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.gen(function* () {
-      let longest = 0
-      yield* Effect.forever(
-        sql<{
-          age: number | null
-        }>`SELECT CAST(extract(epoch FROM max(now() - acquired_at)) AS DOUBLE PRECISION)
-        AS age FROM effect_pleo_fleet_locks`.pipe(
-          Effect.tap(([row]) =>
-            Effect.sync(() => {
-              longest = Math.max(longest, Math.min(row?.age ?? 0, sinceFault()))
-            })
-          ),
-          Effect.ignore,
-          Effect.zipRight(Effect.sleep("250 millis"))
-        )
-      ).pipe(Effect.forkScoped)
-      return Effect.sync(() => longest)
-    })
-  )
+interface Lock {
+  readonly shard: string
+  readonly address: string
+  /** Seconds since the epoch, when its owner refreshed it last. */
+  readonly at: number
+  /** Seconds since then. */
+  readonly age: number
+}
+
+/**
+ * Watches the locks. Gives, in seconds, the longest time for which a shard lacked a living owner after the latest fault, and
+ * the longest from one owner's last refresh until another runner had its lock, in which more than one may have died.
+ */
+const watchTakeovers = (sinceFault: () => number) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const owners = new Map<string, Lock>()
+    const longest = { afterFault: 0, inAll: 0 }
+    const look = sql<Lock>`SELECT shard_id AS shard, address,
+        CAST(extract(epoch FROM acquired_at) AS DOUBLE PRECISION) AS at,
+        CAST(extract(epoch FROM now()::timestamp - acquired_at) AS DOUBLE PRECISION) AS age
+      FROM effect_pleo_fleet_locks`.pipe(
+      Effect.tap((locks) =>
+        Effect.sync(() => {
+          for (const lock of locks) {
+            const { at, address } = owners.get(lock.shard) ?? lock
+            longest.afterFault = Math.max(longest.afterFault, Math.min(lock.age, sinceFault()))
+            longest.inAll = Math.max(longest.inAll, lock.age, address === lock.address ? 0 : lock.at - at)
+            owners.set(lock.shard, lock)
+          }
+        })
+      )
+    )
+    // It fails while PostgreSQL restarts, and before the first runner has made the table.
+    yield* Effect.forkScoped(Effect.repeat(Effect.ignore(look), Schedule.spaced("250 millis")))
+    return longest
+  })
 
 export const chaos = (rows: number, seed: number) =>
   Effect.gen(function* () {
-    const random = randomOf(seed)
+    const random = Random.make(seed)
     const scope = yield* Effect.scope
     const api = yield* startApi
     const postgres = yield* Postgres.make
+    const database = yield* postgres.create
     yield* api.reset({ latency: 50 })
-    const start = Scope.extend(startRunning(api, postgres.url, 300), scope)
+    const start = Scope.extend(startRunning(api, database, 300), scope)
     const runners = yield* Effect.all([start, start, start])
     const events: Array<string> = []
     let lastFault = 0
     const hurt = Effect.gen(function* () {
-      const index = Math.floor(random() * runners.length)
+      const index = yield* random.nextIntBetween(0, runners.length)
       const runner = runners[index]
-      const kind = random()
+      const kind = yield* random.next
       if (runner === undefined) return
       lastFault = performance.now()
       if (kind < 0.7) {
@@ -88,16 +97,16 @@ export const chaos = (rows: number, seed: number) =>
       }
     })
     return yield* Effect.gen(function* () {
-      const unattended = yield* longestUnattended(() => (performance.now() - lastFault) / 1000)
+      const takeover = yield* watchTakeovers(() => (performance.now() - lastFault) / 1000)
       const chaos = yield* Effect.forkScoped(
-        Effect.forever(Effect.suspend(() => Effect.delay(hurt, 2000 + random() * 3000)))
+        Effect.forever(Effect.flatMap(random.nextRange(2000, 5000), (pause) => Effect.delay(hurt, pause)))
       )
       for (let flip = 1; flip <= flips; flip++) {
         yield* Effect.retry(
           Fleet.set(changesOf(rows, flip)),
           Schedule.intersect(Schedule.spaced("500 millis"), Schedule.recurs(40))
         )
-        if (flip < flips) yield* Effect.sleep(8000 + random() * 8000)
+        if (flip < flips) yield* Effect.flatMap(random.nextRange(8000, 16_000), Effect.sleep)
       }
       yield* Effect.sleep(12_000)
       yield* chaos.interruptAsFork(chaos.id())
@@ -108,10 +117,11 @@ export const chaos = (rows: number, seed: number) =>
         exactly("out of order", report.outOfOrder, 0),
         show("duplicates", report.duplicates),
         show("updates", report.updates),
-        atMost("takeover", yield* unattended, 15, " s"),
+        atMost("takeover after the latest fault", takeover.afterFault, 15, " s"),
+        show("longest without an owner, through several faults", takeover.inAll, " s"),
         show("killed", events.filter((event) => event === "SIGKILL").length),
         show("frozen", events.filter((event) => event === "SIGSTOP").length),
         show("restarts of PostgreSQL", events.filter((event) => event === "restart").length)
       ]
-    }).pipe(Effect.provide(Layer.provideMerge(Fleet.layer, Postgres.client(postgres.url))))
+    }).pipe(Effect.provide(Layer.provideMerge(Fleet.layer, Postgres.client(database))))
   }).pipe(Effect.scoped)

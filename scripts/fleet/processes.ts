@@ -61,7 +61,7 @@ const start = (
 
 export interface Api {
   readonly url: string
-  readonly reset: (options?: { readonly latency?: number; readonly limit?: number }) => Effect.Effect<void>
+  readonly reset: (options?: { readonly latency?: number }) => Effect.Effect<void>
   /** The updates it received. `newest` is the number of the newest flip. */
   readonly report: (newest: number) => Effect.Effect<Report>
 }

@@ -1,5 +1,4 @@
 // A process that sends updates to the API of apiProcess.ts, by a fleet or by a plain loop. A parent tells it which.
-
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Credentials from "@effect-pleo/core/Credentials"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
@@ -92,15 +91,11 @@ const obey = (order: Order) => {
   }
 }
 
-const controller = new AbortController()
 process.on("message", (order: Order) => {
-  void Effect.runPromise(Effect.provide(obey(order), Layer.orDie(service)), {
-    signal: controller.signal
-  }).catch((error) => {
-    if (!controller.signal.aborted) console.error(error)
-    process.exit(controller.signal.aborted ? 0 : 1)
+  void Effect.runPromise(Effect.provide(obey(order), Layer.orDie(service))).catch((error) => {
+    console.error(error)
+    process.exit(1)
   })
 })
-process.on("SIGTERM", () => controller.abort())
 process.on("disconnect", () => process.exit())
 process.send?.({ ready: true })

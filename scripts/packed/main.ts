@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Effect from "effect/Effect"
-import * as Postgres from "../fleet/postgres.ts"
+import * as Postgres from "../../packages/sql/test/support/postgres.ts"
 import { checkByAttw, checkByPublint, type Packed, packAll } from "./packages.ts"
 import {
   checkFiles,
@@ -176,7 +176,11 @@ const fleet = async (parent: string, all: ReadonlyArray<Packed>, server: string)
   await row("fleet", "fleet", "SQLite", () => start("fleet.db"))
   await row("fleet", "fleet", "PostgreSQL", () =>
     Effect.runPromise(
-      Effect.scoped(Effect.flatMap(Postgres.make, ({ url }) => Effect.promise(() => start(url))))
+      Effect.scoped(
+        Effect.flatMap(Postgres.make, ({ create }) =>
+          Effect.flatMap(create, (url) => Effect.promise(() => start(url)))
+        )
+      )
     )
   )
 }
