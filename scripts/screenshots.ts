@@ -1,6 +1,4 @@
 // Makes the pictures of the documentation: the site's home page, the sandbox's page, and the command line.
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import * as Fault from "@effect-pleo/testing/Fault"
 import * as Sandbox from "@effect-pleo/testing/Sandbox"
 import * as Context from "effect/Context"
@@ -9,6 +7,7 @@ import * as Layer from "effect/Layer"
 import type { Browser } from "playwright-core"
 import "../docs/src/build.ts"
 import { serve } from "../docs/src/serve.ts"
+import { runInTerminal } from "../packages/cli/test/support/command.ts"
 import { ansiPage } from "./support/ansiPage.ts"
 import { withChromium } from "./support/chromium.ts"
 
@@ -47,19 +46,11 @@ const sandboxPage = async (browser: Browser, url: string) => {
   await page.screenshot({ path: "docs/public/sandbox.png" })
 }
 
-/** The output of a command in a pseudo-terminal of util-linux. */
+/** A command as it was typed, and its output in a terminal. */
 const typed = async (url: string, command: string): Promise<string> => {
-  const cli = `exec '${process.execPath}' --import tsx packages/cli/src/main.ts ${command}`
-  const child = spawn("script", ["-qec", cli, "/dev/null"], {
-    env: { ...process.env, PLEO_SERVER: url, PLEO_ACCESS_TOKEN: "token", TERM: "xterm", NO_COLOR: "" },
-    stdio: ["ignore", "pipe", "inherit"]
-  })
-  let output = ""
-  child.stdout.on("data", (chunk) => {
-    output += chunk
-  })
-  await once(child, "close")
-  return `\u001b[2m$\u001b[0m effect-pleo ${command}\n${output}`
+  const environment = { PLEO_SERVER: url, PLEO_ACCESS_TOKEN: "token" }
+  const { stdout } = await Effect.runPromise(runInTerminal(command.split(" "), environment))
+  return `\u001b[2m$\u001b[0m effect-pleo ${command}\n${stdout}`
 }
 
 const commandLine = async (browser: Browser, { inject, url }: Sandbox.Sandbox["Type"]) => {

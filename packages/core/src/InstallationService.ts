@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type { CreateInstallation, Installation, UpdateInstallation } from "./Installation.ts"
 import type { InstallationError } from "./InstallationError.ts"
 import type { Introspection } from "./Introspection.ts"
-import type { MetadataLike } from "./internal/metadataLike.ts"
+import type { MetadataLike } from "./internal/contract/metadataLike.ts"
 import type { Metadata } from "./Metadata.ts"
 
 /**

@@ -12,6 +12,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
+import { codeOf } from "@effect-pleo/core/internal/errorCode"
 import { fromStrings, TokenStore, TokenStoreError } from "@effect-pleo/core/TokenStore"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -52,19 +53,6 @@ const patience = Duration.seconds(10)
 
 /** Rows in a page of `list`. */
 const pageSize = 100
-
-/** The code in the causes of a driver's error: an SQLSTATE, or a code of SQLite or the operating system. */
-const codeOf = (error: unknown): string | undefined => {
-  const seen = new Set<unknown>()
-  for (let cause = error; typeof cause === "object" && cause !== null && !seen.has(cause); ) {
-    seen.add(cause)
-    const { cause: next, code } = cause as { readonly cause?: unknown; readonly code?: unknown }
-    // A code of this form comes from a list, never from a row.
-    if (typeof code === "string" && /^[A-Z0-9_]{1,40}$/.test(code)) return code
-    cause = next
-  }
-  return undefined
-}
 
 /** A serialization failure or a deadlock: nothing was done. PostgreSQL, appendix A. */
 const isConflict = (error: SqlError): boolean => ["40001", "40P01"].includes(codeOf(error) ?? "")

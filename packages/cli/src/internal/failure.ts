@@ -1,4 +1,5 @@
 // Failures of the command line itself. The library's own errors pass through.
+import { codeOf } from "@effect-pleo/core/internal/errorCode"
 import * as Data from "effect/Data"
 
 /** The command line, a file it names, or a variable is wrong. Nothing was sent. Exit code 2. */
@@ -9,16 +10,6 @@ export class CommandError extends Data.TaggedError("CommandError")<{
   readonly reason: "Declined" | "Timeout" | "Listen" | "TokenStore"
   readonly message: string
 }> {}
-
-/** The code of an error of the operating system or of a database, which quotes nothing. */
-const codeOf = (error: unknown): string | undefined => {
-  for (let cause = error, depth = 0; typeof cause === "object" && cause !== null && depth < 8; depth++) {
-    const { cause: next, code } = cause as { readonly cause?: unknown; readonly code?: unknown }
-    if (typeof code === "string" && /^[A-Z0-9_]{1,40}$/.test(code)) return code
-    cause = next
-  }
-  return undefined
-}
 
 /** ` (ENOENT)`, or nothing. */
 export const formatCode = (error: unknown): string => {

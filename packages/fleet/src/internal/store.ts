@@ -4,6 +4,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type * as Statement from "@effect/sql/Statement"
 import * as Statements from "@effect/sql/Statement"
+import { codeOf } from "@effect-pleo/core/internal/errorCode"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { FleetError } from "./error.ts"
@@ -82,17 +83,6 @@ const slack = 200
 
 /** A conflict of statements that lock rows in different orders: nothing was done. PostgreSQL, appendix A. */
 const isConflict = (error: SqlError): boolean => ["40001", "40P01"].includes(codeOf(error) ?? "")
-
-const codeOf = (error: unknown): string | undefined => {
-  const seen = new Set<unknown>()
-  for (let cause = error; typeof cause === "object" && cause !== null && !seen.has(cause); ) {
-    seen.add(cause)
-    const { cause: next, code } = cause as { readonly cause?: unknown; readonly code?: unknown }
-    if (typeof code === "string" && /^[A-Z0-9_]{1,40}$/.test(code)) return code
-    cause = next
-  }
-  return undefined
-}
 
 /** Without the error's message and cause, which may quote metadata. */
 export const toFleetError = (error: unknown): FleetError =>

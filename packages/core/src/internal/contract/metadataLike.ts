@@ -1,4 +1,4 @@
-import type { Json, Metadata } from "../Metadata.ts"
+import type { Json, Metadata } from "../../Metadata.ts"
 
 type Listed = ReadonlyArray<unknown> | ((...args: never) => unknown)
 
