@@ -5,11 +5,14 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Redacted from "effect/Redacted"
 import * as Credentials from "../src/Credentials.ts"
 import * as InstallationClient from "../src/InstallationClient.ts"
 import { Unauthorized } from "../src/InstallationError.ts"
 import { type InstallationService, update } from "../src/InstallationService.ts"
+import * as RetryPolicy from "../src/RetryPolicy.ts"
 import {
   activated,
   answering,
@@ -315,6 +318,32 @@ describe("Credentials", () => {
         ])
       })
     )
+
+    const interrupted = Effect.withFiberRuntime((fiber) => {
+      fiber.unsafeInterruptAsFork(fiber.id())
+      return Effect.never
+    })
+    const ends: ReadonlyArray<{ readonly end: string; readonly inner: Effect.Effect<void, unknown> }> = [
+      { end: "succeeds", inner: Effect.void },
+      { end: "fails", inner: Effect.fail("failed") },
+      { end: "dies", inner: Effect.die("defect") },
+      { end: "interrupts itself", inner: Effect.interrupt },
+      { end: "is interrupted", inner: interrupted }
+    ]
+    const testEnd = (scope: string, within: <A, E, R>(self: Effect.Effect<A, E, R>) => typeof self) =>
+      it.effect.each(ends)(`ends with an effect in ${scope} that $end`, ({ inner }) =>
+        Effect.gen(function* () {
+          const { client, requests } = answering(() => installation())
+          const self = within(Credentials.use(inner, bearer("inner"))).pipe(
+            Effect.ensuring(Effect.ignore(update(activated))),
+            Credentials.use(bearer("outer"))
+          )
+          yield* Effect.flatMap(Effect.fork(withDefault(self, client)), Fiber.await)
+          expect(requests.map(authorizationOf)).toEqual(["Bearer outer"])
+        })
+      )
+    testEnd("use", identity)
+    testEnd("use and retry", RetryPolicy.retry())
 
     it.effect("is also called with the effect first", () =>
       Effect.gen(function* () {

@@ -45,6 +45,7 @@ export class Call implements Attempt, SessionCall, Waiting {
   readonly #place: ReturnType<LinkedList<Waiting>["append"]>
   span: Span | undefined
   isSent = false
+  cancel = () => {}
   onTurn = () => {}
   #windingUp: Deadline.TimedOut["fiber"]
 
@@ -87,7 +88,7 @@ export class Call implements Attempt, SessionCall, Waiting {
       return Deadline.hasPassed(this.deadline) ? Effect.fail(timedOut("Queue")) : begin()
     }
     if (queue.hasTurn(this.#place)) return go()
-    const turn = Deadline.callback<void, never>(this.deadline, (resume) => {
+    const turn = Deadline.callback<void, never>(this, (resume) => {
       this.onTurn = () => resume(Effect.void)
       // The fiber may have yielded since the check.
       if (queue.hasTurn(this.#place)) this.onTurn()
@@ -132,8 +133,9 @@ export class Call implements Attempt, SessionCall, Waiting {
     return timedOut(phase ?? (this.isSent ? undefined : "Connection"))
   }
 
-  /** Leaves the queue, and reports the result. */
+  /** Cancels what an interrupted attempt waits for, leaves the queue, and reports the result. */
   end<A>(exit: Exit.Exit<A, InstallationError>): Effect.Effect<A, InstallationError> {
+    this.cancel()
     const { observer, operation, queue } = this.#update
     const mayHaveBeenApplied =
       this.isSent &&

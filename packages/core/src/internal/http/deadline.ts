@@ -59,34 +59,47 @@ export interface TimedOut {
   readonly fiber?: Fiber.RuntimeFiber<unknown, unknown>
 }
 
+/** What waits for a callback. */
+export interface Waiter {
+  readonly deadline: Deadline
+  /** Cancels what is still waited for. Set by `callback`, and called by its caller in the end, even if interrupted. */
+  cancel: () => void
+}
+
+const nothing = () => {}
+
 /**
- * Waits for a callback until a deadline, and continues in the async context of the waiting fiber. `register` begins, and
- * returns how to cancel.
+ * `Effect.async` with a deadline. `register` returns how to cancel, which is synchronous. Interruption leaves that to the
+ * waiter: a finalizer here would take a third of the steps of an update.
  */
 export const callback = <A, E>(
-  deadline: Deadline,
+  waiter: Waiter,
   register: (resume: (end: Effect.Effect<A, E>) => void) => () => void
 ): Effect.Effect<A, E | TimedOut> =>
   Effect.async((callback) => {
     const resume = bind(callback)
-    let cancel = () => {}
-    const stop = start(deadline, () => {
-      cancel()
+    let cancel = nothing
+    const stop = start(waiter.deadline, () => {
+      waiter.cancel()
       resume(Effect.fail({ _tag: "TimedOut" }))
     })
+    const end = () => {
+      stop()
+      waiter.cancel = nothing
+    }
+    waiter.cancel = () => {
+      end()
+      cancel()
+    }
     try {
-      cancel = register((end) => {
-        stop()
-        resume(end)
+      cancel = register((result) => {
+        end()
+        resume(result)
       })
     } catch (defect) {
-      stop()
+      end()
       throw defect
     }
-    return Effect.sync(() => {
-      stop()
-      cancel()
-    })
   })
 
 /** Runs an effect until a deadline, without waiting for its interruption. */

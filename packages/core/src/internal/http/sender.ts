@@ -5,8 +5,7 @@ import type * as Transport from "../../Transport.ts"
 import * as Deadline from "./deadline.ts"
 
 /** The attempt of a request. */
-export interface Attempt {
-  readonly deadline: Deadline.Deadline
+export interface Attempt extends Deadline.Waiter {
   readonly span: Span | undefined
   /** Whether the request may have been sent. */
   isSent: boolean
@@ -27,7 +26,7 @@ export const fromTransport =
   (method, url) => {
     const send = transport(method, url)
     return (request, attempt) =>
-      Deadline.callback(attempt.deadline, (resume) => {
+      Deadline.callback(attempt, (resume) => {
         attempt.isSent = true
         const cancel = send(request, resume)
         return () => {

@@ -219,7 +219,8 @@ export const exchange = (app: App, grant: Grant, sender: Sender, timeout: number
     const attempt: Attempt = {
       deadline: { clock, at: monotonic(clock) + timeout },
       span: undefined,
-      isSent: false
+      isSent: false,
+      cancel: () => {}
     }
     return sender("POST", app.tokenEndpoint)({ headers, body, freshConnection: true }, attempt).pipe(
       Effect.match({
@@ -242,7 +243,12 @@ export const exchange = (app: App, grant: Grant, sender: Sender, timeout: number
           )
         return log(Effect.logDebug(`${name} ${_tag}`))
       }),
-      Effect.onExit((exit) => Effect.sync(() => Span.end(span, clock.unsafeCurrentTimeNanos(), exit)))
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          attempt.cancel()
+          Span.end(span, clock.unsafeCurrentTimeNanos(), exit)
+        })
+      )
     )
   })
 }
