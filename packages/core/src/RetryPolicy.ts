@@ -146,6 +146,6 @@ export const retry = (options: Options = {}) => {
           })
         })
       }
-      return Effect.suspend(() => attempt(noHistory))
+      return attempt(noHistory)
     })
 }

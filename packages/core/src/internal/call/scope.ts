@@ -34,7 +34,7 @@ export class Scope {
   #attempt = 0
   #isOpen = true
   readonly #held: Map<UpdateQueue, Held> | undefined
-  readonly #failures = new Map<unknown, Withdraw>()
+  #failures: Map<unknown, Withdraw> | undefined
   #lastFailure: Withdraw | undefined
 
   /** `endsAt` is a time of `monotonic`. A scope of `timeout` has no update. */
@@ -61,8 +61,7 @@ export class Scope {
   beginAttempt(endsAt: number): void {
     this.#attempt += 1
     this.#attemptEndsAt = Math.min(endsAt, this.#endsAt)
-    this.#failures.clear()
-    this.#lastFailure = undefined
+    this.#failures = this.#lastFailure = undefined
   }
 
   /** The update of the previous attempt, or a new one. */
@@ -87,6 +86,7 @@ export class Scope {
 
   /** Records the failure of an update, and how to withdraw a retry because of it. */
   failed(error: unknown, withdraw: Withdraw): void {
+    this.#failures ??= new Map()
     this.#failures.set(error, withdraw)
     this.#lastFailure = withdraw
     this.#parent?.failed(error, withdraw)
@@ -94,7 +94,7 @@ export class Scope {
 
   /** For an error that was replaced on its way, uses the last failure. */
   #payerOf(error: unknown): Withdraw | undefined {
-    return this.#failures.get(error) ?? this.#lastFailure
+    return this.#failures?.get(error) ?? this.#lastFailure
   }
 
   withdraw(error: unknown): boolean {
@@ -112,7 +112,7 @@ export class Scope {
     this.#isOpen = false
     for (const { update } of this.#held?.values() ?? []) update?.release(exit)
     this.#held?.clear()
-    this.#failures.clear()
+    this.#failures = undefined
   }
 }
 
