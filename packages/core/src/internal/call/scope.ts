@@ -29,7 +29,8 @@ interface Held {
  */
 export class Scope {
   readonly #parent: Scope | undefined
-  readonly #endsAt: number
+  /** The deadline of all attempts. */
+  readonly endsAt: number
   #attemptEndsAt: number
   #attempt = 0
   #isOpen = true
@@ -40,7 +41,7 @@ export class Scope {
   /** `endsAt` is a time of `monotonic`. A scope of `timeout` has no update. */
   constructor(parent: Scope | undefined, endsAt: number, bounds: boolean) {
     this.#parent = parent
-    this.#endsAt = this.#attemptEndsAt = Math.min(endsAt, parent?.attemptEndsAt ?? endsAt)
+    this.endsAt = this.#attemptEndsAt = Math.min(endsAt, parent?.attemptEndsAt ?? endsAt)
     this.#held = bounds ? undefined : new Map()
   }
 
@@ -49,18 +50,14 @@ export class Scope {
     return this.#isOpen ? this : this.#parent?.innermostOpen
   }
 
-  /** The deadlines of all attempts, and of the current one. */
-  get endsAt(): number {
-    return this.#endsAt
-  }
-
+  /** The deadline of the current attempt. */
   get attemptEndsAt(): number {
     return this.#attemptEndsAt
   }
 
   beginAttempt(endsAt: number): void {
     this.#attempt += 1
-    this.#attemptEndsAt = Math.min(endsAt, this.#endsAt)
+    this.#attemptEndsAt = Math.min(endsAt, this.endsAt)
     this.#failures = this.#lastFailure = undefined
   }
 
