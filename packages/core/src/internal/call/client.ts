@@ -38,6 +38,8 @@ const timedOut = (phase?: Infrastructure["phase"]) => new Infrastructure({ reaso
 /** Milliseconds after its deadline in which an attempt certainly ends, if its fiber runs at all. */
 const grace = 1000
 
+const nothing = () => {}
+
 /** One attempt at an update, in its place in the queue. */
 export class Call implements Attempt, SessionCall, Waiting {
   readonly deadline: Deadline.Deadline
@@ -45,8 +47,8 @@ export class Call implements Attempt, SessionCall, Waiting {
   readonly #place: ReturnType<LinkedList<Waiting>["append"]>
   span: Span | undefined
   isSent = false
-  cancel = () => {}
-  onTurn = () => {}
+  cancel = nothing
+  onTurn = nothing
   #windingUp: Deadline.TimedOut["fiber"]
 
   constructor(queue: UpdateQueue, deadline: Deadline.Deadline, begin: () => Update) {

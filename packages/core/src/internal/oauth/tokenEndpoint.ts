@@ -202,7 +202,10 @@ const formOf = (app: App, grant: Grant): Form => {
 
 const results = new MetricLabels.Cache()
 
-/** Exchanges a grant. `timeout` is in milliseconds. */
+/**
+ * Exchanges a grant. Its callers cannot be interrupted, since a token that may have been used must not be forgotten. `timeout`
+ * is in milliseconds.
+ */
 export const exchange = (app: App, grant: Grant, sender: Sender, timeout: number): Effect.Effect<Result> => {
   const form = formOf(app, grant)
   const { authorization, body } = form
@@ -220,6 +223,7 @@ export const exchange = (app: App, grant: Grant, sender: Sender, timeout: number
       deadline: { clock, at: monotonic(clock) + timeout },
       span: undefined,
       isSent: false,
+      // Only the deadline cancels it.
       cancel: () => {}
     }
     return sender("POST", app.tokenEndpoint)({ headers, body, freshConnection: true }, attempt).pipe(
@@ -243,12 +247,7 @@ export const exchange = (app: App, grant: Grant, sender: Sender, timeout: number
           )
         return log(Effect.logDebug(`${name} ${_tag}`))
       }),
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          attempt.cancel()
-          Span.end(span, clock.unsafeCurrentTimeNanos(), exit)
-        })
-      )
+      Effect.onExit((exit) => Effect.sync(() => Span.end(span, clock.unsafeCurrentTimeNanos(), exit)))
     )
   })
 }
