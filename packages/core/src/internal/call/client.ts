@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import { constVoid } from "effect/Function"
 import type { Span } from "effect/Tracer"
 import type { SchemaDrift } from "../../Installation.ts"
 import { Infrastructure, type InstallationError } from "../../InstallationError.ts"
@@ -38,8 +39,6 @@ const timedOut = (phase?: Infrastructure["phase"]) => new Infrastructure({ reaso
 /** Milliseconds after its deadline in which an attempt certainly ends, if its fiber runs at all. */
 const grace = 1000
 
-const nothing = () => {}
-
 /** One attempt at an update, in its place in the queue. */
 export class Call implements Attempt, SessionCall, Waiting {
   readonly deadline: Deadline.Deadline
@@ -47,8 +46,8 @@ export class Call implements Attempt, SessionCall, Waiting {
   readonly #place: ReturnType<LinkedList<Waiting>["append"]>
   span: Span | undefined
   isSent = false
-  cancel = nothing
-  onTurn = nothing
+  cancel = constVoid
+  onTurn = constVoid
   #windingUp: Deadline.TimedOut["fiber"]
 
   constructor(queue: UpdateQueue, deadline: Deadline.Deadline, begin: () => Update) {

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import { constVoid } from "effect/Function"
 import type { Operation } from "../contract/operations.ts"
 import type { Credentials } from "../credentials/credentials.ts"
 import type { Deadline } from "../http/deadline.ts"
@@ -157,7 +158,7 @@ const withService = <I, S, A, E, R>(
   self: Effect.Effect<A, E, R>,
   tag: Context.Tag<I, S>,
   service: S,
-  onExit: (exit: Exit.Exit<A, E>) => void = () => {}
+  onExit: (exit: Exit.Exit<A, E>) => void = constVoid
 ): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import { constVoid } from "effect/Function"
 import { bind } from "../asyncContext.ts"
 
 /** Milliseconds on a monotonic clock. */
@@ -30,7 +31,7 @@ const maxTimer = 2 ** 31 - 1
 
 /** Calls `onLate` at a deadline, unless the returned function cancels it first. */
 const start = ({ at, clock }: Deadline, onLate: () => void): (() => void) => {
-  if (at === Number.POSITIVE_INFINITY) return () => {}
+  if (at === Number.POSITIVE_INFINITY) return constVoid
   if (clock !== liveClock) {
     const late = Effect.zipRight(clock.sleep(Duration.millis(at - monotonic(clock))), Effect.sync(onLate))
     const fiber = Effect.runFork(late)
@@ -66,8 +67,6 @@ export interface Waiter {
   cancel: () => void
 }
 
-const nothing = () => {}
-
 /**
  * Waits for a callback until a deadline, and continues in the async context of the waiting fiber. `register` begins, and
  * returns how to cancel. Interruption leaves that to the waiter: a finalizer here would take nine of an update's 29 steps in
@@ -79,14 +78,14 @@ export const callback = <A, E>(
 ): Effect.Effect<A, E | TimedOut> =>
   Effect.async((callback) => {
     const resume = bind(callback)
-    let cancel = nothing
+    let cancel = constVoid
     const stop = start(waiter.deadline, () => {
       waiter.cancel()
       resume(Effect.fail({ _tag: "TimedOut" }))
     })
     const end = () => {
       stop()
-      waiter.cancel = nothing
+      waiter.cancel = constVoid
     }
     waiter.cancel = () => {
       end()
