@@ -10,6 +10,7 @@ import type { Credentials } from "@effect-pleo/core/Credentials"
 import { UpdateInstallation } from "@effect-pleo/core/Installation"
 import { BadRequest, type Infrastructure, type InstallationError } from "@effect-pleo/core/InstallationError"
 import type { InstallationService } from "@effect-pleo/core/InstallationService"
+import * as Codec from "@effect-pleo/core/internal/codec"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import type { TokenStore } from "@effect-pleo/core/TokenStore"
 import * as Chunk from "effect/Chunk"
@@ -20,9 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Cluster from "./internal/cluster.ts"
@@ -139,17 +138,14 @@ const batchSize = 1000
 /** Milliseconds for which applied rows are kept. */
 const retention = Duration.toMillis("1 day")
 
-const encode = Schema.encodeUnknownEither(Schema.parseJson(UpdateInstallation))
+/** As `InstallationService.update` does, so that what is stored can be sent. */
+const codec = /* @__PURE__ */ Codec.make({ request: UpdateInstallation })
 
 const encodeChange = ({ request, tenant }: Change): Either.Either<Stores.Desired, BadRequest> =>
-  Either.mapBoth(encode(request), {
-    onLeft: (error) => {
-      // Without the messages, which quote the value. A union has one for each of its members.
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      const path = (issue?.path ?? []).map((key) => (typeof key === "symbol" ? String(key) : key))
-      return new BadRequest({ tenant, issues: [{ path, message: "is not valid" }] })
-    },
-    onRight: (request) => ({ tenant, request })
+  Either.mapBoth(codec.encode(request), {
+    onLeft: ({ issues }) => new BadRequest({ tenant, issues }),
+    // An operation without a request has no body.
+    onRight: (body) => ({ tenant, request: body as string })
   })
 
 const toFailure = ({ at, attempts, facts, reason, tenant }: Stores.FailedRow): Failure => {

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { describe, expect, it } from "@effect/vitest"
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import { type BadRequest, type InstallationError, Unauthorized } from "@effect-pleo/core/InstallationError"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as Fault from "@effect-pleo/testing/Fault"
@@ -206,19 +208,35 @@ describe("a fleet of one process", () => {
     }).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(service))
   )
 
-  it.scopedLive("refuses a request that is not valid, without quoting it", () =>
-    Effect.gen(function* () {
-      const fleet = yield* connect(yield* file)
-      const error = yield* Effect.flip(
-        fleet.set([{ tenant: "acme", request: { status: "secret-status" as "ERROR" } }])
-      )
-      const { issues, tenant } = error as BadRequest
-      expect({ issues, tenant }).toEqual({
-        issues: [{ path: ["status"], message: "is not valid" }],
-        tenant: "acme"
-      })
-      expect(error.message).not.toMatch("secret-status")
-    })
+  it.scopedLive(
+    "refuses the requests that an update refuses, with the same issues and without quoting them",
+    () =>
+      Effect.gen(function* () {
+        const fleet = yield* connect(yield* file)
+        const { update } = yield* InstallationService.InstallationService
+        for (const [request, issue] of [
+          [{ status: "secret-status" }, { path: ["status"], message: expect.stringContaining("expected") }],
+          [
+            { status: "ACTIVATED", secret: 1 },
+            { path: ["secret"], message: "is not part of the contract" }
+          ],
+          [{}, { path: ["status"], message: "is missing" }],
+          [
+            { status: "ACTIVATED", metadata: { secret: "s".repeat(256 * 1024) } },
+            { path: ["metadata"], message: "expected at most 256 KiB of JSON" }
+          ]
+        ] as ReadonlyArray<readonly [UpdateInstallation, unknown]>) {
+          const error = (yield* Effect.flip(fleet.set([{ tenant: "acme", request }]))) as BadRequest
+          const refused = (yield* Effect.flip(update(request))) as BadRequest
+          expect({ _tag: error._tag, tenant: error.tenant, issues: error.issues }).toEqual({
+            _tag: "BadRequest",
+            tenant: "acme",
+            issues: [issue]
+          })
+          expect(error.issues).toEqual(refused.issues)
+          expect(error.message).not.toMatch("secret-status")
+        }
+      }).pipe(Effect.provide(service))
   )
 
   it.scopedLive("sets the state of all connected customers of an app", () =>
