@@ -53,6 +53,8 @@ export interface Change {
 export interface Progress {
   /** Installations whose desired state is not applied yet, including those in flight. */
   readonly pending: number
+  /** Updates of all runners that await their responses, as of a second ago. Those of a lost runner count for 3 seconds. */
+  readonly inFlight: number
   readonly applied: number
   /** Changes that were replaced by a newer one before they were applied. */
   readonly superseded: number
@@ -173,12 +175,15 @@ const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
       yield* store.set([...newest.values()], yield* Clock.currentTimeMillis)
       return changes.length
     })
-  const measure = Effect.zipWith(store.counts, store.rate, (counts, rate): Progress => {
+  const measure = Effect.map(Effect.all([store.active, store.counts, store.rate]), (all): Progress => {
+    const [active, counts, rate] = all
     const sum = (state: number) =>
       counts.reduce((total, row) => total + (row.state === state ? row.count : 0), 0)
     const pending = sum(State.pending)
     return {
       pending,
+      // Some of them may have been applied since they were counted.
+      inFlight: Math.min(active, pending),
       applied: sum(State.applied),
       superseded: counts.reduce((total, { superseded }) => total + superseded, 0),
       failed: Object.fromEntries(
@@ -227,6 +232,22 @@ export const layer: Layer.Layer<Fleet, FleetError, SqlClient.SqlClient> = Layer.
 
 const maxTimeout = 5000
 
+/** Milliseconds. A note counts for three times as long. */
+const noteInterval = 1000
+
+/** Notes about once a second what a runner has in flight. One that is idle notes nothing. */
+const noteActive = (store: Store, { active }: Runner.Runner): Effect.Effect<never> =>
+  Effect.suspend(() => {
+    const name = crypto.randomUUID()
+    let noted = 0
+    return Effect.suspend(() => {
+      const count = active()
+      if (count === 0 && noted === 0) return Effect.void
+      noted = count
+      return Effect.ignore(store.noteActive(name, count))
+    }).pipe(Effect.delay(noteInterval), Effect.forever)
+  })
+
 /** A fleet with a runner, whose partitions `run` has. */
 const running = <E extends InstallationError, R>(
   options: Options<E, R>,
@@ -250,6 +271,7 @@ const running = <E extends InstallationError, R>(
       Effect.repeat(Schedule.spaced("1 hour")),
       Effect.forkScoped
     )
+    yield* Effect.forkScoped(noteActive(store, runner))
     yield* run(runner)
     return service(store, runner.wake)
   })

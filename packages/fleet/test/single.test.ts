@@ -75,6 +75,20 @@ describe("a fleet of one process", () => {
     }).pipe(Effect.provide(service))
   )
 
+  it.scopedLive("counts its updates in flight for other processes, too", () =>
+    Effect.gen(function* () {
+      const name = yield* file
+      yield* inject(Fault.delay("2 seconds"), Fault.delay("2 seconds"))
+      const fleet = yield* start(name, { concurrency: 2 })
+      yield* fleet.set([change("acme", 1), change("globex", 1), change("initech", 1)])
+      const { progress } = yield* connect(name)
+      const seen = yield* Stream.runCollect(progress)
+      const counts = [...seen].map(({ inFlight, pending }) => ({ inFlight, pending }))
+      expect(counts).toContainEqual({ inFlight: 2, pending: 3 })
+      expect(counts.at(-1)).toEqual({ inFlight: 0, pending: 0 })
+    }).pipe(Effect.provide(service))
+  )
+
   it.scopedLive("waits for updates in flight when it ends, and does not send them again", () =>
     Effect.gen(function* () {
       const name = yield* file
