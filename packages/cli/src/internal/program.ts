@@ -15,8 +15,8 @@ const { version } = createRequire(import.meta.url)("@effect-pleo/cli/package.jso
 const footer = HelpDoc.blocks([
   HelpDoc.h1("VARIABLES"),
   HelpDoc.p("PLEO_ACCESS_TOKEN or PLEO_API_KEY, the credential. No secret is ever passed in an option."),
-  HelpDoc.p("PLEO_SERVER and PLEO_STORE, the defaults of --server and --store."),
-  HelpDoc.p("PLEO_CLIENT_ID and PLEO_CLIENT_SECRET, the app, for --tenant and connect."),
+  HelpDoc.p("PLEO_SERVER, PLEO_STORE and PLEO_FLEET, the defaults of --server, --store and --fleet."),
+  HelpDoc.p("PLEO_CLIENT_ID and PLEO_CLIENT_SECRET, the app, for --tenant, connect and fleet."),
   HelpDoc.p("NO_COLOR, no colors."),
   HelpDoc.h1("EXIT CODES"),
   HelpDoc.p("0 done, 1 failed (stderr says why), 2 wrong usage or configuration, 130 interrupted.")
