@@ -338,6 +338,8 @@ const fleet = Command.make("fleet").pipe(
   Command.withSubcommands([fleetSet, fleetWatch, fleetMigrate])
 )
 
+export const groups = { fleet: Command.getSubcommands(fleet) }
+
 export const root = Command.make("effect-pleo").pipe(
   Command.withDescription("Read and change an installation in the Pleo App Marketplace by hand."),
   Command.withSubcommands([whoami, get, update, activate, create, remove, sandbox, connect, tenants, fleet])

@@ -190,7 +190,7 @@ export interface Setting extends Options {
 export const set = ({ all, customers, request, stdin, watch, ...options }: Setting) =>
   Effect.gen(function* () {
     if ([all, stdin, customers.length > 0].filter(Boolean).length !== 1)
-      return yield* new UsageError({ message: "Name customers, or else pass --all or --stdin" })
+      return yield* new UsageError({ message: "Name customers, or pass --all, or --stdin: one of these" })
     const location = yield* Store.locationOf(options.fleet, Store.fleet)
     const names = new Set(stdin ? yield* readNames : customers)
     const app = all ? yield* Effect.provide(OAuth.clientConfig, environment(options.server)) : undefined

@@ -4,7 +4,7 @@ import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { normalize, root } from "./commands.ts"
+import { groups, normalize, root } from "./commands.ts"
 import { completions } from "./completions.ts"
 import { printingOnce } from "./output.ts"
 import { failed, interrupted } from "./report.ts"
@@ -33,7 +33,7 @@ const run = Command.run(root, {
 export const program = (args: ReadonlyArray<string>): Effect.Effect<number> => {
   const json = args.includes("--json")
   const normalized = normalize(args)
-  const script = normalized[0] === "--completions" ? completions(root, normalized[1]) : undefined
+  const script = normalized[0] === "--completions" ? completions(root, groups, normalized[1]) : undefined
   // The first two are Node.js and its script.
   return (script === undefined ? run(["", "", ...normalized]) : Terminal.print(script)).pipe(
     Effect.as(0),
