@@ -91,7 +91,8 @@ export const redraw = (line: string): Effect.Effect<void> =>
     process.stderr.write(`\r${line}\u001b[K`)
   })
 
-export const columns = (): number => process.stderr.columns ?? 80
+/** A terminal that does not know its width says 0. */
+export const columns = (): number => process.stderr.columns || 80
 
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 
