@@ -24,13 +24,14 @@ describe("the loud line", () => {
   it("appears for every change of production, however it is named", () => {
     for (const server of production) {
       expect({ server, is: isProduction(server) }).toEqual({ server, is: true })
-      for (const command of ["update", "activate", "create", "delete"])
+      for (const command of ["update", "activate", "create", "delete", "fleet set", "fleet watch"])
         expect(productionNotice(command, server)).toContain(`PRODUCTION: this ${command}`)
     }
   })
 
   it("does not appear for reads, nor elsewhere", () => {
-    for (const command of ["whoami", "get"]) expect(productionNotice(command, "production")).toBeUndefined()
+    for (const command of ["whoami", "get", "fleet migrate"])
+      expect(productionNotice(command, "production")).toBeUndefined()
     for (const server of others)
       expect({ server, notice: productionNotice("delete", server) }).toEqual({ server, notice: undefined })
   })
