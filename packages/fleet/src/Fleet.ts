@@ -7,10 +7,10 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Credentials } from "@effect-pleo/core/Credentials"
-import { UpdateInstallation } from "@effect-pleo/core/Installation"
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import { BadRequest, type Infrastructure, type InstallationError } from "@effect-pleo/core/InstallationError"
 import type { InstallationService } from "@effect-pleo/core/InstallationService"
-import * as Codec from "@effect-pleo/core/internal/codec"
+import { makeCodec, operations } from "@effect-pleo/core/internal/testing"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import type { TokenStore } from "@effect-pleo/core/TokenStore"
 import * as Chunk from "effect/Chunk"
@@ -141,7 +141,7 @@ const batchSize = 1000
 const retention = Duration.toMillis("1 day")
 
 /** As `InstallationService.update` does, so that what is stored can be sent. */
-const codec = /* @__PURE__ */ Codec.make({ request: UpdateInstallation })
+const codec = /* @__PURE__ */ makeCodec(operations.updateInstallation)
 
 const encodeChange = ({ request, tenant }: Change): Either.Either<Stores.Desired, BadRequest> =>
   Either.mapBoth(codec.encode(request), {

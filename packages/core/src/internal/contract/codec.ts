@@ -56,11 +56,7 @@ const encodeBody = (encode: Encode, value: unknown): Either.Either<string, BadRe
 const noBody = Either.right(undefined)
 
 /** The codec of an operation. Creating it costs far more than running it. */
-export const make = <A>({
-  query,
-  request = query,
-  response
-}: Pick<OperationOf<A>, "query" | "request" | "response">): Codec<A> => {
+export const make = <A>({ query, request = query, response }: OperationOf<A>): Codec<A> => {
   const encode =
     request && (Schema.encodeUnknownEither(request, { errors: "all", onExcessProperty: "error" }) as Encode)
   const decode = Schema.decodeUnknownEither(response ?? (Schema.Unknown as never), { errors: "all" })
