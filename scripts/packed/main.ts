@@ -237,6 +237,9 @@ const command = async (
     writeFileSync(join(await install(), "tokens.db"), "")
     return start("tenants", "--store", "sqlite:tokens.db")
   })
+  await row("command", what, "fleet set", () =>
+    start("fleet", "set", "ACTIVATED", "acme", "--fleet", "sqlite:fleet.db")
+  )
   await row("command", what, "update", async () => {
     writeFileSync(join(await install(), "token"), "token-command")
     return start("update", "ACTIVATED", "--credential-file", "token")

@@ -88,7 +88,7 @@ describe("the commands of an installation", () => {
           })
         )
         // The files with an HTTP server, or with a driver, are not there.
-        for (const args of [["sandbox"], ["tenants"]]) {
+        for (const args of [["sandbox"], ["tenants"], ["fleet", "watch"]]) {
           const { code, stderr } = yield* runPiped(args, app, "lean")
           expect({ args, code, stderr }).toEqual({ args, code: 1, stderr: "Unexpected error: Error\n" })
         }
@@ -356,7 +356,33 @@ describe("a failure", () => {
           },
           { args: ["get", "--timeout", "0"], environment: token, says: "at most 3600" },
           { args: ["get", "--timeout", "NaN"], environment: token, says: "--timeout" },
-          { args: ["sandbox", "--port", "70000"], environment: {}, says: "65535" }
+          { args: ["sandbox", "--port", "70000"], environment: {}, says: "65535" },
+          { args: ["fleet", "set", "ACTIVATED"], environment: app, says: "Name customers" },
+          { args: ["fleet", "set", "ACTIVATED", "acme", "--all"], environment: app, says: "one of these" },
+          { args: ["fleet", "watch", "--rate-limit", "0"], environment: app, says: "above 0" },
+          { args: ["fleet", "watch"], environment: app, says: "PLEO_FLEET" },
+          {
+            args: ["fleet", "watch", "--fleet", `sqlite:${text}.db`],
+            environment: app,
+            says: "run fleet set first"
+          },
+          {
+            args: ["fleet", "migrate", "--fleet", `sqlite:${text}`],
+            environment: app,
+            says: "PLEO_FLEET_TO"
+          },
+          {
+            args: [
+              "fleet",
+              "migrate",
+              "--fleet",
+              `sqlite:${text}`,
+              "--to",
+              `postgres://app:${canary}@127.0.0.1:1/fleet`
+            ],
+            environment: app,
+            says: "Set the variable PLEO_FLEET_TO"
+          }
         ]
         for (const { args, environment, says } of cases) {
           const { code, stderr, stdout } = yield* run([...args, "--json"], environment)
@@ -399,6 +425,12 @@ describe("a failure", () => {
               environment: { ...app, PLEO_STORE: `postgres://app:${canary}@127.0.0.1:1/tokens` },
               code: 1,
               runs: runPiped
+            },
+            {
+              args: ["fleet", "watch", "--log-level", "all"],
+              environment: { ...app, PLEO_FLEET: `postgres://app:${canary}@127.0.0.1:1/fleet` },
+              code: 1,
+              runs: run
             }
           ],
           ({ args, code, environment, runs }) =>

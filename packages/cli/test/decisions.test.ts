@@ -24,13 +24,14 @@ describe("the loud line", () => {
   it("appears for every change of production, however it is named", () => {
     for (const server of production) {
       expect({ server, is: isProduction(server) }).toEqual({ server, is: true })
-      for (const command of ["update", "activate", "create", "delete"])
+      for (const command of ["update", "activate", "create", "delete", "fleet set", "fleet watch"])
         expect(productionNotice(command, server)).toContain(`PRODUCTION: this ${command}`)
     }
   })
 
   it("does not appear for reads, nor elsewhere", () => {
-    for (const command of ["whoami", "get"]) expect(productionNotice(command, "production")).toBeUndefined()
+    for (const command of ["whoami", "get", "fleet migrate"])
+      expect(productionNotice(command, "production")).toBeUndefined()
     for (const server of others)
       expect({ server, notice: productionNotice("delete", server) }).toEqual({ server, notice: undefined })
   })
@@ -39,15 +40,15 @@ describe("the loud line", () => {
 describe("the token store", () => {
   it.effect("is a file of SQLite, or a database of PostgreSQL", () =>
     Effect.gen(function* () {
-      expect(yield* locationOf("sqlite:tokens.db", "postgres://other")).toEqual({
+      expect(yield* locationOf("sqlite:tokens.db", undefined, "postgres://other")).toEqual({
         _tag: "Sqlite",
         file: "tokens.db"
       })
-      expect(yield* locationOf("postgres://app@127.0.0.1/tokens", undefined)).toMatchObject({
+      expect(yield* locationOf("postgres://app@127.0.0.1/tokens")).toMatchObject({
         _tag: "Postgres"
       })
       const secret = "postgresql://app:canary@127.0.0.1/tokens"
-      const location = yield* locationOf(undefined, secret)
+      const location = yield* locationOf(undefined, undefined, secret)
       expect(location._tag === "Postgres" && Redacted.value(location.url)).toBe(secret)
       expect(JSON.stringify(location)).not.toContain("canary")
     })
@@ -63,7 +64,7 @@ describe("the token store", () => {
         ["sqlite:", "expected sqlite"],
         ["", "Name the token store"]
       ] as const) {
-        const { message } = yield* Effect.flip(locationOf(flag, undefined))
+        const { message } = yield* Effect.flip(locationOf(flag))
         expect(message).toContain(says)
         expect(message).not.toContain("canary")
       }

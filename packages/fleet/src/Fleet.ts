@@ -7,9 +7,10 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Credentials } from "@effect-pleo/core/Credentials"
-import { UpdateInstallation } from "@effect-pleo/core/Installation"
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import { BadRequest, type Infrastructure, type InstallationError } from "@effect-pleo/core/InstallationError"
 import type { InstallationService } from "@effect-pleo/core/InstallationService"
+import { makeCodec, operations } from "@effect-pleo/core/internal/testing"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import type { TokenStore } from "@effect-pleo/core/TokenStore"
 import * as Chunk from "effect/Chunk"
@@ -20,9 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Cluster from "./internal/cluster.ts"
@@ -54,6 +53,8 @@ export interface Change {
 export interface Progress {
   /** Installations whose desired state is not applied yet, including those in flight. */
   readonly pending: number
+  /** Updates of all runners that await their responses, as of a second ago. Those of a lost runner count for 3 seconds. */
+  readonly inFlight: number
   readonly applied: number
   /** Changes that were replaced by a newer one before they were applied. */
   readonly superseded: number
@@ -139,17 +140,14 @@ const batchSize = 1000
 /** Milliseconds for which applied rows are kept. */
 const retention = Duration.toMillis("1 day")
 
-const encode = Schema.encodeUnknownEither(Schema.parseJson(UpdateInstallation))
+/** As `InstallationService.update` does, so that what is stored can be sent. */
+const codec = /* @__PURE__ */ makeCodec(operations.updateInstallation)
 
 const encodeChange = ({ request, tenant }: Change): Either.Either<Stores.Desired, BadRequest> =>
-  Either.mapBoth(encode(request), {
-    onLeft: (error) => {
-      // Without the messages, which quote the value. A union has one for each of its members.
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      const path = (issue?.path ?? []).map((key) => (typeof key === "symbol" ? String(key) : key))
-      return new BadRequest({ tenant, issues: [{ path, message: "is not valid" }] })
-    },
-    onRight: (request) => ({ tenant, request })
+  Either.mapBoth(codec.encode(request), {
+    onLeft: ({ issues }) => new BadRequest({ tenant, issues }),
+    // An operation without a request has no body.
+    onRight: (body) => ({ tenant, request: body as string })
   })
 
 const toFailure = ({ at, attempts, facts, reason, tenant }: Stores.FailedRow): Failure => {
@@ -177,12 +175,15 @@ const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
       yield* store.set([...newest.values()], yield* Clock.currentTimeMillis)
       return changes.length
     })
-  const measure = Effect.zipWith(store.counts, store.rate, (counts, rate): Progress => {
+  const measure = Effect.map(Effect.all([store.active, store.counts, store.rate]), (all): Progress => {
+    const [active, counts, rate] = all
     const sum = (state: number) =>
       counts.reduce((total, row) => total + (row.state === state ? row.count : 0), 0)
     const pending = sum(State.pending)
     return {
       pending,
+      // Some of them may have been applied since they were counted.
+      inFlight: Math.min(active, pending),
       applied: sum(State.applied),
       superseded: counts.reduce((total, { superseded }) => total + superseded, 0),
       failed: Object.fromEntries(
@@ -231,6 +232,22 @@ export const layer: Layer.Layer<Fleet, FleetError, SqlClient.SqlClient> = Layer.
 
 const maxTimeout = 5000
 
+/** Milliseconds. A note counts for three times as long. */
+const noteInterval = 1000
+
+/** Notes about once a second what a runner has in flight. One that is idle notes nothing. */
+const noteActive = (store: Store, { active }: Runner.Runner): Effect.Effect<never> =>
+  Effect.suspend(() => {
+    const name = crypto.randomUUID()
+    let noted = 0
+    return Effect.suspend(() => {
+      const count = active()
+      if (count === 0 && noted === 0) return Effect.void
+      noted = count
+      return Effect.ignore(store.noteActive(name, count))
+    }).pipe(Effect.delay(noteInterval), Effect.forever)
+  })
+
 /** A fleet with a runner, whose partitions `run` has. */
 const running = <E extends InstallationError, R>(
   options: Options<E, R>,
@@ -254,6 +271,7 @@ const running = <E extends InstallationError, R>(
       Effect.repeat(Schedule.spaced("1 hour")),
       Effect.forkScoped
     )
+    yield* Effect.forkScoped(noteActive(store, runner))
     yield* run(runner)
     return service(store, runner.wake)
   })

@@ -1,3 +1,5 @@
+import * as Reactivity from "@effect/experimental/Reactivity"
+import * as SqlClient from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { describe, expect, it } from "@effect/vitest"
 import * as OAuth from "@effect-pleo/core/OAuth"
@@ -40,6 +42,24 @@ describe("a runner", () => {
         expect(yield* awaitUpdates(1)).toMatchObject([{ tenant: "acme" }])
       }).pipe(Effect.provide(sql), Effect.scoped)
     }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.scopedLive("has its updates in flight counted beside those of others, until it is lost", () =>
+    Effect.gen(function* () {
+      const sql = yield* LibsqlClient.make({ url: `file:${yield* file}` })
+      const store = yield* Effect.provideService(Store.make, SqlClient.SqlClient, sql)
+      yield* store.noteActive("first", 1)
+      yield* store.noteActive("first", 2)
+      yield* store.noteActive("second", 3)
+      expect(yield* store.active).toBe(5)
+      const age = (millis: number) =>
+        sql`UPDATE effect_pleo_fleet_active SET seen_at = seen_at - ${millis} WHERE runner = 'first'`
+      yield* age(3000)
+      expect(yield* store.active).toBe(3)
+      yield* age(60_000)
+      yield* store.purge(0)
+      expect(yield* sql`SELECT runner FROM effect_pleo_fleet_active`).toEqual([{ runner: "second" }])
+    }).pipe(Effect.provide(Reactivity.layer))
   )
 
   it.scoped(

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { describe, expect, it } from "@effect/vitest"
+import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import { type BadRequest, type InstallationError, Unauthorized } from "@effect-pleo/core/InstallationError"
+import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import * as TokenStore from "@effect-pleo/core/TokenStore"
 import * as Fault from "@effect-pleo/testing/Fault"
@@ -70,6 +72,20 @@ describe("a fleet of one process", () => {
       expect(second?.receivedAt.epochMillis).toBeGreaterThanOrEqual(
         first?.endedAt?.epochMillis ?? Number.POSITIVE_INFINITY
       )
+    }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("counts its updates in flight for other processes, too", () =>
+    Effect.gen(function* () {
+      const name = yield* file
+      yield* inject(Fault.delay("2 seconds"), Fault.delay("2 seconds"))
+      const fleet = yield* start(name, { concurrency: 2 })
+      yield* fleet.set([change("acme", 1), change("globex", 1), change("initech", 1)])
+      const { progress } = yield* connect(name)
+      const seen = yield* Stream.runCollect(progress)
+      const counts = [...seen].map(({ inFlight, pending }) => ({ inFlight, pending }))
+      expect(counts).toContainEqual({ inFlight: 2, pending: 3 })
+      expect(counts.at(-1)).toEqual({ inFlight: 0, pending: 0 })
     }).pipe(Effect.provide(service))
   )
 
@@ -206,19 +222,35 @@ describe("a fleet of one process", () => {
     }).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(service))
   )
 
-  it.scopedLive("refuses a request that is not valid, without quoting it", () =>
-    Effect.gen(function* () {
-      const fleet = yield* connect(yield* file)
-      const error = yield* Effect.flip(
-        fleet.set([{ tenant: "acme", request: { status: "secret-status" as "ERROR" } }])
-      )
-      const { issues, tenant } = error as BadRequest
-      expect({ issues, tenant }).toEqual({
-        issues: [{ path: ["status"], message: "is not valid" }],
-        tenant: "acme"
-      })
-      expect(error.message).not.toMatch("secret-status")
-    })
+  it.scopedLive(
+    "refuses the requests that an update refuses, with the same issues and without quoting them",
+    () =>
+      Effect.gen(function* () {
+        const fleet = yield* connect(yield* file)
+        const { update } = yield* InstallationService.InstallationService
+        for (const [request, issue] of [
+          [{ status: "secret-status" }, { path: ["status"], message: expect.stringContaining("expected") }],
+          [
+            { status: "ACTIVATED", secret: 1 },
+            { path: ["secret"], message: "is not part of the contract" }
+          ],
+          [{}, { path: ["status"], message: "is missing" }],
+          [
+            { status: "ACTIVATED", metadata: { secret: "s".repeat(256 * 1024) } },
+            { path: ["metadata"], message: "expected at most 256 KiB of JSON" }
+          ]
+        ] as ReadonlyArray<readonly [UpdateInstallation, unknown]>) {
+          const error = (yield* Effect.flip(fleet.set([{ tenant: "acme", request }]))) as BadRequest
+          const refused = (yield* Effect.flip(update(request))) as BadRequest
+          expect({ _tag: error._tag, tenant: error.tenant, issues: error.issues }).toEqual({
+            _tag: "BadRequest",
+            tenant: "acme",
+            issues: [issue]
+          })
+          expect(error.issues).toEqual(refused.issues)
+          expect(error.message).not.toMatch("secret-status")
+        }
+      }).pipe(Effect.provide(service))
   )
 
   it.scopedLive("sets the state of all connected customers of an app", () =>

@@ -4,7 +4,11 @@ import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
-import { InstallationErrorCode, InstallationStatus } from "@effect-pleo/core/Installation"
+import {
+  InstallationErrorCode,
+  InstallationStatus,
+  type UpdateInstallation
+} from "@effect-pleo/core/Installation"
 import * as InstallationService from "@effect-pleo/core/InstallationService"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
 import * as Duration from "effect/Duration"
@@ -131,29 +135,32 @@ const get = Command.make("get", selection, (options) =>
   printInstallation("get", options, InstallationService.get())
 ).pipe(Command.withDescription("Show the installation as Pleo has it on record."))
 
-const update = Command.make(
-  "update",
-  {
-    status,
-    ...selection,
-    errorCode: Options.choice("error-code", InstallationErrorCode.literals).pipe(
-      Options.withDescription("Why the installation does not work."),
-      Options.optional
-    ),
-    metadata
-  },
-  ({ errorCode, metadata, status, ...options }) =>
-    Effect.flatMap(metadataOf(metadata), (metadata) =>
-      printInstallation(
-        "update",
-        options,
-        InstallationService.update({
-          status,
-          ...(Option.isSome(errorCode) ? { errorCode: errorCode.value } : {}),
-          ...metadata
-        })
-      )
-    )
+/** The state of an update. */
+const state = {
+  status,
+  errorCode: Options.choice("error-code", InstallationErrorCode.literals).pipe(
+    Options.withDescription("Why the installation does not work."),
+    Options.optional
+  ),
+  metadata
+}
+
+type State = Command.Command.ParseConfig<typeof state>
+
+const requestOf = ({ errorCode, metadata, status }: State) =>
+  Effect.map(
+    metadataOf(metadata),
+    (metadata): UpdateInstallation => ({
+      status,
+      ...(Option.isSome(errorCode) ? { errorCode: errorCode.value } : {}),
+      ...metadata
+    })
+  )
+
+const update = Command.make("update", { ...state, ...selection }, (options) =>
+  Effect.flatMap(requestOf(options), (request) =>
+    printInstallation("update", options, InstallationService.update(request))
+  )
 ).pipe(Command.withDescription("Set the status, and optionally the error code and the metadata."))
 
 const activate = Command.make("activate", selection, (options) =>
@@ -254,13 +261,92 @@ const tenants = Command.make("tenants", { json, server, store }, ({ json, server
   )
 ).pipe(Command.withDescription("List the customers in the token store, and who has to connect again."))
 
+const fleetStore = optionalText(
+  "fleet",
+  "STORE",
+  "The fleet's store: sqlite:FILE or postgres://... Default: PLEO_FLEET, which may have a password."
+)
+
+const sender = {
+  json: Options.boolean("json").pipe(
+    Options.withDescription("Print JSON on stdout, a value a line, also on failure.")
+  ),
+  server,
+  fleet: fleetStore,
+  store,
+  rateLimit: Options.float("rate-limit").pipe(
+    Options.withPseudoName("NUMBER"),
+    Options.withDescription("The most updates a second, if this command sends. Default: no limit."),
+    Options.mapEffect((rate) =>
+      rate > 0 ? Effect.succeed(rate) : invalidOption("--rate-limit: expected a number above 0")
+    ),
+    Options.optional,
+    Options.map(Option.getOrUndefined)
+  )
+}
+
+/** Its drivers, and those of the cluster, take a while to load. */
+const Fleet = Effect.promise(() => import("./fleet.ts"))
+
+const fleetSet = Command.make(
+  "set",
+  {
+    ...state,
+    customers: Args.text({ name: "CUSTOMER" }).pipe(
+      Args.withDescription("Your name of a customer. May be repeated."),
+      Args.repeated
+    ),
+    all: Options.boolean("all").pipe(
+      Options.withDescription("All customers that are connected, instead of those named.")
+    ),
+    stdin: Options.boolean("stdin").pipe(
+      Options.withDescription("The customers that standard input names, one a line.")
+    ),
+    watch: Options.boolean("watch").pipe(Options.withDescription("Then do as fleet watch does.")),
+    ...sender
+  },
+  (options) =>
+    Effect.flatMap(requestOf(options), (request) =>
+      Effect.flatMap(Fleet, ({ set }) => set({ ...options, request }))
+    )
+).pipe(Command.withDescription("Store the state that customers should have, for a fleet to send."))
+
+const fleetWatch = Command.make("watch", sender, (options) =>
+  Effect.flatMap(Fleet, ({ watch }) => watch(options))
+).pipe(
+  Command.withDescription(
+    "Show the progress until nothing is pending, and send the fleet of a SQLite file that no process runs."
+  )
+)
+
+const fleetMigrate = Command.make(
+  "migrate",
+  {
+    json,
+    fleet: fleetStore,
+    to: optionalText(
+      "to",
+      "STORE",
+      "An empty store to copy to: sqlite:FILE or postgres://... Default: PLEO_FLEET_TO."
+    )
+  },
+  (options) => Effect.flatMap(Fleet, ({ migrate }) => migrate(options))
+).pipe(Command.withDescription("Copy the states to another store, while nothing uses either."))
+
+const fleet = Command.make("fleet").pipe(
+  Command.withDescription("Set the state of many customers, and watch how it is sent."),
+  Command.withSubcommands([fleetSet, fleetWatch, fleetMigrate])
+)
+
+export const groups = { fleet: Command.getSubcommands(fleet) }
+
 export const root = Command.make("effect-pleo").pipe(
   Command.withDescription("Read and change an installation in the Pleo App Marketplace by hand."),
-  Command.withSubcommands([whoami, get, update, activate, create, remove, sandbox, connect, tenants])
+  Command.withSubcommands([whoami, get, update, activate, create, remove, sandbox, connect, tenants, fleet])
 )
 
 const withValue =
-  /^(--(?:completions|credential-file|error-code|log-level|metadata|port|scope|server|store|tenant|timeout))=(.*)$/s
+  /^(--(?:completions|credential-file|error-code|fleet|log-level|metadata|port|rate-limit|scope|server|store|tenant|timeout|to))=(.*)$/s
 
 /**
  * The arguments as @effect/cli takes them: `--metadata=a=b` beside `--metadata c=d` only as two arguments each, and

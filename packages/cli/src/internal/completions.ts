@@ -48,16 +48,47 @@ const builtIns: ReadonlyArray<Word> = [
   { name: "--version", value: undefined }
 ]
 
-/** For both shells: sets `choices` or `files`, from the words before the one to complete. */
-const body = <Name extends string, R, E, A>(root: Command.Command<Name, R, E, A>): string => {
-  const commands = HashMap.toEntries(Command.getSubcommands(root))
-    .map(([name, descriptor]) => ({ name, words: wordsOf(CommandDescriptor.getUsage(descriptor)) }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-  const names = commands.map(({ name }) => name)
-  const values = new Map(
-    [...commands.flatMap(({ words }) => words), ...builtIns].flatMap((word) =>
-      isOption(word) && word.value !== undefined ? [[word.name, word.value] as const] : []
+interface Node {
+  /** Its names, such as `fleet/set`. Empty for the command itself. */
+  readonly path: string
+  readonly words: ReadonlyArray<Word>
+  /** The names of its own commands. */
+  readonly names: ReadonlyArray<string>
+}
+
+type Subcommands = ReturnType<typeof Command.getSubcommands>
+
+/** The commands of a command that has some: the description of the whole has none of them. */
+export type Groups = Readonly<Record<string, Subcommands>>
+
+const nodesOf = (
+  path: string,
+  words: ReadonlyArray<Word>,
+  subcommands: Subcommands,
+  groups: Groups = {}
+): ReadonlyArray<Node> => {
+  const children = HashMap.toEntries(subcommands).sort(([a], [b]) => (a < b ? -1 : 1))
+  return [
+    { path, words, names: children.map(([name]) => name) },
+    ...children.flatMap(([name, descriptor]) =>
+      nodesOf(
+        path === "" ? name : `${path}/${name}`,
+        wordsOf(CommandDescriptor.getUsage(descriptor)),
+        groups[name] ?? HashMap.empty()
+      )
     )
+  ]
+}
+
+/** For both shells: sets `choices` or `files`, from the words before the one to complete. */
+const body = <Name extends string, R, E, A>(root: Command.Command<Name, R, E, A>, groups: Groups): string => {
+  const nodes = nodesOf("", builtIns, Command.getSubcommands(root), groups)
+  const values = new Map(
+    nodes
+      .flatMap(({ words }) => words)
+      .flatMap((word) =>
+        isOption(word) && word.value !== undefined ? [[word.name, word.value] as const] : []
+      )
   )
   const branch = (pattern: string, words: ReadonlyArray<string>) =>
     `${pattern}) choices="${words.join(" ")}" ;;`
@@ -65,22 +96,28 @@ const body = <Name extends string, R, E, A>(root: Command.Command<Name, R, E, A>
     ...[...values].map(([name, value]) =>
       value === "FILE" ? `*,${name}) files=1 ;;` : branch(`*,${name}`, choicesOf(value))
     ),
-    branch(",*", [...names, ...builtIns.map(({ name }) => name)]),
-    ...commands.map(({ name, words }) =>
-      branch(`${name},*`, [
+    ...nodes.map(({ names, path, words }) =>
+      branch(`${path},*`, [
+        ...names,
         ...words.flatMap((word) =>
           isOption(word) ? [word.name] : word.value === undefined ? [] : choicesOf(word.value)
         ),
-        logLevel.name,
-        "--help"
+        ...(path === "" ? [] : [logLevel.name, "--help"])
       ])
     )
   ]
+  const steps = nodes.flatMap(({ names, path }) =>
+    names.length === 0
+      ? []
+      : [
+          `${names.map((name) => `${path},${name}`).join("|")}) command=${path === "" ? "" : `${path}/`}$each ;;`
+        ]
+  )
   return `  local command= choices= files= each previous=
   for each in "\${before[@]}"; do
     previous=$each
     case "$command,$each" in
-      ${names.map((name) => `,${name}`).join("|")}) command=$each ;;
+      ${steps.join("\n      ")}
     esac
   done
   case "$command,$previous" in
@@ -91,6 +128,7 @@ const body = <Name extends string, R, E, A>(root: Command.Command<Name, R, E, A>
 /** A script for the shell, or nothing if that of @effect/cli is right. */
 export const completions = <Name extends string, R, E, A>(
   root: Command.Command<Name, R, E, A>,
+  groups: Groups,
   shell: string | undefined
 ): string | undefined => {
   switch (shell) {
@@ -99,7 +137,7 @@ export const completions = <Name extends string, R, E, A>(
       return `_effect_pleo() {
   local current="\${COMP_WORDS[COMP_CWORD]}"
   local before=("\${COMP_WORDS[@]:1:COMP_CWORD-1}")
-${body(root)}
+${body(root, groups)}
   if [ -n "$files" ]; then
     local IFS=$'\\n'
     COMPREPLY=($(compgen -f -- "$current"))
@@ -112,7 +150,7 @@ complete -o filenames -F _effect_pleo effect-pleo`
       return `#compdef effect-pleo
 _effect_pleo() {
   local -a before=("\${(@)words[2,CURRENT-1]}")
-${body(root)}
+${body(root, groups)}
   if [ -n "$files" ]; then
     _files
   else

@@ -7,7 +7,7 @@ export class UsageError extends Data.TaggedError("UsageError")<{ readonly messag
 
 /** The command was understood, and could not be done. Exit code 1. */
 export class CommandError extends Data.TaggedError("CommandError")<{
-  readonly reason: "Declined" | "Timeout" | "Listen" | "TokenStore"
+  readonly reason: "Declined" | "Timeout" | "Listen" | "TokenStore" | "Fleet" | "Incomplete"
   readonly message: string
 }> {}
 

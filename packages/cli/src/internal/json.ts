@@ -1,4 +1,5 @@
-// The values that --json prints. Each command prints one of them, or else `Failure`.
+// The values that --json prints. Each command prints one of them, or else `Failure`. A fleet that is watched has its
+// progress before, a value a line.
 import { Installation } from "@effect-pleo/core/Installation"
 import { Introspection } from "@effect-pleo/core/Introspection"
 import * as Schema from "effect/Schema"
@@ -31,6 +32,44 @@ export type Tenant = typeof Tenant.Type
 
 /** `tenants`. */
 export const Tenants = Schema.Array(Tenant)
+
+/** `fleet set`: the number of states that were stored. */
+export const FleetSet = Schema.Struct({ set: Schema.Number })
+
+/** `fleet set --watch` and `fleet watch`, about once a second. `rate` is updates a second, `remaining` seconds. */
+export const FleetProgress = Schema.Struct({
+  pending: Schema.Number,
+  inFlight: Schema.Number,
+  applied: Schema.Number,
+  superseded: Schema.Number,
+  failed: Schema.Record({ key: Schema.String, value: Schema.Number }),
+  rate: Schema.Number,
+  remaining: optional(Schema.Number)
+})
+
+export type FleetProgress = typeof FleetProgress.Type
+
+/** `fleet set --watch` and `fleet watch`, once nothing is pending. It exits with 1 if there are failures. */
+export const FleetEnd = Schema.Struct({
+  applied: Schema.Number,
+  superseded: Schema.Number,
+  failures: Schema.Array(
+    Schema.Struct({
+      tenant: Schema.String,
+      reason: Schema.Literal("Refused", "ReconnectNeeded", "Retrying"),
+      message: Schema.String,
+      status: optional(Schema.Number),
+      requestId: optional(Schema.String),
+      attempts: Schema.Number,
+      at: Schema.String
+    })
+  )
+})
+
+export type FleetEnd = typeof FleetEnd.Type
+
+/** `fleet migrate`. */
+export const FleetMigrated = Schema.Struct({ migrated: Schema.Number })
 
 /** Every command that fails. `_tag` is that of an error of @effect-pleo/core, or of this command. */
 export const Failure = Schema.Struct({

@@ -57,6 +57,10 @@ export const printingOnce = <A, E, R>(
 ): Effect.Effect<A, E, Exclude<R, Printed>> =>
   Effect.suspend(() => Effect.provideService(self, Printed, { isPrinted: false }))
 
+/** Prints one of several JSON values. */
+export const line = <A, I>(schema: Schema.Schema<A, I>, value: A): Effect.Effect<void> =>
+  Effect.flatMap(Effect.orDie(Schema.encode(schema)(value)), (encoded) => print(toJson(encoded)))
+
 /** Prints a result as its schema encodes it, or as people read it. */
 export const result = <A, I>(
   json: boolean,
@@ -68,6 +72,6 @@ export const result = <A, I>(
     ? Effect.flatMap(Printed, (printed) => {
         if (printed.isPrinted) return Effect.void
         printed.isPrinted = true
-        return Effect.flatMap(Effect.orDie(Schema.encode(schema)(value)), (encoded) => print(toJson(encoded)))
+        return line(schema, value)
       })
     : Effect.suspend(() => print(human(value)))

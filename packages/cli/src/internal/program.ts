@@ -4,7 +4,7 @@ import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { normalize, root } from "./commands.ts"
+import { groups, normalize, root } from "./commands.ts"
 import { completions } from "./completions.ts"
 import { printingOnce } from "./output.ts"
 import { failed, interrupted } from "./report.ts"
@@ -15,8 +15,8 @@ const { version } = createRequire(import.meta.url)("@effect-pleo/cli/package.jso
 const footer = HelpDoc.blocks([
   HelpDoc.h1("VARIABLES"),
   HelpDoc.p("PLEO_ACCESS_TOKEN or PLEO_API_KEY, the credential. No secret is ever passed in an option."),
-  HelpDoc.p("PLEO_SERVER and PLEO_STORE, the defaults of --server and --store."),
-  HelpDoc.p("PLEO_CLIENT_ID and PLEO_CLIENT_SECRET, the app, for --tenant and connect."),
+  HelpDoc.p("PLEO_SERVER, PLEO_STORE and PLEO_FLEET, the defaults of --server, --store and --fleet."),
+  HelpDoc.p("PLEO_CLIENT_ID and PLEO_CLIENT_SECRET, the app, for --tenant, connect and fleet."),
   HelpDoc.p("NO_COLOR, no colors."),
   HelpDoc.h1("EXIT CODES"),
   HelpDoc.p("0 done, 1 failed (stderr says why), 2 wrong usage or configuration, 130 interrupted.")
@@ -33,7 +33,7 @@ const run = Command.run(root, {
 export const program = (args: ReadonlyArray<string>): Effect.Effect<number> => {
   const json = args.includes("--json")
   const normalized = normalize(args)
-  const script = normalized[0] === "--completions" ? completions(root, normalized[1]) : undefined
+  const script = normalized[0] === "--completions" ? completions(root, groups, normalized[1]) : undefined
   // The first two are Node.js and its script.
   return (script === undefined ? run(["", "", ...normalized]) : Terminal.print(script)).pipe(
     Effect.as(0),

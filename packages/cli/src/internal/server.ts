@@ -14,10 +14,17 @@ export const isProduction = (server: string): boolean => {
   }
 }
 
-const writes: ReadonlySet<string> = new Set(["update", "activate", "create", "delete"])
+const writes: ReadonlySet<string> = new Set([
+  "update",
+  "activate",
+  "create",
+  "delete",
+  "fleet set",
+  "fleet watch"
+])
 
 /** The loud line, if the command changes production by hand. */
 export const productionNotice = (command: string, server: string): string | undefined =>
   writes.has(command) && isProduction(server)
-    ? `PRODUCTION: this ${command} changes the installation of a customer.`
+    ? `PRODUCTION: this ${command} changes ${command.startsWith("fleet") ? "installations of customers" : "the installation of a customer"}.`
     : undefined

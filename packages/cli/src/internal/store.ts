@@ -1,4 +1,4 @@
-// The token store that --store or PLEO_STORE names. The drivers are loaded when they are asked for.
+// The stores that options or variables name: that of tokens, and a fleet's. The drivers are loaded when they are asked for.
 import { closeSync, existsSync, openSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { CommandError, formatCode, UsageError } from "./failure.ts"
 
-type Location =
+export type Location =
   | { readonly _tag: "Sqlite"; readonly file: string }
   | { readonly _tag: "Postgres"; readonly url: Redacted.Redacted }
 
@@ -20,45 +20,89 @@ const hasPassword = (text: string): boolean => {
 
 const fail = (message: string) => Effect.fail(new UsageError({ message }))
 
+interface Kind {
+  readonly name: string
+  readonly flag: string
+  readonly variable: string
+  /** What creates it. */
+  readonly command: string
+}
+
+const tokens: Kind = {
+  name: "token store",
+  flag: "--store",
+  variable: "PLEO_STORE",
+  command: "connect"
+}
+export const fleet: Kind = {
+  name: "fleet's store",
+  flag: "--fleet",
+  variable: "PLEO_FLEET",
+  command: "fleet set"
+}
+export const target: Kind = {
+  name: "target",
+  flag: "--to",
+  variable: "PLEO_FLEET_TO",
+  command: "fleet migrate"
+}
+
 /** The flag, or else the variable. Messages never quote them. */
 export const locationOf = (
   flag: string | undefined,
-  variable: string | undefined = process.env["PLEO_STORE"]
+  kind: Kind = tokens,
+  variable: string | undefined = process.env[kind.variable]
 ): Effect.Effect<Location, UsageError> => {
-  const name = flag === undefined ? "PLEO_STORE" : "--store"
+  const name = flag === undefined ? kind.variable : kind.flag
   const text = flag ?? variable ?? ""
   if (text === "")
-    return fail("Name the token store: --store sqlite:FILE, or PLEO_STORE as sqlite:FILE or postgres://...")
+    return fail(
+      `Name the ${kind.name}: ${kind.flag} sqlite:FILE, or ${kind.variable} as sqlite:FILE or postgres://...`
+    )
   const [, file] = /^sqlite:(.+)$/s.exec(text) ?? []
   if (file !== undefined) return Effect.succeed({ _tag: "Sqlite", file })
   if (!/^postgres(?:ql)?:\/\//.test(text)) return fail(`${name}: expected sqlite:FILE or postgres://...`)
   return flag !== undefined && hasPassword(text)
-    ? fail("--store: others on this machine see a password in a flag. Set the variable PLEO_STORE instead")
+    ? fail(
+        `${kind.flag}: others on this machine see a password in a flag. Set the variable ${kind.variable} instead`
+      )
     : Effect.succeed({ _tag: "Postgres", url: Redacted.make(text) })
 }
 
 /** SQLite gives its other files the permissions of this one. */
 const createPrivately = (file: string): void => closeSync(openSync(file, "a", 0o600))
 
+/** `isCreated`: whether a file that does not exist is created. */
+export const prepareFile = (
+  file: string,
+  { command, name }: Kind,
+  isCreated: boolean
+): Effect.Effect<void, UsageError> => {
+  if (isCreated)
+    return Effect.try({
+      try: () => createPrivately(file),
+      catch: (error) => new UsageError({ message: `The ${name} cannot be created${formatCode(error)}` })
+    })
+  return existsSync(file)
+    ? Effect.void
+    : fail(`The ${name} does not exist: check the file's name, or run ${command} first`)
+}
+
+export const postgres = (url: Redacted.Redacted) =>
+  Effect.map(
+    Effect.promise(() => import("@effect/sql-pg/PgClient")),
+    ({ layer }) => layer({ url })
+  )
+
 const client = (location: Location, isCreated: boolean) =>
   Effect.gen(function* () {
-    if (location._tag === "Postgres") {
-      const { layer } = yield* Effect.promise(() => import("@effect/sql-pg/PgClient"))
-      return layer({ url: location.url })
-    }
+    if (location._tag === "Postgres") return yield* postgres(location.url)
     const { file } = location
-    if (isCreated)
-      yield* Effect.try({
-        try: () => createPrivately(file),
-        catch: (error) => new UsageError({ message: `The token store cannot be created${formatCode(error)}` })
-      })
-    else if (!existsSync(file))
-      return yield* fail("The token store does not exist: check the file's name, or run connect first")
+    yield* prepareFile(file, tokens, isCreated)
     const { layer } = yield* Effect.promise(() => import("@effect/sql-libsql/LibsqlClient"))
     return layer({ url: pathToFileURL(resolve(file)).href })
   })
 
-/** `isCreated`: whether a file that does not exist is created. */
 export const layer = (
   flag: string | undefined,
   isCreated = false

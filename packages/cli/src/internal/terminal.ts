@@ -82,13 +82,25 @@ export const print = (text: string): Effect.Effect<void> => Console.log(text)
 /** A remark, on stderr. */
 export const say = (text: string): Effect.Effect<void> => Console.error(text)
 
+/** Whether stderr can show a line that changes. */
+export const canRedraw = (): boolean => process.stderr.isTTY === true && !isDumb()
+
+/** Replaces the line of stderr that changes. */
+export const redraw = (line: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    process.stderr.write(`\r${line}\u001b[K`)
+  })
+
+/** A terminal that does not know its width says 0. */
+export const columns = (): number => process.stderr.columns || 80
+
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
 
 /** Shows on stderr, if that is a terminal, that the command waits. */
 export const waiting =
   (label: string) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    process.stderr.isTTY !== true || isDumb()
+    !canRedraw()
       ? self
       : Effect.acquireUseRelease(
           Effect.sync(() => {

@@ -12,6 +12,12 @@ export const cases: ReadonlyArray<readonly [line: string, completed: string]> = 
   ["update --err", "--error-code"],
   ["update --error-code N", "NOT_ENTITLED"],
   ["update --server staging --json ACT", "ACTIVATED"],
+  ["fl", "fleet"],
+  ["fleet wat", "watch"],
+  ["fleet set ACT", "ACTIVATED"],
+  ["fleet set --json --err", "--error-code"],
+  ["fleet set --error-code N", "NOT_ENTITLED"],
+  ["fleet migrate --t", "--to"],
   ["--completions z", "zsh"]
 ]
 

@@ -66,6 +66,8 @@ export interface Fence {
 export interface Runner {
   /** Sends the rows of a partition until it is interrupted; then it waits for those in flight. */
   readonly drain: (partition: number) => Effect.Effect<never>
+  /** Updates in flight. */
+  readonly active: () => number
   /** Looks for rows now. */
   readonly wake: Effect.Effect<void>
   /** Sends nothing more. */
@@ -105,6 +107,11 @@ export const make = <E extends InstallationError, R>(
     const service = yield* InstallationService
     const limiter = yield* Limiter.make(store, options.rateLimit)
     const crew = yield* Crew.make<R>(options.concurrency)
+    let active = 0
+    const countActive = (change: number) => {
+      active += change
+      inFlight.unsafeUpdate(change, [])
+    }
     const wakes = new Set<() => void>()
     let isStopped = false
     /** One warning is enough for all partitions. */
@@ -234,14 +241,14 @@ export const make = <E extends InstallationError, R>(
             Effect.suspend(() => send(row, partition)),
             {
               onFailure: (cause) => {
-                inFlight.unsafeUpdate(-1, [])
+                countActive(-1)
                 return Effect.zipRight(
                   Effect.logError("An update of the fleet died", cause),
                   Effect.delay(keep(row), pollInterval)
                 )
               },
               onSuccess: (ended) => {
-                inFlight.unsafeUpdate(-1, [])
+                countActive(-1)
                 if (ended.result === "fenced") return Effect.delay(keep(row), fencePause)
                 ends[ended.result].unsafeUpdate(1, [])
                 if (ended._tag === "Kept") return keep(row)
@@ -267,7 +274,7 @@ export const make = <E extends InstallationError, R>(
                 },
                 onSuccess: () => {
                   sending.add(row.tenant)
-                  inFlight.unsafeUpdate(1, [])
+                  countActive(1)
                   worker(fly(row))
                   return Effect.void
                 }
@@ -325,6 +332,7 @@ export const make = <E extends InstallationError, R>(
       })
 
     return {
+      active: () => active,
       drain,
       stop,
       wake: Effect.sync(() => {

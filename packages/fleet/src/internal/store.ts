@@ -124,6 +124,11 @@ const tables = [
   window_count INTEGER NOT NULL,
   measured DOUBLE PRECISION NOT NULL
 )`,
+  `CREATE TABLE IF NOT EXISTS effect_pleo_fleet_active (
+  runner TEXT NOT NULL PRIMARY KEY,
+  count INTEGER NOT NULL,
+  seen_at DOUBLE PRECISION NOT NULL
+)`,
   `INSERT INTO effect_pleo_fleet_limit VALUES (1, 1e9, 0, 0, 0, 0, 0) ON CONFLICT (id) DO NOTHING`
 ]
 
@@ -140,7 +145,7 @@ export interface Store {
   readonly mark: (outcomes: ReadonlyArray<Outcome>, now: number) => Effect.Effect<void, FleetError>
   readonly counts: Effect.Effect<ReadonlyArray<Count>, FleetError>
   readonly failures: (after: string, limit: number) => Effect.Effect<ReadonlyArray<FailedRow>, FleetError>
-  /** Deletes rows that were applied before `before`. */
+  /** Deletes rows that were applied before `before`, and notes of runners that are gone. */
   readonly purge: (before: number) => Effect.Effect<void, FleetError>
   /** Reserves places of the fleet's rate, which grows again unless it was lowered lately. */
   readonly reserve: (count: number, most: number) => Effect.Effect<Reservation, FleetError>
@@ -148,6 +153,10 @@ export interface Store {
   readonly slowDown: (millis: number) => Effect.Effect<void, FleetError>
   /** Updates that were sent in the last whole second. */
   readonly rate: Effect.Effect<number, FleetError>
+  /** Notes how many updates a runner has in flight. */
+  readonly noteActive: (runner: string, count: number) => Effect.Effect<void, FleetError>
+  /** Updates in flight by the last note of each runner, if that is not older than 3 seconds. */
+  readonly active: Effect.Effect<number, FleetError>
 }
 
 export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effect.gen(function* () {
@@ -280,7 +289,10 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
           WHERE reason <> '' AND tenant > ${after} ORDER BY tenant LIMIT ${limit}`
       ),
     purge: (before) =>
-      run(sql`DELETE FROM effect_pleo_fleet_updates WHERE state = 1 AND changed_at < ${before}`),
+      Effect.zipRight(
+        run(sql`DELETE FROM effect_pleo_fleet_updates WHERE state = 1 AND changed_at < ${before}`),
+        run(sql`DELETE FROM effect_pleo_fleet_active WHERE ${now} - seen_at > 60000`)
+      ),
     reserve: (count, most) =>
       Effect.map(
         run(
@@ -311,6 +323,18 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
           WHERE id = 1 AND ${now} - window_at < 3000`
       ),
       ([row]) => row?.measured ?? 0
+    ),
+    noteActive: (runner, count) =>
+      run(
+        sql`INSERT INTO effect_pleo_fleet_active VALUES (${runner}, ${count}, ${now})
+          ON CONFLICT (runner) DO UPDATE SET count = excluded.count, seen_at = excluded.seen_at`
+      ),
+    active: Effect.map(
+      run(
+        sql<{ readonly count: number }>`SELECT CAST(COALESCE(SUM(count), 0) AS INTEGER) AS count
+          FROM effect_pleo_fleet_active WHERE ${now} - seen_at < 3000`
+      ),
+      ([row]) => row?.count ?? 0
     )
   } satisfies Store
 })
