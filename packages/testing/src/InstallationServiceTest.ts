@@ -28,7 +28,7 @@ import {
   tenantOf,
   Updates,
   withCallContext
-} from "@effect-pleo/core/internal/testing"
+} from "@effect-pleo/core/internal/shared"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 // The App Marketplace as a state machine: `InstallationServiceTest` plays it in memory, the sandbox over HTTP.
 import type { Installation, UpdateInstallation } from "@effect-pleo/core/Installation"
 import type { Introspection } from "@effect-pleo/core/Introspection"
-import { operations } from "@effect-pleo/core/internal/testing"
+import { operations } from "@effect-pleo/core/internal/shared"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"

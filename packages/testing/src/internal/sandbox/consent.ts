@@ -1,5 +1,5 @@
 // The authorization endpoint as a state machine (RFC 6749, section 4.1; RFC 7636), with and without a browser.
-import { isSecure } from "@effect-pleo/core/internal/testing"
+import { isSecure } from "@effect-pleo/core/internal/shared"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

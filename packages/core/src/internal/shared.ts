@@ -1,5 +1,5 @@
-// The parts of the client that @effect-pleo/testing uses: its service in memory is the client's own way of an update, to the
-// responses and failures that the client interprets. @effect-pleo/fleet has the codec of an update from here.
+// The parts of the client that other packages use: the service of @effect-pleo/testing in memory is the client's own way of
+// an update, to the responses and failures that the client interprets, and a fleet has the codec of an update.
 // `makeService` and `fromTransport` are not needed there: they keep all modules of an update together, which otherwise
 // would be published, and loaded by applications, as more files.
 export { type Call, Updates } from "./call/client.ts"
