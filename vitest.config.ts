@@ -10,8 +10,9 @@ export default defineConfig({
     ],
     allowOnly: false,
     passWithNoTests: false,
-    // Much of the time goes into waiting for sockets and processes: a worker for each of two cores.
-    maxWorkers: 2,
+    // Much of the time goes into waiting for sockets and processes: three workers keep two cores busy.
+    minWorkers: 3,
+    maxWorkers: 3,
     // To load Effect anew takes a file longer than most tests do.
     poolOptions: { forks: { isolate: false } },
     setupFiles: ["vitest.setup.ts"],

@@ -17,14 +17,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { probesThatFind } from "../../node/test/support/secrets.ts"
-import { temporaryDirectory } from "../../node/test/support/temporaryDirectory.ts"
+import { databaseDirectory } from "../../node/test/support/temporaryDirectory.ts"
 import * as SqlTokenStore from "../src/SqlTokenStore.ts"
 import { canaries, secret } from "./support/authorization.ts"
 import { compete } from "./support/competition.ts"
 
 const ended = (lease: string): Authorization => ({ _tag: "Ended", reason: "Refused", lease })
 
-const file = Effect.map(temporaryDirectory, (directory) => `file:${join(directory, "tokens.db")}`)
+const file = Effect.map(databaseDirectory, (directory) => `file:${join(directory, "tokens.db")}`)
 
 const connect = (url: string) =>
   Effect.map(Layer.build(LibsqlClient.layer({ url })), Context.get(SqlClient.SqlClient))

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { temporaryDirectory } from "../../../node/test/support/temporaryDirectory.ts"
+import { databaseDirectory } from "../../../node/test/support/temporaryDirectory.ts"
 import { program } from "../../src/internal/program.ts"
 import { programs } from "./build.ts"
 
@@ -170,7 +170,7 @@ export const run = (args: ReadonlyArray<string>, environment: Environment = {}):
 /** A sandbox, and the variables of an app and of a store in a new directory. */
 export const makeSandbox = Effect.gen(function* () {
   const sandbox = Context.get(yield* Layer.build(Sandbox.layer()), Sandbox.Sandbox)
-  const file = join(yield* temporaryDirectory, "tokens.db")
+  const file = join(yield* databaseDirectory, "tokens.db")
   return {
     sandbox,
     file,

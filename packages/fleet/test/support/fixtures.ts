@@ -8,11 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { temporaryDirectory } from "../../../node/test/support/temporaryDirectory.ts"
+import { databaseDirectory } from "../../../node/test/support/temporaryDirectory.ts"
 import * as Fleet from "../../src/Fleet.ts"
 
 /** The name of a new database file. */
-export const file = Effect.map(temporaryDirectory, (directory) => join(directory, "fleet.db"))
+export const file = Effect.map(databaseDirectory, (directory) => join(directory, "fleet.db"))
 
 type Service = Fleet.Fleet["Type"]
 
