@@ -141,16 +141,22 @@ const retention = Duration.toMillis("1 day")
 
 const encode = Schema.encodeUnknownEither(Schema.parseJson(UpdateInstallation))
 
-const encodeChange = ({ request, tenant }: Change): Either.Either<Stores.Desired, BadRequest> =>
-  Either.mapBoth(encode(request), {
-    onLeft: (error) => {
-      // Without the messages, which quote the value. A union has one for each of its members.
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      const path = (issue?.path ?? []).map((key) => (typeof key === "symbol" ? String(key) : key))
-      return new BadRequest({ tenant, issues: [{ path, message: "is not valid" }] })
-    },
-    onRight: (request) => ({ tenant, request })
-  })
+/** Encodes each request once, since many changes have the same one. */
+const encodeChange =
+  (known: Map<UpdateInstallation, ReturnType<typeof encode>>) =>
+  ({ request, tenant }: Change): Either.Either<Stores.Desired, BadRequest> => {
+    const encoded = known.get(request) ?? encode(request)
+    known.set(request, encoded)
+    return Either.mapBoth(encoded, {
+      onLeft: (error) => {
+        // Without the messages, which quote the value. A union has one for each of its members.
+        const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+        const path = (issue?.path ?? []).map((key) => (typeof key === "symbol" ? String(key) : key))
+        return new BadRequest({ tenant, issues: [{ path, message: "is not valid" }] })
+      },
+      onRight: (request) => ({ tenant, request })
+    })
+  }
 
 const toFailure = ({ at, attempts, facts, reason, tenant }: Stores.FailedRow): Failure => {
   const { message, requestId, status } = JSON.parse(facts) as Facts
@@ -172,7 +178,7 @@ const nextLook = ({ remaining }: Progress): number =>
 const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
   const setBatch = (changes: Chunk.Chunk<Change>) =>
     Effect.gen(function* () {
-      const encoded = yield* Either.all(Chunk.map(changes, encodeChange))
+      const encoded = yield* Either.all(Chunk.map(changes, encodeChange(new Map())))
       const newest = new Map([...encoded].map((desired) => [desired.tenant, desired]))
       yield* store.set([...newest.values()], yield* Clock.currentTimeMillis)
       return changes.length
