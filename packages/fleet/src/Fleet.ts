@@ -143,12 +143,18 @@ const retention = Duration.toMillis("1 day")
 /** As `InstallationService.update` does, so that what is stored can be sent. */
 const codec = /* @__PURE__ */ makeCodec(operations.updateInstallation)
 
-const encodeChange = ({ request, tenant }: Change): Either.Either<Stores.Desired, BadRequest> =>
-  Either.mapBoth(codec.encode(request), {
-    onLeft: ({ issues }) => new BadRequest({ tenant, issues }),
-    // An operation without a request has no body.
-    onRight: (body) => ({ tenant, request: body as string })
-  })
+/** Encodes each request once, since many changes have the same one. */
+const encodeChange =
+  (known: Map<UpdateInstallation, ReturnType<typeof codec.encode>>) =>
+  ({ request, tenant }: Change): Either.Either<Stores.Desired, BadRequest> => {
+    const encoded = known.get(request) ?? codec.encode(request)
+    known.set(request, encoded)
+    return Either.mapBoth(encoded, {
+      onLeft: ({ issues }) => new BadRequest({ tenant, issues }),
+      // An operation without a request has no body.
+      onRight: (body) => ({ tenant, request: body as string })
+    })
+  }
 
 const toFailure = ({ at, attempts, facts, reason, tenant }: Stores.FailedRow): Failure => {
   const { message, requestId, status } = JSON.parse(facts) as Facts
@@ -170,7 +176,7 @@ const nextLook = ({ remaining }: Progress): number =>
 const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
   const setBatch = (changes: Chunk.Chunk<Change>) =>
     Effect.gen(function* () {
-      const encoded = yield* Either.all(Chunk.map(changes, encodeChange))
+      const encoded = yield* Either.all(Chunk.map(changes, encodeChange(new Map())))
       const newest = new Map([...encoded].map((desired) => [desired.tenant, desired]))
       yield* store.set([...newest.values()], yield* Clock.currentTimeMillis)
       return changes.length

@@ -3,11 +3,14 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { describe, expect, it } from "@effect/vitest"
 import * as OAuth from "@effect-pleo/core/OAuth"
+import * as Fault from "@effect-pleo/testing/Fault"
 import * as InstallationServiceTest from "@effect-pleo/testing/InstallationServiceTest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { Crew } from "../src/internal/crew.ts"
+import * as TestClock from "effect/TestClock"
+import * as Limiter from "../src/internal/limiter.ts"
+import { Queue } from "../src/internal/queue.ts"
 import * as Runner from "../src/internal/runner.ts"
 import * as Store from "../src/internal/store.ts"
 import { file, request } from "./support/fixtures.ts"
@@ -62,27 +65,98 @@ describe("a runner", () => {
     }).pipe(Effect.provide(Reactivity.layer))
   )
 
-  it.scoped(
-    "gives a fiber that is free to the job that has waited longest, and takes it back from one interrupted",
+  it.scopedLive(
+    "gives up a partition only when its update in flight has ended, and sends none of its others",
     () =>
       Effect.gen(function* () {
-        const crew = yield* Crew.make<never>(1)
-        yield* Effect.yieldNow()
-        const worker = yield* crew.take
-        const order: Array<number> = []
-        const wait = (name: number) =>
-          Effect.fork(Effect.map(crew.take, (worker) => worker(Effect.sync(() => order.push(name)))))
-        const first = yield* wait(1)
-        yield* Effect.yieldNow()
-        const second = yield* wait(2)
-        const third = yield* wait(3)
-        yield* Effect.yieldNow()
-        yield* Fiber.interrupt(second)
-        worker(Effect.void)
-        yield* Fiber.join(first)
-        yield* Fiber.join(third)
-        yield* crew.take
-        expect(order).toEqual([1, 3])
-      })
+        const { awaitUpdates, inject, updates } = yield* InstallationServiceTest.InstallationServiceTest
+        yield* inject(Fault.delay("300 millis"))
+        const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
+        yield* Effect.gen(function* () {
+          const store = yield* Store.make
+          const runner = yield* Runner.make(store, options, { left: () => Number.POSITIVE_INFINITY })
+          const names = Array.from({ length: 100 }, (_, index) => `customer-${index}`)
+          const [first = "", second = ""] = names.filter((name) => Store.partitionOf(name) === 7)
+          yield* store.set(
+            [
+              { ...desired, tenant: first },
+              { ...desired, tenant: second }
+            ],
+            0
+          )
+          const drain = yield* Effect.fork(runner.drain(7))
+          yield* awaitUpdates(1)
+          yield* Fiber.interrupt(drain)
+          expect((yield* updates).map(({ outcome }) => outcome._tag)).toEqual(["Succeeded"])
+          expect(yield* store.load(7, 0, 10)).toMatchObject([{ tenant: second }])
+        }).pipe(Effect.provide(sql), Effect.scoped)
+      }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.scoped("reserves its places of the rate for a tenth of a second, at the pace of the last ones", () =>
+    Effect.gen(function* () {
+      const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
+      const store = yield* Effect.provide(Store.make, sql)
+      const reserved: Array<number> = []
+      const limiter = yield* Limiter.make(
+        {
+          ...store,
+          reserve: (count, most) => {
+            reserved.push(count)
+            return store.reserve(count, most)
+          }
+        },
+        undefined
+      )
+      // A reservation at once after the last one is the largest.
+      while (reserved.length < 3) yield* limiter.take() ?? Effect.void
+      for (let left = reserved[2] ?? 0; left > 1; left--) expect(limiter.take()).toBeUndefined()
+      yield* TestClock.adjust("4 seconds")
+      yield* limiter.take() ?? Effect.void
+      expect(reserved.slice(2)).toEqual([1000, 25])
+    })
+  )
+})
+
+describe("loaded rows", () => {
+  const page = (rows: Array<string>) => {
+    const emptied: Array<string> = []
+    return { rows, emptied, onEmpty: () => emptied.push("empty") }
+  }
+
+  it("are taken from one page after another, so that a long one holds up no other", () => {
+    const queue = new Queue<string, ReturnType<typeof page>>()
+    const [long, short] = [page(["a3", "a2", "a1"]), page(["b1"])]
+    queue.add(long)
+    queue.add(short)
+    const take = () => queue.take()?.[1]
+    expect([take(), take()]).toEqual(["a1", "b1"])
+    expect([long.emptied, short.emptied]).toEqual([[], ["empty"]])
+    expect([take(), take(), take()]).toEqual(["a2", "a3", undefined])
+    expect(long.emptied).toEqual(["empty"])
+  })
+
+  it("are taken no more once their page is removed, or the queue stops", () => {
+    const queue = new Queue<string, ReturnType<typeof page>>()
+    const [first, second] = [page(["a2", "a1"]), page(["b2", "b1"])]
+    queue.add(first)
+    queue.add(second)
+    queue.remove(first)
+    expect(queue.take()?.[1]).toBe("b1")
+    queue.stop()
+    expect(queue.take()).toBeUndefined()
+  })
+
+  it.effect("wake as many of the fibers that wait as there are rows", () =>
+    Effect.gen(function* () {
+      const queue = new Queue<string, ReturnType<typeof page>>()
+      const woken: Array<number> = []
+      for (const index of [1, 2, 3]) yield* Effect.fork(Effect.map(queue.wait, () => woken.push(index)))
+      yield* Effect.yieldNow()
+      queue.add(page(["a2", "a1"]))
+      yield* Effect.yieldNow()
+      expect(woken).toHaveLength(2)
+      yield* queue.wait
+    })
   )
 })

@@ -89,6 +89,60 @@ describe("a fleet of one process", () => {
     }).pipe(Effect.provide(service))
   )
 
+  it.scopedLive(
+    "does not send a change that was replaced while it waited for another installation's update",
+    () =>
+      Effect.gen(function* () {
+        yield* inject(Fault.delay("200 millis", { when: ({ tenant }) => tenant === "slow" }))
+        const fleet = yield* start(yield* file, { concurrency: 1 })
+        yield* fleet.set([change("slow", 1)])
+        yield* awaitUpdates(1)
+        yield* fleet.set([change("acme", 1)])
+        yield* Effect.sleep("50 millis")
+        yield* fleet.set([change("acme", 2)])
+        yield* settled(fleet)
+        expect((yield* updates).map(({ request }) => request)).toEqual([request(1), request(2)])
+      }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive(
+    "does not send a change that another process replaced more than a second before its turn",
+    () =>
+      Effect.gen(function* () {
+        const name = yield* file
+        yield* inject(Fault.delay("3500 millis", { when: ({ tenant }) => tenant === "slow" }))
+        const fleet = yield* start(name, { concurrency: 1 })
+        const other = yield* connect(name)
+        yield* fleet.set([change("slow", 1)])
+        yield* awaitUpdates(1)
+        yield* other.set([change("acme", 1)])
+        yield* Effect.sleep("1200 millis")
+        yield* other.set([change("acme", 2)])
+        yield* settled(fleet)
+        expect((yield* updates).map(({ request }) => request)).toEqual([request(1), request(2)])
+      }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("sends nothing more once it ends, while it waits for updates in flight", () =>
+    Effect.gen(function* () {
+      const name = yield* file
+      yield* inject(Fault.delay("300 millis", { when: ({ tenant }) => tenant === "slow" }))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const fleet = yield* start(name, { rateLimit: 100 })
+          const others = Array.from({ length: 60 }, (_, index) => change(`customer-${index}`, 1))
+          yield* fleet.set([change("slow", 1)])
+          yield* awaitUpdates(1)
+          yield* fleet.set(others)
+          yield* awaitUpdates(3)
+        })
+      )
+      // Less than a place every 10 ms, until the slow one has ended.
+      expect((yield* updates).length).toBeLessThan(15)
+      expect((yield* updates)[0]?.outcome._tag).toBe("Succeeded")
+    }).pipe(Effect.provide(service))
+  )
+
   it.scopedLive("waits for updates in flight when it ends, and does not send them again", () =>
     Effect.gen(function* () {
       const name = yield* file
@@ -138,6 +192,18 @@ describe("a fleet of one process", () => {
       yield* fleet.set([change("acme", 1)])
       expect(yield* settled(fleet)).toMatchObject({ applied: 1, failed: {} })
       expect(yield* updates).toHaveLength(4)
+    }).pipe(Effect.withRandom(Random.fixed([0])), Effect.provide(service))
+  )
+
+  it.scopedLive("lists a row among the failures after three attempts, and as pending", () =>
+    Effect.gen(function* () {
+      yield* inject(Fault.status(503, { times: 3 }), Fault.delay("1 second"))
+      const fleet = yield* start(yield* file)
+      yield* fleet.set([change("acme", 1)])
+      yield* awaitUpdates(4)
+      const progress = yield* Effect.flatten(Stream.runHead(fleet.progress))
+      expect(progress).toMatchObject({ pending: 1, applied: 0, failed: { Retrying: 1 } })
+      expect(yield* fleet.failures()).toMatchObject([{ tenant: "acme", reason: "Retrying", attempts: 3 }])
     }).pipe(Effect.withRandom(Random.fixed([0])), Effect.provide(service))
   )
 

@@ -1,44 +1,47 @@
 // The rate limit that all runners of a fleet share: each reserves places in the store, a tenth of a second's at a time.
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { FleetError } from "./error.ts"
 import type { Store } from "./store.ts"
 
 /** The most places of one reservation. */
-const most = 250
+const most = 1000
 
 export interface Limiter {
-  /** Waits for a place. */
-  readonly take: Effect.Effect<void, FleetError>
+  /** Takes a place. Returns how to wait for it, unless there is one now. */
+  readonly take: () => Effect.Effect<void, FleetError> | undefined
   /** After a response of 429. */
   readonly slowDown: (millis: number) => Effect.Effect<void, FleetError>
 }
 
 /** `limit` is updates a second. */
 export const make = (store: Store, limit: number | undefined): Effect.Effect<Limiter> =>
-  Effect.map(Effect.makeSemaphore(1), (mutex) => {
+  Effect.zipWith(Effect.makeSemaphore(1), Effect.clock, (mutex, clock) => {
     let left = 0
     let next = 0
-    let spacing = 0
-    let size = Math.min(most, Math.max(1, Math.floor((limit ?? most) / 10)))
+    let rate = limit ?? Number.POSITIVE_INFINITY
+    let size = 1
+    let reservedAt = 0
     const reserve = Effect.gen(function* () {
       // Another fiber may have reserved meanwhile.
       if (left > 0) return
-      const { rate, wait } = yield* store.reserve(size, limit ?? 1e9)
-      next = (yield* Clock.currentTimeMillis) + wait
-      spacing = 1000 / rate
+      // Those of a tenth of a second, at the pace of the last ones.
+      const elapsed = clock.unsafeCurrentTimeMillis() - reservedAt
+      size = Math.max(1, Math.min(most, Math.floor(Math.min(rate / 10, (size * 100) / elapsed))))
+      const reserved = yield* store.reserve(size, limit ?? 1e9)
+      rate = reserved.rate
+      reservedAt = clock.unsafeCurrentTimeMillis()
+      next = reservedAt + reserved.wait
       left = size
-      size = Math.min(most, Math.max(1, Math.floor(rate / 10)))
     }).pipe(mutex.withPermits(1))
-    const take: Effect.Effect<void, FleetError> = Effect.clockWith((clock) => {
-      if (left <= 0) return Effect.zipRight(reserve, take)
+    const take = (): Effect.Effect<void, FleetError> | undefined => {
+      if (left <= 0) return Effect.flatMap(reserve, () => take() ?? Effect.void)
       left -= 1
       const place = next
-      next += spacing
+      next += 1000 / rate
       const wait = place - clock.unsafeCurrentTimeMillis()
       // Timers are no more exact than that.
-      return wait > 1 ? Effect.sleep(wait) : Effect.void
-    })
+      return wait > 1 ? Effect.sleep(wait) : undefined
+    }
     return {
       take,
       slowDown: (millis) =>

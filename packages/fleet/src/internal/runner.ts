@@ -5,6 +5,7 @@ import type { UpdateInstallation } from "@effect-pleo/core/Installation"
 import type { InstallationError } from "@effect-pleo/core/InstallationError"
 import { InstallationService } from "@effect-pleo/core/InstallationService"
 import * as RetryPolicy from "@effect-pleo/core/RetryPolicy"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,9 +14,9 @@ import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { Crew } from "./crew.ts"
 import type { FleetError } from "./error.ts"
 import * as Limiter from "./limiter.ts"
+import { type Page, Queue } from "./queue.ts"
 import { type Facts, type Outcome, type Pending, State, type Store } from "./store.ts"
 
 /** Updates that ended, by `result`: `applied`, `failed`, `retried` or `limited`. */
@@ -29,10 +30,10 @@ const ends = {
 const inFlight = Metric.counter("pleo.fleet.updates.active")
 
 /** Rows of one load, beyond those in flight. */
-const pageSize = 64
+const pageSize = 256
 
 /** Milliseconds in which outcomes are collected before they are stored together. */
-const markDelay = 20
+const markDelay = 50
 
 /** Milliseconds between looks for rows that another process stored. */
 const pollInterval = 1000
@@ -74,22 +75,20 @@ export interface Runner {
   readonly stop: Effect.Effect<void>
 }
 
-type Ended =
-  | { readonly _tag: "Outcome"; readonly result: "applied" | "failed" | "retried"; readonly outcome: Outcome }
-  /** Not sent, or rejected by the rate limit: the row stays as it is. */
-  | { readonly _tag: "Kept"; readonly result: "limited" | "fenced" }
+/** A partition of this process, with the rows of its last load that nobody took yet. */
+interface Lane extends Page<Pending> {
+  readonly partition: number
+  /** The tenants whose rows are in flight. */
+  readonly sending: Set<string>
+  /** Ends the flight of a row. */
+  readonly land: (tenant: string) => void
+}
 
 const factsOf = (error: InstallationError, reason: string): Facts => ({
   reason,
   message: error.message.slice(0, 500),
   status: error.status,
   requestId: error.requestId
-})
-
-const applied = ({ attempts, generation, tenant }: Pending): Ended => ({
-  _tag: "Outcome",
-  result: "applied",
-  outcome: { tenant, generation, state: State.applied, due: 0, attempts: attempts + 1 }
 })
 
 /** Why a row has ended, or `undefined` if it will be sent again. */
@@ -106,70 +105,23 @@ export const make = <E extends InstallationError, R>(
   Effect.gen(function* () {
     const service = yield* InstallationService
     const limiter = yield* Limiter.make(store, options.rateLimit)
-    const crew = yield* Crew.make<R>(options.concurrency)
     let active = 0
     const countActive = (change: number) => {
       active += change
       inFlight.unsafeUpdate(change, [])
     }
+    const queue = new Queue<Pending, Lane>()
     const wakes = new Set<() => void>()
-    let isStopped = false
     /** One warning is enough for all partitions. */
     let isStoreDown = false
-    // First of all, when the scope closes, so that no partition goes on while others wait for their rows in flight.
-    const stop = Effect.sync(() => {
-      isStopped = true
-    })
-
-    const send = (row: Pending, partition: number): Effect.Effect<Ended, never, R> => {
-      const left = fence.left(partition)
-      if (left < minimum) return Effect.succeed({ _tag: "Kept", result: "fenced" })
-      return service.update(JSON.parse(row.request) as UpdateInstallation).pipe(
-        Credentials.use(options.credentials(row.tenant)),
-        RetryPolicy.timeout(Math.min(options.timeout, left)),
-        Effect.matchEffect({
-          onFailure: (error) => failed(row, error),
-          onSuccess: () => Effect.succeed(applied(row))
-        })
-      )
+    const storeFailed = (error: FleetError) => {
+      const warning = isStoreDown ? Effect.void : Effect.logWarning(error.message)
+      isStoreDown = true
+      return Effect.zipRight(warning, Effect.sleep(pollInterval))
     }
 
-    const failed = (
-      { attempts, generation, tenant }: Pending,
-      error: InstallationError
-    ): Effect.Effect<Ended> =>
-      Effect.gen(function* () {
-        const row = { tenant, generation, due: 0, attempts: attempts + 1 }
-        const asked =
-          error._tag === "Infrastructure" && error.retryAfter !== undefined
-            ? Duration.toMillis(error.retryAfter)
-            : 0
-        if (error._tag === "Infrastructure" && error.reason === "RateLimited") {
-          yield* Effect.ignore(limiter.slowDown(Math.min(asked || 1000, maxDelay)))
-          return { _tag: "Kept", result: "limited" }
-        }
-        const reason = endOf(error)
-        if (reason !== undefined)
-          return {
-            _tag: "Outcome",
-            result: "failed",
-            outcome: { ...row, state: State.failed, facts: factsOf(error, reason) }
-          }
-        const backoff = (yield* Random.next) * Math.min(maxDelay, 500 * 2 ** Math.min(attempts, 20))
-        return {
-          _tag: "Outcome",
-          result: "retried",
-          outcome: {
-            ...row,
-            state: State.pending,
-            due: (yield* Clock.currentTimeMillis) + Math.max(backoff, asked),
-            facts: row.attempts >= listedAfter ? factsOf(error, "Retrying") : undefined
-          }
-        }
-      })
-
     // Outcomes of all partitions, stored together.
-    let outcomes: Array<{ readonly outcome: Outcome; readonly stored: () => void }> = []
+    let outcomes: Array<{ readonly lane: Lane; readonly outcome: Outcome }> = []
     const flush = Effect.gen(function* () {
       const taken = outcomes
       if (taken.length === 0) return
@@ -184,7 +136,7 @@ export const make = <E extends InstallationError, R>(
         // The rows are sent again.
         Effect.catchAll((error) => Effect.logWarning(error.message))
       )
-      for (const { stored } of taken) stored()
+      for (const { lane, outcome } of taken) lane.land(outcome.tenant)
     })
     let isFlushing = false
     const fibers = yield* FiberSet.make()
@@ -209,95 +161,164 @@ export const make = <E extends InstallationError, R>(
       )
     }
 
+    const ended = (lane: Lane, result: "applied" | "failed" | "retried", outcome: Outcome) => {
+      ends[result].unsafeUpdate(1, [])
+      outcomes.push({ lane, outcome })
+      flushSoon()
+      return Effect.void
+    }
+
+    const failed = (
+      lane: Lane,
+      { attempts, generation, tenant }: Pending,
+      error: InstallationError
+    ): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const row = { tenant, generation, due: 0, attempts: attempts + 1 }
+        const asked =
+          error._tag === "Infrastructure" && error.retryAfter !== undefined
+            ? Duration.toMillis(error.retryAfter)
+            : 0
+        if (error._tag === "Infrastructure" && error.reason === "RateLimited") {
+          ends.limited.unsafeUpdate(1, [])
+          yield* Effect.ignore(limiter.slowDown(Math.min(asked || 1000, maxDelay)))
+          // The row stays as it is.
+          return lane.land(tenant)
+        }
+        const reason = endOf(error)
+        if (reason !== undefined)
+          return yield* ended(lane, "failed", {
+            ...row,
+            state: State.failed,
+            facts: factsOf(error, reason)
+          })
+        const backoff = (yield* Random.next) * Math.min(maxDelay, 500 * 2 ** Math.min(attempts, 20))
+        return yield* ended(lane, "retried", {
+          ...row,
+          state: State.pending,
+          due: (yield* Clock.currentTimeMillis) + Math.max(backoff, asked),
+          facts: row.attempts >= listedAfter ? factsOf(error, "Retrying") : undefined
+        })
+      })
+
+    // Many rows have the request of the one before.
+    let text = ""
+    let request: UpdateInstallation
+    const requestOf = (row: Pending): UpdateInstallation => {
+      if (row.request !== text) {
+        request = JSON.parse(row.request)
+        text = row.request
+      }
+      return request
+    }
+
+    /**
+     * Sends a row, and waits for the response, even if the partition is lost meanwhile. A request that was sent cannot be
+     * taken back: its outcome has to be known before the next one.
+     */
+    const send = (lane: Lane, row: Pending): Effect.Effect<void, never, R> => {
+      const { generation, tenant } = row
+      const left = fence.left(lane.partition)
+      if (left < minimum) {
+        queue.remove(lane)
+        return Effect.delay(Effect.sync(lane.onEmpty), fencePause)
+      }
+      lane.sending.add(tenant)
+      countActive(1)
+      const update = Effect.suspend(() =>
+        service
+          .update(requestOf(row))
+          .pipe(
+            Credentials.use(options.credentials(tenant)),
+            RetryPolicy.timeout(Math.min(options.timeout, left))
+          )
+      )
+      const died = (cause: Cause.Cause<unknown>) =>
+        Effect.zipRight(
+          Effect.logError("An update of the fleet died", cause),
+          Effect.delay(
+            Effect.sync(() => lane.land(tenant)),
+            pollInterval
+          )
+        )
+      return Effect.matchCauseEffect(update, {
+        onFailure: (cause) => {
+          countActive(-1)
+          const error = Cause.failureOption(cause)
+          return error._tag === "None"
+            ? died(cause)
+            : Effect.catchAllCause(failed(lane, row, error.value), died)
+        },
+        onSuccess: () => {
+          countActive(-1)
+          const attempts = row.attempts + 1
+          return ended(lane, "applied", { tenant, generation, state: State.applied, due: 0, attempts })
+        }
+      })
+    }
+
+    // A fiber has a place of the fleet's rate before it takes a row, which may be set anew or lost while it waits.
+    const work: Effect.Effect<never, never, R> = Effect.suspend(() => {
+      if (queue.isEmpty) return Effect.flatMap(Effect.interruptible(queue.wait), () => work)
+      const wait = limiter.take()
+      return wait === undefined
+        ? next
+        : Effect.matchEffect(Effect.interruptible(wait), { onFailure: pause, onSuccess: () => next })
+    })
+    const pause = (error: FleetError) => Effect.flatMap(Effect.interruptible(storeFailed(error)), () => work)
+    const next = Effect.suspend(() => {
+      const taken = queue.take()
+      return taken === undefined ? work : Effect.flatMap(send(...taken), () => work)
+    })
+    yield* Effect.replicateEffect(Effect.forkScoped(Effect.uninterruptible(work)), options.concurrency, {
+      discard: true
+    })
+
     const drain = (partition: number): Effect.Effect<never> =>
       Effect.gen(function* () {
-        const sending = new Set<string>()
         /** Those that landed since the last load began, which may have seen them pending. */
         const landed = new Set<string>()
+        const sending = new Set<string>()
         let isAwake = false
         let isStale = false
         let wake = () => {}
         const rouse = () => {
           isAwake = true
-          wake()
+          if (lane.rows.length === 0) wake()
+        }
+        const lane: Lane = {
+          partition,
+          rows: [],
+          sending,
+          onEmpty: rouse,
+          land: (tenant) => {
+            sending.delete(tenant)
+            landed.add(tenant)
+            rouse()
+          }
         }
         const reload = () => {
           isStale = true
+          queue.remove(lane)
           rouse()
         }
-        const idle = Effect.async<void>((resume) => {
-          if (isAwake) resume(Effect.void)
+        wakes.add(reload)
+        const awake = Effect.async<void>((resume) => {
+          if (isAwake && lane.rows.length === 0) resume(Effect.void)
           else wake = () => resume(Effect.void)
-        }).pipe(Effect.timeoutOption(pollInterval))
-
-        /** Ends the flight of a row. */
-        const land = (tenant: string) => {
-          sending.delete(tenant)
-          landed.add(tenant)
-          rouse()
-        }
-        const fly = (row: Pending) =>
-          Effect.matchCauseEffect(
-            Effect.suspend(() => send(row, partition)),
-            {
-              onFailure: (cause) => {
-                countActive(-1)
-                return Effect.zipRight(
-                  Effect.logError("An update of the fleet died", cause),
-                  Effect.delay(keep(row), pollInterval)
-                )
-              },
-              onSuccess: (ended) => {
-                countActive(-1)
-                if (ended.result === "fenced") return Effect.delay(keep(row), fencePause)
-                ends[ended.result].unsafeUpdate(1, [])
-                if (ended._tag === "Kept") return keep(row)
-                outcomes.push({ outcome: ended.outcome, stored: () => land(row.tenant) })
-                flushSoon()
-                return Effect.void
-              }
-            }
-          )
-        const keep = ({ tenant }: Pending) => Effect.sync(() => land(tenant))
-
-        /**
-         * Takes a fiber of this process and a place of the fleet's rate, and sends. A request that was sent cannot be taken
-         * back: its outcome has to be known before the next one.
-         */
-        const start = (row: Pending) =>
-          Effect.uninterruptibleMask((restore) =>
-            Effect.flatMap(restore(crew.take), (worker) =>
-              Effect.matchCauseEffect(restore(limiter.take), {
-                onFailure: (cause) => {
-                  crew.giveBack(worker)
-                  return Effect.failCause(cause)
-                },
-                onSuccess: () => {
-                  sending.add(row.tenant)
-                  countActive(1)
-                  worker(fly(row))
-                  return Effect.void
-                }
-              })
-            )
-          )
+        })
 
         const round = Effect.gen(function* () {
-          if (isStopped) return yield* Effect.never
+          queue.remove(lane)
           isAwake = isStale = false
           landed.clear()
           const now = yield* Clock.currentTimeMillis
           const rows = yield* store.load(partition, now, pageSize + sending.size)
-          let started = 0
-          for (const row of rows) {
-            if (sending.has(row.tenant) || landed.has(row.tenant)) continue
-            if (isStopped) return yield* Effect.never
-            started += 1
-            yield* start(row)
-            // The rest may have been set anew meanwhile.
-            if (isStale) break
-          }
-          if (started === 0) yield* idle
+          isStoreDown = false
+          if (isStale) return
+          lane.rows = rows.filter(({ tenant }) => !sending.has(tenant) && !landed.has(tenant)).reverse()
+          if (lane.rows.length > 0) queue.add(lane)
+          yield* Effect.timeoutOption(awake, pollInterval)
         })
         const allLanded = Effect.suspend(function wait(): Effect.Effect<void> {
           if (sending.size === 0) return Effect.void
@@ -308,23 +329,13 @@ export const make = <E extends InstallationError, R>(
             wait
           )
         })
-        wakes.add(reload)
         return yield* round.pipe(
-          Effect.matchEffect({
-            onFailure: (error: FleetError) => {
-              const warning = isStoreDown ? Effect.void : Effect.logWarning(error.message)
-              isStoreDown = true
-              return Effect.zipRight(warning, Effect.sleep(pollInterval))
-            },
-            onSuccess: () => {
-              isStoreDown = false
-              return Effect.void
-            }
-          }),
+          Effect.catchAll(storeFailed),
           Effect.forever,
           Effect.ensuring(
             Effect.suspend(() => {
               wakes.delete(reload)
+              queue.remove(lane)
               return allLanded
             })
           )
@@ -334,7 +345,8 @@ export const make = <E extends InstallationError, R>(
     return {
       active: () => active,
       drain,
-      stop,
+      // First of all, when the scope closes, so that no partition goes on while others wait for their rows in flight.
+      stop: Effect.sync(() => queue.stop()),
       wake: Effect.sync(() => {
         for (const wake of wakes) wake()
       })
