@@ -12,10 +12,15 @@ import * as Stream from "effect/Stream"
 import { changesOf, requestOf, tenantOf } from "./changes.ts"
 
 export type Order =
-  /** One update after another, as many at a time as a fleet sends. */
-  | { readonly _tag: "Plain"; readonly rows: number; readonly flips: number }
+  /** One update after another, as many at a time as a fleet sends, for each of the flips. */
+  | { readonly _tag: "Plain"; readonly rows: number; readonly flips: ReadonlyArray<number> }
   /** The same by a fleet in this process. */
-  | { readonly _tag: "Flip"; readonly rows: number; readonly flips: number; readonly file: string }
+  | {
+      readonly _tag: "Flip"
+      readonly rows: number
+      readonly flips: ReadonlyArray<number>
+      readonly file: string
+    }
   /** A runner, until the process ends. */
   | { readonly _tag: "Run"; readonly database: string; readonly rateLimit?: number | undefined }
 
@@ -35,9 +40,9 @@ const service = NodeInstallationService.layer({
   connections: concurrency
 })
 
-const plain = (rows: number, flips: number) =>
+const plain = (rows: number, flips: ReadonlyArray<number>) =>
   Effect.gen(function* () {
-    for (let flip = 1; flip <= flips; flip++)
+    for (const flip of flips)
       yield* Effect.forEach(
         Array.from({ length: rows }).keys(),
         (row) =>
@@ -49,9 +54,9 @@ const plain = (rows: number, flips: number) =>
       )
   }).pipe(Effect.orDie)
 
-const flip = (rows: number, flips: number, file: string) =>
+const flip = (rows: number, flips: ReadonlyArray<number>, file: string) =>
   Effect.gen(function* () {
-    for (let flip = 1; flip <= flips; flip++) {
+    for (const flip of flips) {
       yield* Fleet.set(changesOf(rows, flip))
       yield* Stream.runDrain(Fleet.progress)
     }
