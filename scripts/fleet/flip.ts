@@ -9,8 +9,8 @@ import type { Done } from "./runnerProcess.ts"
 
 const flips = [1, 2]
 
-/** Updates before those that are measured. */
-const warmUp = 2000
+/** Updates before those that are measured, until the code is compiled. */
+const warmUp = 20_000
 
 export const flip = (rows: number) =>
   Effect.gen(function* () {
