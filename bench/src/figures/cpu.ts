@@ -94,44 +94,34 @@ const recordOf = (records: Records, name: Name): Record => {
   return record
 }
 
-/**
- * Contenders take their turns in rounds, and the reference works before and after each turn: the speed of a machine changes
- * within a second, and also from one minute to the next.
- */
-const measureLevel = async (
+/** The reference works before and after each turn: the speed of a machine changes within a second. */
+const takeTurns = async (
   server: ServerProcess,
   workers: Workers,
-  { inFlight, title, turns }: Level,
-  names: ReadonlyArray<Name>
-): Promise<Records> => {
-  const open = (name: Name) => calibrate(server, inFlight, name, workerOf(workers, name))
-  const records: Records = new Map()
-  const base = await open(reference)
-  const lanes: Array<Lane> = []
-  for (const name of names) lanes.push(await open(name))
-  const checkAll = async () => {
-    for (const lane of [base, ...lanes]) await lane.check()
+  name: Name,
+  { inFlight, turns: turnsOf }: Level,
+  records: Records
+): Promise<void> => {
+  const turns = turnsOf(name)
+  const base = await calibrate(server, inFlight, reference, workerOf(workers, reference))
+  const lane = await calibrate(server, inFlight, name, workerOf(workers, name))
+  const baseRecord = recordOf(records, base.name)
+  const { ratios, samples } = recordOf(records, lane.name)
+  await base.check()
+  await lane.check()
+  let before = await base.run()
+  for (let turn = 1; turn <= turns; turn++) {
+    step(`${titleOf(lane.name)}, ${inFlight} in flight: ${turn} of ${turns}`)
+    const sample = await lane.run()
+    const after = await base.run()
+    samples.push(sample)
+    ratios.push(sample.cpu / ((before.cpu + after.cpu) / 2))
+    baseRecord.samples.push(after)
+    baseRecord.ratios.push(1)
+    before = after
   }
-  await checkAll()
-  const { ratios: baseRatios, samples: baseSamples } = recordOf(records, base.name)
-  const rounds = Math.max(...names.map(turns))
-  for (let round = 1; round <= rounds; round++) {
-    phase(`CPU time ${title}: round ${round} of ${rounds}`)
-    let before = await base.run()
-    for (const { name, run } of lanes.filter(({ name }) => round <= turns(name))) {
-      step(titleOf(name))
-      const sample = await run()
-      const after = await base.run()
-      const { ratios, samples } = recordOf(records, name)
-      samples.push(sample)
-      ratios.push(sample.cpu / ((before.cpu + after.cpu) / 2))
-      baseSamples.push(after)
-      baseRatios.push(1)
-      before = after
-    }
-  }
-  await checkAll()
-  return records
+  await base.check()
+  await lane.check()
 }
 
 const toFigure = ([name, { ratios, samples }]: readonly [Name, Record]): Figure => ({
@@ -148,23 +138,24 @@ export interface LevelFigures {
   readonly figures: ReadonlyArray<Figure>
 }
 
-/** Contenders work one at a time. */
+/** Only the reference works beside a contender. */
 export const measureCpu = async (
   server: ServerProcess,
   workers: Workers,
-  among: ReadonlyArray<Name>,
+  names: ReadonlyArray<Name>,
   levels: ReadonlyArray<Level>
 ): Promise<ReadonlyArray<LevelFigures>> => {
-  const figures: Array<LevelFigures> = []
-  for (const level of levels) {
-    const names = among.filter((name) => level.names.includes(name))
-    if (names.length === 0) continue
-    const records = await measureLevel(server, workers, level, names)
-    figures.push({
-      id: level.id,
-      title: level.title,
-      figures: Array.from(records, toFigure).sort((a, b) => a.ratio.median - b.ratio.median)
-    })
+  if (levels.length === 0) return []
+  const records = levels.map((): Records => new Map())
+  for (const [index, name] of names.entries()) {
+    phase(`CPU time: ${titleOf(name)} (${index + 1} of ${names.length})`)
+    for (const [index, level] of levels.entries())
+      if (level.names.includes(name))
+        await takeTurns(server, workers, name, level, records[index] ?? new Map())
   }
-  return figures
+  return levels.map(({ id, title }, index) => ({
+    id,
+    title,
+    figures: Array.from(records[index] ?? [], toFigure).sort((a, b) => a.ratio.median - b.ratio.median)
+  }))
 }
