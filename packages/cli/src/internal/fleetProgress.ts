@@ -46,7 +46,7 @@ export const bar = (progress: Progress, total: number, columns: number): string 
 /** The most failures that are listed. */
 const most = 20
 
-/** What failed, and what to do: a message says how to correct its cause. */
+/** The failures, and how to go on: a message says how to correct its cause. */
 export const failures = (all: Json.FleetEnd["failures"]): string =>
   [
     `${all.length} ${all.length === 1 ? "customer" : "customers"} failed:`,

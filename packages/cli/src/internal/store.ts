@@ -24,7 +24,7 @@ interface Kind {
   readonly name: string
   readonly flag: string
   readonly variable: string
-  /** What creates it. */
+  /** The command that creates it. */
   readonly command: string
 }
 

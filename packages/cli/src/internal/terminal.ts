@@ -66,7 +66,7 @@ const onStderr = Layer.effect(
   }))
 )
 
-/** What @effect/cli needs, with this command's manners. Logs go to stderr, and only from warnings on. */
+/** The services of @effect/cli, with this command's manners. Logs go to stderr, and only from warnings on. */
 export const layer = Layer.mergeAll(
   Layer.unwrapEffect(Effect.map(unpaintedConsole, Console.setConsole)),
   Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)),

@@ -60,10 +60,10 @@ export interface TimedOut {
   readonly fiber?: Fiber.RuntimeFiber<unknown, unknown>
 }
 
-/** What waits for a callback. */
+/** A caller of `callback`. */
 export interface Waiter {
   readonly deadline: Deadline
-  /** Cancels what is still waited for. Set by `callback`, and called by its caller in the end, even if interrupted. */
+  /** Ends the wait, if there is one. `callback` sets it, and the caller calls it in the end, even if interrupted. */
   cancel: () => void
 }
 

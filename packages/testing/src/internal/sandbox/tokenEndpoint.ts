@@ -119,7 +119,7 @@ const fromBasic = (header: string): { readonly clientId?: string; readonly clien
   return id === "" || secret === "" ? {} : { clientId: decodeForm(id), clientSecret: decodeForm(secret) }
 }
 
-// Whatever holds a token must not be stored (RFC 6749, section 5.1).
+// A response with a token must not be stored (RFC 6749, section 5.1).
 const doNotStore = HttpApp.appendPreResponseHandler((_, response) =>
   Effect.succeed(HttpServerResponse.setHeaders(response, { "cache-control": "no-store", pragma: "no-cache" }))
 )
@@ -131,7 +131,7 @@ export const layer = HttpApiBuilder.group(SandboxApi, "OAuth", (handlers) =>
         yield* doNotStore
         const { grant, note } = yield* Note
         const verdict = (outcome: Outcome) => note(grant ? { grant: { ...grant, outcome } } : {})
-        // Whatever is said further down takes the place of this.
+        // A verdict further down replaces this one.
         yield* verdict("refused")
         const form = yield* readForm(request)
         const grantType = form.get("grant_type")
