@@ -58,7 +58,7 @@ const onStderr = Layer.effect(
   Terminal.Terminal,
   Effect.map(Terminal.Terminal, (self) => ({
     ...self,
-    columns: Effect.sync(() => process.stderr.columns ?? 80),
+    columns: Effect.sync(() => columns()),
     display: (text: string) =>
       Effect.async<void>((resume) => {
         process.stderr.write(unpainted(process.stderr, text), () => resume(Effect.void))

@@ -11,7 +11,6 @@ import * as Option from "effect/Option"
 import * as Embedded from "./embedded.ts"
 import { FleetError } from "./error.ts"
 import * as Stores from "./store.ts"
-import { toFleetError } from "./store.ts"
 
 /** Why nothing was copied. */
 export class MigrationError extends Data.TaggedError("MigrationError")<{
@@ -125,7 +124,7 @@ export const migrate = <E>(
     Effect.catchSomeDefect((defect) =>
       isSqlError(defect) ? Option.some(Effect.fail(defect)) : Option.none()
     ),
-    Effect.mapError((error) => (isSqlError(error) ? toFleetError(error) : error)),
+    Effect.mapError((error) => (isSqlError(error) ? Stores.toFleetError(error) : error)),
     Statement.withTransformerDisabled,
     Effect.withTracerEnabled(false)
   )
