@@ -135,7 +135,7 @@ export interface Options<E = never, R = never> {
 }
 
 /** Changes of one statement. */
-const batchSize = 1000
+const batchSize = 2000
 
 /** Milliseconds for which applied rows are kept. */
 const retention = Duration.toMillis("1 day")

@@ -102,7 +102,7 @@ describe("a fleet of several processes", () => {
             Effect.provide(Effect.flatMap(SqlClient.SqlClient, change), libsql(first))
           yield* onFirst(
             (sql) => sql`INSERT INTO effect_pleo_fleet_updates
-              SELECT 'zeta', 1, '{}', 3000000000, 0, 0, 0, 0, '', '', 0`
+              SELECT 'zeta', 31, '{}', 3000000000, 0, 0, 0, 0, '', '', 0`
           )
           expect(yield* Effect.flip(migrate(fromFile(first), client))).toMatchObject({
             _tag: "FleetError",

@@ -75,9 +75,14 @@ const claim = (
       })
   })
 
+/** The key of a row. */
 interface Row {
+  readonly partition_id: number
   readonly tenant: string
 }
+
+/** Before all others. */
+const none: Row = { partition_id: -1, tenant: "" }
 
 /** Copies all rows in one transaction of the target, or none, and returns their number. */
 export const migrate = <E>(
@@ -97,21 +102,22 @@ export const migrate = <E>(
     const copy = Effect.gen(function* () {
       yield* claim(source, "source")
       const inside = yield* Effect.context<never>()
-      const read = (after: string) =>
+      const read = (after: Row) =>
         within(inside)(
           source<Row>`SELECT * FROM effect_pleo_fleet_updates
-            WHERE tenant > ${after} ORDER BY tenant LIMIT ${pageSize}`
+            WHERE (partition_id, tenant) > (${after.partition_id}, ${after.tenant})
+            ORDER BY partition_id, tenant LIMIT ${pageSize}`
         )
       const write = Effect.gen(function* () {
         yield* claim(target, "target")
         const rows = yield* target`SELECT 1 FROM effect_pleo_fleet_updates LIMIT 1`
         if (rows.length > 0) return yield* new MigrationError({ reason: "NotEmpty", store: "target" })
         let count = 0
-        let page = yield* read("")
+        let page = yield* read(none)
         while (page.length > 0) {
           yield* target`INSERT INTO effect_pleo_fleet_updates ${target.insert(page.map((row) => ({ ...row })))}`
           count += page.length
-          page = yield* read(page[page.length - 1]?.tenant ?? "")
+          page = yield* read(page[page.length - 1] ?? none)
         }
         return count
       })

@@ -21,7 +21,7 @@ import { type Facts, type Outcome, type Pending, State, type Store } from "./sto
 
 /** Updates that ended, by `result`: `applied`, `failed`, `retried` or `limited`. */
 const updates = Metric.counter("pleo.fleet.updates", { incremental: true })
-const ends = {
+const results = {
   applied: Metric.tagged(updates, "result", "applied"),
   failed: Metric.tagged(updates, "result", "failed"),
   retried: Metric.tagged(updates, "result", "retried"),
@@ -75,6 +75,8 @@ export interface Runner {
   readonly stop: Effect.Effect<void>
 }
 
+type Result = "applied" | "failed" | "retried"
+
 /** A partition of this process, with the rows of its last load that nobody took yet. */
 interface Lane extends Page<Pending> {
   readonly partition: number
@@ -121,7 +123,7 @@ export const make = <E extends InstallationError, R>(
     }
 
     // Outcomes of all partitions, stored together.
-    let outcomes: Array<{ readonly lane: Lane; readonly outcome: Outcome }> = []
+    let outcomes: Array<{ readonly lane: Lane; readonly result: Result; readonly outcome: Outcome }> = []
     const flush = Effect.gen(function* () {
       const taken = outcomes
       if (taken.length === 0) return
@@ -137,6 +139,11 @@ export const make = <E extends InstallationError, R>(
         Effect.catchAll((error) => Effect.logWarning(error.message))
       )
       for (const { lane, outcome } of taken) lane.land(outcome.tenant)
+      // Together, since Effect hashes a metric's labels at each update.
+      for (const result of ["applied", "failed", "retried"] as const) {
+        const count = taken.filter((each) => each.result === result).length
+        if (count > 0) results[result].unsafeUpdate(count, [])
+      }
     })
     let isFlushing = false
     const fibers = yield* FiberSet.make()
@@ -161,9 +168,8 @@ export const make = <E extends InstallationError, R>(
       )
     }
 
-    const ended = (lane: Lane, result: "applied" | "failed" | "retried", outcome: Outcome) => {
-      ends[result].unsafeUpdate(1, [])
-      outcomes.push({ lane, outcome })
+    const ended = (lane: Lane, result: Result, outcome: Outcome) => {
+      outcomes.push({ lane, result, outcome })
       flushSoon()
       return Effect.void
     }
@@ -174,13 +180,13 @@ export const make = <E extends InstallationError, R>(
       error: InstallationError
     ): Effect.Effect<void> =>
       Effect.gen(function* () {
-        const row = { tenant, generation, due: 0, attempts: attempts + 1 }
+        const row = { partition: lane.partition, tenant, generation, due: 0, attempts: attempts + 1 }
         const asked =
           error._tag === "Infrastructure" && error.retryAfter !== undefined
             ? Duration.toMillis(error.retryAfter)
             : 0
         if (error._tag === "Infrastructure" && error.reason === "RateLimited") {
-          ends.limited.unsafeUpdate(1, [])
+          results.limited.unsafeUpdate(1, [])
           yield* Effect.ignore(limiter.slowDown(Math.min(asked || 1000, maxDelay)))
           // The row stays as it is.
           return lane.land(tenant)
@@ -252,7 +258,15 @@ export const make = <E extends InstallationError, R>(
         onSuccess: () => {
           countActive(-1)
           const attempts = row.attempts + 1
-          return ended(lane, "applied", { tenant, generation, state: State.applied, due: 0, attempts })
+          const { partition } = lane
+          return ended(lane, "applied", {
+            partition,
+            tenant,
+            generation,
+            state: State.applied,
+            due: 0,
+            attempts
+          })
         }
       })
     }

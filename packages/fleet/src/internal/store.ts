@@ -46,6 +46,7 @@ export interface Facts {
 
 /** How an update ended. */
 export interface Outcome {
+  readonly partition: number
   readonly tenant: string
   readonly generation: number
   readonly state: number
@@ -96,10 +97,11 @@ const run = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, FleetEr
     Effect.withTracerEnabled(false)
   )
 
-// `DOUBLE PRECISION` for times, since PostgreSQL's clients return a BIGINT as text.
-const tables = [
+// `DOUBLE PRECISION` for times, since PostgreSQL's clients return a BIGINT as text. SQLite stores rows in the order of their
+// key if there is no other: outcomes that are stored together are of few partitions, so they change few of its pages.
+const tablesOf = (isSqlite: boolean) => [
   `CREATE TABLE IF NOT EXISTS effect_pleo_fleet_updates (
-  tenant TEXT NOT NULL PRIMARY KEY,
+  tenant TEXT NOT NULL,
   partition_id INTEGER NOT NULL,
   request TEXT NOT NULL,
   generation INTEGER NOT NULL,
@@ -109,8 +111,9 @@ const tables = [
   superseded INTEGER NOT NULL,
   reason TEXT NOT NULL,
   facts TEXT NOT NULL,
-  changed_at DOUBLE PRECISION NOT NULL
-)`,
+  changed_at DOUBLE PRECISION NOT NULL,
+  PRIMARY KEY (partition_id, tenant)
+)${isSqlite ? " WITHOUT ROWID" : ""}`,
   `CREATE INDEX IF NOT EXISTS effect_pleo_fleet_pending
   ON effect_pleo_fleet_updates (partition_id, due) WHERE state = 0`,
   `CREATE INDEX IF NOT EXISTS effect_pleo_fleet_failed
@@ -189,7 +192,7 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
           )
       : statement
   // Another process may create them at the same time, which PostgreSQL reports as a unique violation.
-  yield* Effect.forEach(tables, (table) => sql.unsafe(table), { discard: true }).pipe(
+  yield* Effect.forEach(tablesOf(isSqlite), (table) => sql.unsafe(table), { discard: true }).pipe(
     Effect.retry({ times: 3, schedule: Schedule.spaced("50 millis") }),
     run
   )
@@ -209,6 +212,7 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
   }
   const desiredRows = rowsOf({ tenant: "TEXT", partition_id: "INTEGER", request: "TEXT" })
   const outcomeRows = rowsOf({
+    partition_id: "INTEGER",
     tenant: "TEXT",
     generation: "INTEGER",
     state: "INTEGER",
@@ -234,21 +238,26 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
   const greatest = sql.literal(isSqlite ? "max" : "greatest")
   const least = sql.literal(isSqlite ? "min" : "least")
 
+  const isLatest = sql.literal(
+    "u.partition_id = r.partition_id AND u.tenant = r.tenant AND u.generation = r.generation AND u.state = 0"
+  )
   // By themselves, since nearly all outcomes are these, and SQLite parses a row anew for each of its columns.
-  const appliedRows = rowsOf({ tenant: "TEXT", generation: "INTEGER" })
+  const appliedRows = rowsOf({ partition_id: "INTEGER", tenant: "TEXT", generation: "INTEGER" })
   const markApplied = (outcomes: ReadonlyArray<Outcome>, at: number) =>
     run(
       sql`UPDATE effect_pleo_fleet_updates AS u SET state = 1, reason = '', facts = '',
         changed_at = ${sql.literal(String(at))}
-        FROM ${appliedRows(outcomes.map(({ generation, tenant }) => [tenant, generation]))}
-        WHERE u.tenant = r.tenant AND u.generation = r.generation AND u.state = 0`
+        FROM ${appliedRows(
+          outcomes.map(({ generation, partition, tenant }) => [partition, tenant, generation])
+        )} WHERE ${isLatest}`
     )
   const markOthers = (outcomes: ReadonlyArray<Outcome>, at: number) =>
     run(
       sql`UPDATE effect_pleo_fleet_updates AS u SET state = r.state, due = r.due, attempts = r.attempts,
           reason = r.reason, facts = r.facts, changed_at = ${sql.literal(String(at))}
           FROM ${outcomeRows(
-            outcomes.map(({ attempts, due, facts, generation, state, tenant }) => [
+            outcomes.map(({ attempts, due, facts, generation, partition, state, tenant }) => [
+              partition,
               tenant,
               generation,
               state,
@@ -257,7 +266,7 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
               facts?.reason ?? "",
               facts === undefined ? "" : JSON.stringify(facts)
             ])
-          )} WHERE u.tenant = r.tenant AND u.generation = r.generation AND u.state = 0`
+          )} WHERE ${isLatest}`
     )
 
   return {
@@ -269,8 +278,8 @@ export const make: Effect.Effect<Store, FleetError, SqlClient.SqlClient> = Effec
           SELECT r.tenant, r.partition_id, r.request, 1, 0, 0, 0, 0, '', '', ${sql.literal(String(at))}
           FROM ${desiredRows(
             changes.map(({ tenant, request }) => [tenant, partitionOf(tenant), request])
-          )} WHERE true ORDER BY r.tenant
-          ON CONFLICT (tenant) DO UPDATE SET request = excluded.request, generation = u.generation + 1,
+          )} WHERE true ORDER BY r.partition_id, r.tenant
+          ON CONFLICT (partition_id, tenant) DO UPDATE SET request = excluded.request, generation = u.generation + 1,
           superseded = u.superseded + CASE WHEN u.state = 0 THEN 1 ELSE 0 END, state = 0, due = 0, attempts = 0,
           reason = '', facts = '', changed_at = excluded.changed_at`)
       ),
