@@ -7,7 +7,7 @@ import { calledNames, loopedNames, type Name, names, reference } from "./contend
 import { type Level, type LevelFigures, levelIds, measureCpu } from "./figures/cpu.ts"
 import { type Growth, measureGrowth } from "./figures/growth.ts"
 import { measureAllocation, measureWaiting } from "./figures/heap.ts"
-import { openAll } from "./figures/warmUp.ts"
+import { open } from "./figures/warmUp.ts"
 import { errorsOf, measureFootprint, parts, prepare, withDirectory } from "./footprint/index.ts"
 import { markdown } from "./markdown.ts"
 import { type Bytes, type Results, ratioOf, tables } from "./results.ts"
@@ -103,12 +103,11 @@ const measureSpeed = async (): Promise<Speed> => {
   if (others.length === 0 && !grows) return { cpu: [], growth: undefined }
   phase("warming up")
   const most = Math.max(...levels.map(({ inFlight }) => inFlight))
-  const taking = new Set([reference, ...others, ...(grows ? [grown] : [])])
-  const workers = await openAll(server, most, [...taking])
-  const cpu = await measureCpu(server, workers, others, chosenLevels)
+  const control = await open(server, most, reference)
+  const cpu = await measureCpu(server, control, others, chosenLevels)
   if (grows) phase("growth")
-  const growth = grows ? await measureGrowth(workers, grown) : undefined
-  await Promise.all(Array.from(workers.values(), (worker) => worker.stop()))
+  const growth = grows ? await measureGrowth(server, control, grown) : undefined
+  await control.stop()
   return { cpu, growth }
 }
 

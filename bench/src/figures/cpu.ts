@@ -3,7 +3,7 @@ import { type Name, reference, titleOf } from "../contenders/index.ts"
 import type { ServerProcess, WorkerProcess } from "../support/childProcess.ts"
 import { phase, step } from "../support/progress.ts"
 import { median, type Spread, spread } from "../support/statistics.ts"
-import { type Workers, workerOf } from "./warmUp.ts"
+import { open } from "./warmUp.ts"
 
 const minUpdates = 300
 /**
@@ -97,14 +97,15 @@ const recordOf = (records: Records, name: Name): Record => {
 /** The reference works before and after each turn: the speed of a machine changes within a second. */
 const takeTurns = async (
   server: ServerProcess,
-  workers: Workers,
+  control: WorkerProcess,
+  worker: WorkerProcess,
   name: Name,
   { inFlight, turns: turnsOf }: Level,
   records: Records
 ): Promise<void> => {
   const turns = turnsOf(name)
-  const base = await calibrate(server, inFlight, reference, workerOf(workers, reference))
-  const lane = await calibrate(server, inFlight, name, workerOf(workers, name))
+  const base = await calibrate(server, inFlight, reference, control)
+  const lane = await calibrate(server, inFlight, name, worker)
   const baseRecord = recordOf(records, base.name)
   const { ratios, samples } = recordOf(records, lane.name)
   await base.check()
@@ -141,17 +142,19 @@ export interface LevelFigures {
 /** Only the reference works beside a contender. */
 export const measureCpu = async (
   server: ServerProcess,
-  workers: Workers,
+  control: WorkerProcess,
   names: ReadonlyArray<Name>,
   levels: ReadonlyArray<Level>
 ): Promise<ReadonlyArray<LevelFigures>> => {
-  if (levels.length === 0) return []
+  const most = Math.max(...levels.map(({ inFlight }) => inFlight))
   const records = levels.map((): Records => new Map())
   for (const [index, name] of names.entries()) {
     phase(`CPU time: ${titleOf(name)} (${index + 1} of ${names.length})`)
+    const worker = await open(server, most, name)
     for (const [index, level] of levels.entries())
       if (level.names.includes(name))
-        await takeTurns(server, workers, name, level, records[index] ?? new Map())
+        await takeTurns(server, control, worker, name, level, records[index] ?? new Map())
+    await worker.stop()
   }
   return levels.map(({ id, title }, index) => ({
     id,

@@ -1,10 +1,10 @@
 // Whether an update costs more after many of them. A machine does not keep one speed for so long, so each
 // block is compared with a block of the reference that ran next to it.
-import { type Name, reference, titleOf } from "../contenders/index.ts"
-import type { WorkerProcess } from "../support/childProcess.ts"
+import { type Name, titleOf } from "../contenders/index.ts"
+import type { ServerProcess, WorkerProcess } from "../support/childProcess.ts"
 import { step } from "../support/progress.ts"
 import { median } from "../support/statistics.ts"
-import { type Workers, workerOf } from "./warmUp.ts"
+import { open } from "./warmUp.ts"
 
 const inFlight = 64
 const blockUpdates = 500
@@ -28,9 +28,12 @@ interface Block {
 const measure = async (worker: WorkerProcess, updates: number): Promise<number> =>
   (await worker.call("measure", inFlight, updates)).cpu / updates
 
-export const measureGrowth = async (workers: Workers, name: Name): Promise<Growth> => {
-  const worker = workerOf(workers, name)
-  const control = workerOf(workers, reference)
+export const measureGrowth = async (
+  server: ServerProcess,
+  control: WorkerProcess,
+  name: Name
+): Promise<Growth> => {
+  const worker = await open(server, inFlight, name)
   const compare = async (): Promise<ReadonlyArray<Block>> => {
     const results: Array<Block> = []
     let before = await measure(control, blockUpdates)
@@ -49,6 +52,7 @@ export const measureGrowth = async (workers: Workers, name: Name): Promise<Growt
   const first = await compare()
   await measure(worker, totalUpdates - 2 * blocks * blockUpdates)
   const last = await compare()
+  await worker.stop()
   return {
     first: median(first.map(({ cpu }) => cpu)),
     last: median(last.map(({ cpu }) => cpu)),

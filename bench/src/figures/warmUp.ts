@@ -1,5 +1,4 @@
-// Contenders that have run for a while, each in a process of its own.
-import * as Effect from "effect/Effect"
+// A contender that has run for a while, in a process of its own.
 import { type Name, titleOf } from "../contenders/index.ts"
 import { type ServerProcess, WorkerProcess } from "../support/childProcess.ts"
 
@@ -10,33 +9,15 @@ const warmUpUpdates = 1500
 const warmUpCpu = 5_000_000
 const warmUpInFlight = 64
 
-export type Workers = ReadonlyMap<Name, WorkerProcess>
-
-const open = async (server: ServerProcess, inFlight: number, name: Name): Promise<WorkerProcess> => {
+/**
+ * Starts a contender right before its turns: V8 shrinks the young generation of a process that waits for a minute, which
+ * then shows in the figures for longer than a turn.
+ */
+export const open = async (server: ServerProcess, inFlight: number, name: Name): Promise<WorkerProcess> => {
   const worker = new WorkerProcess(titleOf(name))
   await worker.call("open", name, { server: server.url, inFlight })
   const { cpu } = await worker.call("measure", warmUpInFlight, warmUpUpdates)
   const more = Math.round((warmUpCpu - cpu) / (cpu / warmUpUpdates))
   if (more > 0) await worker.call("measure", warmUpInFlight, more)
-  return worker
-}
-
-/** Several at once: while they warm up, nothing is measured, and afterwards they work in their turns only. */
-export const openAll = async (
-  server: ServerProcess,
-  inFlight: number,
-  names: ReadonlyArray<Name>
-): Promise<Workers> => {
-  const opening = Effect.forEach(
-    names,
-    (name) => Effect.promise(async () => [name, await open(server, inFlight, name)] as const),
-    { concurrency: 4 }
-  )
-  return new Map(await Effect.runPromise(opening))
-}
-
-export const workerOf = (workers: Workers, name: Name): WorkerProcess => {
-  const worker = workers.get(name)
-  if (worker === undefined) throw new Error(`${name} has not been opened`)
   return worker
 }
