@@ -10,11 +10,8 @@ describe.concurrent("77 a process that is suspended while the response arrives",
   for (const transport of ["node", "fetch"] as const)
     it.scopedLive(`counts it when it continues after the timeout, over ${transport}`, () =>
       Effect.gen(function* () {
-        let suspend = () => {}
-        const server = yield* RawServer.make((request, socket) => {
-          suspend()
-          ok(request, socket)
-        })
+        let suspendBefore = (respond: () => void) => respond()
+        const server = yield* RawServer.make((request, socket) => suspendBefore(() => ok(request, socket)))
         const child = yield* Child.start({
           PLEO_SERVER: server.url,
           PLEO_ACCESS_TOKEN: "token",
@@ -24,7 +21,12 @@ describe.concurrent("77 a process that is suspended while the response arrives",
         const success = { id: RawServer.installation.id }
         child.send("first")
         expect(yield* child.outcome).toEqual(success)
-        suspend = () => child.kill("SIGSTOP")
+        // Once it waits for the response: suspended before that, it would read before it looks at its timers.
+        suspendBefore = (respond) =>
+          setTimeout(() => {
+            child.kill("SIGSTOP")
+            respond()
+          }, timeout / 10)
         child.send("second")
         yield* server.until(({ requests }) => requests.length === 2)
         // The child's timers are the system's.
