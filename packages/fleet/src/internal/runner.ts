@@ -21,12 +21,14 @@ import { type Facts, type Outcome, type Pending, State, type Store } from "./sto
 
 /** Updates that ended, by `result`: `applied`, `failed`, `retried` or `limited`. */
 const updates = Metric.counter("pleo.fleet.updates", { incremental: true })
-const results = {
-  applied: Metric.tagged(updates, "result", "applied"),
-  failed: Metric.tagged(updates, "result", "failed"),
-  retried: Metric.tagged(updates, "result", "retried"),
-  limited: Metric.tagged(updates, "result", "limited")
-}
+const counted = (result: string) => Metric.tagged(updates, "result", result)
+/** By the state of the row. */
+const results = [
+  [State.applied, counted("applied")],
+  [State.failed, counted("failed")],
+  [State.pending, counted("retried")]
+] as const
+const limited = counted("limited")
 const inFlight = Metric.counter("pleo.fleet.updates.active")
 
 /** Rows of one load, beyond those in flight. */
@@ -75,8 +77,6 @@ export interface Runner {
   readonly stop: Effect.Effect<void>
 }
 
-type Result = "applied" | "failed" | "retried"
-
 /** A partition of this process, with the rows of its last load that nobody took yet. */
 interface Lane extends Page<Pending> {
   readonly partition: number
@@ -123,7 +123,7 @@ export const make = <E extends InstallationError, R>(
     }
 
     // Outcomes of all partitions, stored together.
-    let outcomes: Array<{ readonly lane: Lane; readonly result: Result; readonly outcome: Outcome }> = []
+    let outcomes: Array<{ readonly lane: Lane; readonly outcome: Outcome }> = []
     const flush = Effect.gen(function* () {
       const taken = outcomes
       if (taken.length === 0) return
@@ -140,9 +140,9 @@ export const make = <E extends InstallationError, R>(
       )
       for (const { lane, outcome } of taken) lane.land(outcome.tenant)
       // Together, since Effect hashes a metric's labels at each update.
-      for (const result of ["applied", "failed", "retried"] as const) {
-        const count = taken.filter((each) => each.result === result).length
-        if (count > 0) results[result].unsafeUpdate(count, [])
+      for (const [state, metric] of results) {
+        const count = taken.filter(({ outcome }) => outcome.state === state).length
+        if (count > 0) metric.unsafeUpdate(count, [])
       }
     })
     let isFlushing = false
@@ -168,8 +168,8 @@ export const make = <E extends InstallationError, R>(
       )
     }
 
-    const ended = (lane: Lane, result: Result, outcome: Outcome) => {
-      outcomes.push({ lane, result, outcome })
+    const ended = (lane: Lane, outcome: Outcome) => {
+      outcomes.push({ lane, outcome })
       flushSoon()
       return Effect.void
     }
@@ -186,20 +186,20 @@ export const make = <E extends InstallationError, R>(
             ? Duration.toMillis(error.retryAfter)
             : 0
         if (error._tag === "Infrastructure" && error.reason === "RateLimited") {
-          results.limited.unsafeUpdate(1, [])
+          limited.unsafeUpdate(1, [])
           yield* Effect.ignore(limiter.slowDown(Math.min(asked || 1000, maxDelay)))
           // The row stays as it is.
           return lane.land(tenant)
         }
         const reason = endOf(error)
         if (reason !== undefined)
-          return yield* ended(lane, "failed", {
+          return yield* ended(lane, {
             ...row,
             state: State.failed,
             facts: factsOf(error, reason)
           })
         const backoff = (yield* Random.next) * Math.min(maxDelay, 500 * 2 ** Math.min(attempts, 20))
-        return yield* ended(lane, "retried", {
+        return yield* ended(lane, {
           ...row,
           state: State.pending,
           due: (yield* Clock.currentTimeMillis) + Math.max(backoff, asked),
@@ -259,7 +259,7 @@ export const make = <E extends InstallationError, R>(
           countActive(-1)
           const attempts = row.attempts + 1
           const { partition } = lane
-          return ended(lane, "applied", {
+          return ended(lane, {
             partition,
             tenant,
             generation,

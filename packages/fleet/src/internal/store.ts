@@ -97,8 +97,8 @@ const run = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, FleetEr
     Effect.withTracerEnabled(false)
   )
 
-// `DOUBLE PRECISION` for times, since PostgreSQL's clients return a BIGINT as text. SQLite stores rows in the order of their
-// key if there is no other: outcomes that are stored together are of few partitions, so they change few of its pages.
+// `DOUBLE PRECISION` for times, since PostgreSQL's clients return a BIGINT as text. Without a rowid, SQLite stores the rows
+// of a partition side by side: those that are sent one after another share pages, so their outcomes change few.
 const tablesOf = (isSqlite: boolean) => [
   `CREATE TABLE IF NOT EXISTS effect_pleo_fleet_updates (
   tenant TEXT NOT NULL,
