@@ -10,9 +10,9 @@ export default defineConfig({
     ],
     allowOnly: false,
     passWithNoTests: false,
-    // Much of the time goes into waiting for sockets and processes: three workers keep two cores busy.
-    minWorkers: 3,
-    maxWorkers: 3,
+    // Much of the time goes into waiting for sockets and processes: four workers keep two cores busy.
+    minWorkers: 4,
+    maxWorkers: 4,
     // To load Effect anew takes a file longer than most tests do.
     poolOptions: { forks: { isolate: false } },
     setupFiles: ["vitest.setup.ts"],
