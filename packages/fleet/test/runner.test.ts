@@ -5,6 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as OAuth from "@effect-pleo/core/OAuth"
 import * as Fault from "@effect-pleo/testing/Fault"
 import * as InstallationServiceTest from "@effect-pleo/testing/InstallationServiceTest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -91,6 +92,41 @@ describe("a runner", () => {
           expect(yield* store.load(7, 0, 10)).toMatchObject([{ tenant: second }])
         }).pipe(Effect.provide(sql), Effect.scoped)
       }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  )
+
+  it.scopedLive("does not send a row again that a load saw pending before its outcome was stored", () =>
+    Effect.gen(function* () {
+      const { awaitUpdates, inject, updates } = yield* InstallationServiceTest.InstallationServiceTest
+      yield* inject(Fault.delay("50 millis"))
+      const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
+      yield* Effect.gen(function* () {
+        const store = yield* Store.make
+        const marked = yield* Deferred.make<void>()
+        let loads = 0
+        const late: Store.Store = {
+          ...store,
+          load: (...page) => {
+            loads += 1
+            const rows = store.load(...page)
+            // Longer than the row takes to land, once its outcome is stored.
+            return loads === 2
+              ? Effect.tap(rows, () => Effect.zipRight(Deferred.await(marked), Effect.sleep("20 millis")))
+              : rows
+          },
+          mark: (...outcomes) => Effect.zipLeft(store.mark(...outcomes), Deferred.succeed(marked, undefined))
+        }
+        const runner = yield* Runner.make(late, options, { left: () => Number.POSITIVE_INFINITY })
+        yield* store.set([desired], 0)
+        yield* Effect.forkScoped(runner.drain(Store.partitionOf("acme")))
+        yield* awaitUpdates(1)
+        yield* runner.wake
+        yield* Effect.iterate(0, {
+          while: () => loads < 3,
+          body: () => Effect.as(Effect.sleep("10 millis"), 0)
+        })
+        expect(yield* updates).toHaveLength(1)
+      }).pipe(Effect.provide(sql), Effect.scoped)
+    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
   )
 
   it.scoped("reserves its places of the rate for a tenth of a second, at the pace of the last ones", () =>

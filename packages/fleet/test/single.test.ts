@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
@@ -217,6 +218,38 @@ describe("a fleet of one process", () => {
       expect(others).toHaveLength(2)
       for (const time of others) expect(time - (limited ?? 0)).toBeGreaterThanOrEqual(950)
     }).pipe(Effect.provide(service))
+  )
+
+  it.scopedLive("counts how its updates ended, and those in flight", () =>
+    Effect.gen(function* () {
+      const options = { incremental: true }
+      const read = Effect.all([
+        ...["applied", "failed", "retried", "limited"].map((result) =>
+          Metric.value(Metric.tagged(Metric.counter("pleo.fleet.updates", options), "result", result))
+        ),
+        Metric.value(Metric.counter("pleo.fleet.updates.active"))
+      ])
+      const before = yield* read
+      const counts = Effect.map(read, (now) =>
+        now.map(({ count }, index) => count - (before[index]?.count ?? 0))
+      )
+      yield* inject(
+        Fault.status(400, { times: 3, when: ({ tenant }) => tenant?.startsWith("bad") === true }),
+        Fault.status(503, { times: 2, when: ({ tenant }) => tenant === "acme" }),
+        Fault.status(429, { retryAfter: 0, when: ({ tenant }) => tenant === "globex" }),
+        Fault.delay("200 millis", { when: ({ tenant }) => tenant === "slow" })
+      )
+      const fleet = yield* start(yield* file)
+      const tenants = ["bad-1", "bad-2", "bad-3", "acme", "globex", "initech", "umbrella"]
+      yield* fleet.set(tenants.map((tenant) => change(tenant, 1)))
+      yield* settled(fleet)
+      expect(yield* counts).toEqual([4, 3, 2, 1, 0])
+      yield* fleet.set([change("slow", 1)])
+      yield* awaitUpdates(11)
+      expect(yield* counts).toEqual([4, 3, 2, 1, 1])
+      yield* settled(fleet)
+      expect(yield* counts).toEqual([5, 3, 2, 1, 0])
+    }).pipe(Effect.withRandom(Random.fixed([0])), Effect.provide(service))
   )
 
   it.scopedLive("keeps to its rate", () =>
