@@ -121,10 +121,14 @@ describe("a fleet of several processes", () => {
               yield* settled(fleet)
               const inUse = yield* Effect.flip(migrate(client, fromFile(last)))
               expect(inUse).toMatchObject({ reason: "InUse", store: "source" })
+              const target = yield* Effect.flip(migrate(fromFile(last), client))
+              expect(target).toMatchObject({ reason: "InUse", store: "target" })
             })
           )
           expect(yield* migrate(client, fromFile(last))).toBe(1003)
           const fleet = yield* single(last)
+          const target = yield* Effect.flip(migrate(client, fromFile(last)))
+          expect(target).toMatchObject({ reason: "InUse", store: "target" })
           expect(yield* settled(fleet)).toMatchObject({
             pending: 0,
             applied: 1002,
