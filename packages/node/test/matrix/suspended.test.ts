@@ -21,11 +21,12 @@ describe.concurrent("77 a process that is suspended while the response arrives",
         const success = { id: RawServer.installation.id }
         child.send("first")
         expect(yield* child.outcome).toEqual(success)
-        // Once it waits for the response: suspended before that, it would read before it looks at its timers.
+        // Once it waits for the response: suspended before that, or not yet when the response arrives, it would read before
+        // it looks at its timers.
         suspendBefore = (respond) =>
           setTimeout(() => {
             child.kill("SIGSTOP")
-            respond()
+            setTimeout(respond, timeout / 10)
           }, timeout / 10)
         child.send("second")
         yield* server.until(({ requests }) => requests.length === 2)
