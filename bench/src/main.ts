@@ -104,7 +104,7 @@ const measureSpeed = async (): Promise<Speed> => {
   phase("warming up")
   const most = Math.max(...levels.map(({ inFlight }) => inFlight))
   const control = await open(server, most, reference)
-  const cpu = await measureCpu(server, control, others, chosenLevels)
+  const cpu = await measureCpu(server, control, most, others, chosenLevels)
   if (grows) phase("growth")
   const growth = grows ? await measureGrowth(server, control, grown) : undefined
   await control.stop()

@@ -139,14 +139,14 @@ export interface LevelFigures {
   readonly figures: ReadonlyArray<Figure>
 }
 
-/** Only the reference works beside a contender. */
+/** Only the reference works beside a contender. `most` updates are in flight at most. */
 export const measureCpu = async (
   server: ServerProcess,
   control: WorkerProcess,
+  most: number,
   names: ReadonlyArray<Name>,
   levels: ReadonlyArray<Level>
 ): Promise<ReadonlyArray<LevelFigures>> => {
-  const most = Math.max(...levels.map(({ inFlight }) => inFlight))
   const records = levels.map((): Records => new Map())
   for (const [index, name] of names.entries()) {
     phase(`CPU time: ${titleOf(name)} (${index + 1} of ${names.length})`)

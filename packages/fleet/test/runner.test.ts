@@ -10,17 +10,24 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
+import * as Embedded from "../src/internal/embedded.ts"
 import * as Limiter from "../src/internal/limiter.ts"
 import { Queue } from "../src/internal/queue.ts"
 import * as Runner from "../src/internal/runner.ts"
 import * as Store from "../src/internal/store.ts"
-import { file, request } from "./support/fixtures.ts"
+import { file, request, until } from "./support/fixtures.ts"
 
 const options = { credentials: OAuth.tenant, concurrency: 1, rateLimit: undefined, timeout: 5000 }
 const desired = { tenant: "acme", request: JSON.stringify(request(1)) }
 
+/** A store in a new file. */
+const makeStore = Effect.gen(function* () {
+  const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
+  return yield* Effect.provide(Store.make, sql)
+})
+
 describe("a runner", () => {
-  it.scopedLive("sends nothing of a partition that another process may have taken over", () =>
+  it.live("sends nothing of a partition that another process may have taken over", () =>
     Effect.gen(function* () {
       const { awaitUpdates, updates } = yield* InstallationServiceTest.InstallationServiceTest
       let asked = 0
@@ -31,21 +38,15 @@ describe("a runner", () => {
           return left
         }
       }
-      const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
-      yield* Effect.gen(function* () {
-        const store = yield* Store.make
-        const runner = yield* Runner.make(store, options, fence)
-        yield* store.set([desired], 0)
-        yield* Effect.forkScoped(runner.drain(Store.partitionOf("acme")))
-        yield* Effect.iterate(0, {
-          while: () => asked < 3,
-          body: () => Effect.as(Effect.sleep("10 millis"), 0)
-        })
-        expect(yield* updates).toEqual([])
-        left = 5000
-        expect(yield* awaitUpdates(1)).toMatchObject([{ tenant: "acme" }])
-      }).pipe(Effect.provide(sql), Effect.scoped)
-    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+      const store = yield* makeStore
+      const runner = yield* Runner.make(store, options, fence)
+      yield* store.set([desired], 0)
+      yield* Effect.forkScoped(runner.drain(Store.partitionOf("acme")))
+      yield* until(() => asked >= 3)
+      expect(yield* updates).toEqual([])
+      left = 5000
+      expect(yield* awaitUpdates(1)).toMatchObject([{ tenant: "acme" }])
+    }).pipe(Effect.scoped, Effect.provide(InstallationServiceTest.layerTest()))
   )
 
   it.scopedLive("has its updates in flight counted beside those of others, until it is lost", () =>
@@ -66,73 +67,61 @@ describe("a runner", () => {
     }).pipe(Effect.provide(Reactivity.layer))
   )
 
-  it.scopedLive(
-    "gives up a partition only when its update in flight has ended, and sends none of its others",
-    () =>
-      Effect.gen(function* () {
-        const { awaitUpdates, inject, updates } = yield* InstallationServiceTest.InstallationServiceTest
-        yield* inject(Fault.delay("300 millis"))
-        const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
-        yield* Effect.gen(function* () {
-          const store = yield* Store.make
-          const runner = yield* Runner.make(store, options, { left: () => Number.POSITIVE_INFINITY })
-          const names = Array.from({ length: 100 }, (_, index) => `customer-${index}`)
-          const [first = "", second = ""] = names.filter((name) => Store.partitionOf(name) === 7)
-          yield* store.set(
-            [
-              { ...desired, tenant: first },
-              { ...desired, tenant: second }
-            ],
-            0
-          )
-          const drain = yield* Effect.fork(runner.drain(7))
-          yield* awaitUpdates(1)
-          yield* Fiber.interrupt(drain)
-          expect((yield* updates).map(({ outcome }) => outcome._tag)).toEqual(["Succeeded"])
-          expect(yield* store.load(7, 0, 10)).toMatchObject([{ tenant: second }])
-        }).pipe(Effect.provide(sql), Effect.scoped)
-      }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+  it.live("gives up a partition only when its update in flight has ended, and sends none of its others", () =>
+    Effect.gen(function* () {
+      const { awaitUpdates, inject, updates } = yield* InstallationServiceTest.InstallationServiceTest
+      yield* inject(Fault.delay("300 millis"))
+      const store = yield* makeStore
+      const runner = yield* Runner.make(store, options, Embedded.fence)
+      const names = Array.from({ length: 100 }, (_, index) => `customer-${index}`)
+      const [first = "", second = ""] = names.filter((name) => Store.partitionOf(name) === 7)
+      yield* store.set(
+        [
+          { ...desired, tenant: first },
+          { ...desired, tenant: second }
+        ],
+        0
+      )
+      const drain = yield* Effect.fork(runner.drain(7))
+      yield* awaitUpdates(1)
+      yield* Fiber.interrupt(drain)
+      expect((yield* updates).map(({ outcome }) => outcome._tag)).toEqual(["Succeeded"])
+      expect(yield* store.load(7, 0, 10)).toMatchObject([{ tenant: second }])
+    }).pipe(Effect.scoped, Effect.provide(InstallationServiceTest.layerTest()))
   )
 
-  it.scopedLive("does not send a row again that a load saw pending before its outcome was stored", () =>
+  it.live("does not send a row again that a load saw pending before its outcome was stored", () =>
     Effect.gen(function* () {
       const { awaitUpdates, inject, updates } = yield* InstallationServiceTest.InstallationServiceTest
       yield* inject(Fault.delay("50 millis"))
-      const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
-      yield* Effect.gen(function* () {
-        const store = yield* Store.make
-        const marked = yield* Deferred.make<void>()
-        let loads = 0
-        const late: Store.Store = {
-          ...store,
-          load: (...page) => {
-            loads += 1
-            const rows = store.load(...page)
-            // Longer than the row takes to land, once its outcome is stored.
-            return loads === 2
-              ? Effect.tap(rows, () => Effect.zipRight(Deferred.await(marked), Effect.sleep("20 millis")))
-              : rows
-          },
-          mark: (...outcomes) => Effect.zipLeft(store.mark(...outcomes), Deferred.succeed(marked, undefined))
-        }
-        const runner = yield* Runner.make(late, options, { left: () => Number.POSITIVE_INFINITY })
-        yield* store.set([desired], 0)
-        yield* Effect.forkScoped(runner.drain(Store.partitionOf("acme")))
-        yield* awaitUpdates(1)
-        yield* runner.wake
-        yield* Effect.iterate(0, {
-          while: () => loads < 3,
-          body: () => Effect.as(Effect.sleep("10 millis"), 0)
-        })
-        expect(yield* updates).toHaveLength(1)
-      }).pipe(Effect.provide(sql), Effect.scoped)
-    }).pipe(Effect.provide(InstallationServiceTest.layerTest()))
+      const store = yield* makeStore
+      const marked = yield* Deferred.make<void>()
+      let loads = 0
+      const late: Store.Store = {
+        ...store,
+        load: (...page) => {
+          loads += 1
+          const rows = store.load(...page)
+          // Longer than the row takes to land, once its outcome is stored.
+          return loads === 2
+            ? Effect.tap(rows, () => Effect.zipRight(Deferred.await(marked), Effect.sleep("20 millis")))
+            : rows
+        },
+        mark: (...outcomes) => Effect.zipLeft(store.mark(...outcomes), Deferred.succeed(marked, undefined))
+      }
+      const runner = yield* Runner.make(late, options, Embedded.fence)
+      yield* store.set([desired], 0)
+      yield* Effect.forkScoped(runner.drain(Store.partitionOf("acme")))
+      yield* awaitUpdates(1)
+      yield* runner.wake
+      yield* until(() => loads >= 3)
+      expect(yield* updates).toHaveLength(1)
+    }).pipe(Effect.scoped, Effect.provide(InstallationServiceTest.layerTest()))
   )
 
   it.scoped("reserves its places of the rate for a tenth of a second, at the pace of the last ones", () =>
     Effect.gen(function* () {
-      const sql = yield* Layer.build(LibsqlClient.layer({ url: `file:${yield* file}` }))
-      const store = yield* Effect.provide(Store.make, sql)
+      const store = yield* makeStore
       const reserved: Array<number> = []
       const limiter = yield* Limiter.make(
         {

@@ -18,7 +18,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { compile } from "../../node/test/support/program.ts"
 import * as Fleet from "../src/Fleet.ts"
-import { change, connect, file, request, settled, start } from "./support/fixtures.ts"
+import { change, connect, file, request, settled, start, until } from "./support/fixtures.ts"
 
 const service = InstallationServiceTest.layerTest()
 
@@ -310,10 +310,7 @@ describe("a fleet of one process", () => {
       }
       const fleet = yield* start(yield* file, { credentials })
       yield* fleet.set([change("bad", 1)])
-      yield* Effect.iterate(0, {
-        while: () => deaths === 0,
-        body: () => Effect.as(Effect.sleep("10 millis"), 0)
-      })
+      yield* until(() => deaths > 0)
       yield* fleet.set([change("good", 1)])
       yield* awaitUpdates(1)
       expect((yield* updates).map(({ tenant }) => tenant)).toEqual(["good"])

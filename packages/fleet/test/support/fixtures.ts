@@ -48,3 +48,7 @@ export const settled = ({ progress }: Service) =>
     Effect.delay("20 millis"),
     Effect.repeat({ until: ({ pending }) => pending === 0 })
   )
+
+/** Waits until a condition holds. */
+export const until = (isTrue: () => boolean): Effect.Effect<void> =>
+  Effect.sync(isTrue).pipe(Effect.delay("10 millis"), Effect.repeat({ until: (isTrue) => isTrue }))

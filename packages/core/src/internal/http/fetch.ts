@@ -53,7 +53,7 @@ const isShort = ({ headers }: Response, limit: number): boolean => {
   )
 }
 
-/** Reads the headers when they are asked for: to look all of them up takes some 30 µs, and a success needs none. */
+/** Reads the headers when they are asked for: to look all of them up takes some 30 µs, and only an error needs them. */
 class FetchResponse implements Transport.Response {
   readonly status: number
   readonly body: Uint8Array
@@ -77,18 +77,20 @@ const read = async (
   const { body } = response
   const isOfSuccess = isSuccess(response)
   const limit = isOfSuccess ? maxResponseSize : maxErrorBodySize
-  const empty = new FetchResponse(response)
+  const responseOf = (bytes?: Uint8Array) => new FetchResponse(response, bytes)
   try {
-    if (body === null) return Either.right(empty)
+    if (body === null) return Either.right(responseOf())
     const [bytes, isWhole] = isShort(response, limit)
       ? [new Uint8Array(await response.arrayBuffer()), true]
       : await readUpTo(body, limit)
     return isWhole || !isOfSuccess
-      ? Either.right(new FetchResponse(response, bytes))
-      : Either.left({ _tag: "Broken", cause: tooLarge, headers: empty.headers })
+      ? Either.right(responseOf(bytes))
+      : Either.left({ _tag: "Broken", cause: tooLarge, headers: responseOf().headers })
   } catch (cause) {
     // The status is enough to report the error.
-    return isOfSuccess ? Either.left({ _tag: "Broken", cause, headers: empty.headers }) : Either.right(empty)
+    return isOfSuccess
+      ? Either.left({ _tag: "Broken", cause, headers: responseOf().headers })
+      : Either.right(responseOf())
   }
 }
 
